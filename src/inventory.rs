@@ -1,0 +1,353 @@
+//! The live map of containers: plain types that `docker` fills and everybody else reads.
+//!
+//! Invariants: nothing here knows the engine's JSON; a [`Snapshot`] never changes once it
+//! has been handed out, and a container's entry is replaced as a whole.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use jiff::Timestamp;
+
+use crate::tenant::{LabelValue, Tenant};
+
+/// A container's full id: 64 hexadecimal digits, as Docker and Podman give it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ContainerId([u8; 32]);
+
+/// The text is not 64 hexadecimal digits.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("`{0}` is not a container id: 64 hexadecimal digits are expected")]
+pub struct InvalidContainerId(String);
+
+impl FromStr for ContainerId {
+    type Err = InvalidContainerId;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let invalid = || InvalidContainerId(text.chars().take(80).collect());
+        let digits = text.as_bytes();
+        if digits.len() != 64 {
+            return Err(invalid());
+        }
+        let mut id = [0; 32];
+        for (byte, pair) in id.iter_mut().zip(digits.chunks_exact(2)) {
+            let digit = |c: u8| char::from(c).to_digit(16).ok_or_else(invalid);
+            *byte = (digit(pair[0])? * 16 + digit(pair[1])?) as u8;
+        }
+        Ok(ContainerId(id))
+    }
+}
+
+impl fmt::Display for ContainerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for ContainerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl serde::Serialize for ContainerId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// What the engine says a container is doing (`State.Status`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// Made, never started.
+    Created,
+    /// Its process runs.
+    Running,
+    /// Its processes are frozen.
+    Paused,
+    /// Between two runs of its restart policy.
+    Restarting,
+    /// The engine is deleting it.
+    Removing,
+    /// Its process has ended.
+    Exited,
+    /// The engine failed to delete it.
+    Dead,
+    /// A word of an older or newer engine that this version does not know.
+    Other(LabelValue),
+}
+
+impl Status {
+    /// The states every container is asked about, in the order of a life.
+    pub const KNOWN: [Status; 7] = [
+        Status::Created,
+        Status::Running,
+        Status::Paused,
+        Status::Restarting,
+        Status::Removing,
+        Status::Exited,
+        Status::Dead,
+    ];
+
+    /// The engine's word.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Status::Created => "created",
+            Status::Running => "running",
+            Status::Paused => "paused",
+            Status::Restarting => "restarting",
+            Status::Removing => "removing",
+            Status::Exited => "exited",
+            Status::Dead => "dead",
+            Status::Other(word) => word.as_str(),
+        }
+    }
+
+    /// The status of an engine's word; an unknown one is kept as it is.
+    pub fn from_word(word: &str) -> Status {
+        let word = word.to_ascii_lowercase();
+        let known = Status::KNOWN.into_iter().find(|status| status.as_str() == word);
+        known.unwrap_or_else(|| Status::Other(LabelValue::clean(&word)))
+    }
+}
+
+/// What the health check says (`State.Health.Status`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Health {
+    /// Within its start period.
+    Starting,
+    /// The last check passed.
+    Healthy,
+    /// Enough checks failed in a row.
+    Unhealthy,
+}
+
+impl Health {
+    /// Every value of a container that has a health check.
+    pub const ALL: [Health; 3] = [Health::Starting, Health::Healthy, Health::Unhealthy];
+
+    /// The engine's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Health::Starting => "starting",
+            Health::Healthy => "healthy",
+            Health::Unhealthy => "unhealthy",
+        }
+    }
+
+    /// The health of an engine's word; `none` and unknown words are no health.
+    pub fn from_word(word: &str) -> Option<Health> {
+        Health::ALL.into_iter().find(|health| health.as_str().eq_ignore_ascii_case(word))
+    }
+}
+
+/// Whose network a container uses, so that traffic is counted once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Network {
+    /// `HostConfig.NetworkMode`: `bridge`, `host`, `none`, `container:<id>` or a network's name.
+    pub mode: String,
+    /// `NetworkSettings.SandboxID`; equal for containers that share a namespace, empty when stopped.
+    pub sandbox_id: String,
+}
+
+/// Where a container is in its life.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct State {
+    /// What it is doing.
+    pub status: Status,
+    /// Process id of its init in the host's process namespace; only while it runs.
+    pub pid: Option<u32>,
+    /// Exit status of the last run; only once a run has ended.
+    pub exit_code: Option<i64>,
+    /// Whether the engine saw an OOM kill in the current or last run.
+    pub oom_killed: bool,
+    /// The engine's `oom` events of the current or last run.
+    pub oom_events: u64,
+    /// Start of the current or last run.
+    pub started_at: Option<Timestamp>,
+    /// End of the last run.
+    pub finished_at: Option<Timestamp>,
+    /// Restarts since dockmeter has known the container, including those the engine had
+    /// counted before; never falls back, unlike the engine's own `RestartCount`.
+    pub restarts: u64,
+    /// Health check; `None` without one.
+    pub health: Option<Health>,
+}
+
+impl State {
+    /// Whether the kernel has something to read about it.
+    pub fn is_live(&self) -> bool {
+        self.pid.is_some()
+    }
+}
+
+/// One container, as the engine describes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Container {
+    /// Its id.
+    pub id: ContainerId,
+    /// Its name without the leading `/`.
+    pub name: LabelValue,
+    /// The image reference it was made from.
+    pub image: LabelValue,
+    /// The image's id (`sha256:…`).
+    pub image_id: String,
+    /// Its Docker labels, the image's included.
+    pub labels: BTreeMap<String, String>,
+    /// Whose it is.
+    pub tenant: Tenant,
+    /// When it was made.
+    pub created_at: Option<Timestamp>,
+    /// Its state.
+    pub state: State,
+    /// Its network.
+    pub network: Network,
+    /// `HostConfig.RestartPolicy.Name`.
+    pub restart_policy: String,
+    /// `HostConfig.Runtime`.
+    pub runtime: String,
+    /// Size of the cpu set it is bound to, if it is bound to one.
+    pub cpuset_cpus: Option<u32>,
+    /// When the engine removed it; it lingers for a while.
+    pub removed_at: Option<Timestamp>,
+}
+
+/// What is known of the engine behind the inventory.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Engine {
+    /// Whether the event stream is up and the list has been read since.
+    pub connected: bool,
+    /// Whether a list has ever been read.
+    pub ever_connected: bool,
+    /// Name and version, as `Docker Engine 28.5.2`.
+    pub version: Option<String>,
+    /// The API version spoken, as `1.51`.
+    pub api_version: Option<String>,
+    /// What went wrong last, while not connected.
+    pub last_error: Option<String>,
+    /// When the list was last read in full.
+    pub synced_at: Option<Timestamp>,
+}
+
+/// Every container known at one moment.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    /// By id; removed ones that linger are included.
+    pub containers: BTreeMap<ContainerId, Arc<Container>>,
+    /// The engine's state at that moment.
+    pub engine: Arc<Engine>,
+}
+
+impl Snapshot {
+    /// The container of a full id, a unique prefix of one, or a name.
+    ///
+    /// # Errors
+    /// Nothing fits, or more than one container does.
+    pub fn find(&self, key: &str) -> Result<&Arc<Container>, FindError> {
+        let live_first = |found: Vec<&'_ Arc<Container>>| -> Option<usize> {
+            let live: Vec<usize> =
+                (0..found.len()).filter(|index| found[*index].removed_at.is_none()).collect();
+            match (live.as_slice(), found.len()) {
+                ([one], _) => Some(*one),
+                ([], 1) => Some(0),
+                _ => None,
+            }
+        };
+        let key = key.strip_prefix('/').unwrap_or(key);
+        for matches in [
+            self.matching(|container| container.name.as_str() == key),
+            self.matching(|container| !key.is_empty() && container.id.to_string().starts_with(key)),
+        ] {
+            if matches.is_empty() {
+                continue;
+            }
+            return match live_first(matches.clone()) {
+                Some(index) => Ok(matches[index]),
+                None => Err(FindError::Ambiguous(key.to_owned(), matches.len())),
+            };
+        }
+        Err(FindError::Unknown(key.to_owned()))
+    }
+
+    fn matching(&self, fits: impl Fn(&Container) -> bool) -> Vec<&Arc<Container>> {
+        self.containers.values().filter(|container| fits(container)).collect()
+    }
+}
+
+/// Why no container was found.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum FindError {
+    /// No container has such an id, prefix or name.
+    #[error("no container `{0}`")]
+    Unknown(String),
+    /// The key fits several containers; a longer prefix helps.
+    #[error("`{0}` fits {1} containers; give more digits of the id")]
+    Ambiguous(String, usize),
+}
+
+/// Counts of look-ups in the inventory: answered from it, or by a call to the engine.
+#[derive(Debug, Default)]
+pub struct Lookups {
+    hit: AtomicU64,
+    miss: AtomicU64,
+}
+
+impl Lookups {
+    /// The inventory knew what was asked.
+    pub fn count_hit(&self) {
+        self.hit.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The engine had to be asked.
+    pub fn count_miss(&self) {
+        self.miss.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Hits and misses so far.
+    pub fn totals(&self) -> (u64, u64) {
+        (self.hit.load(Ordering::Relaxed), self.miss.load(Ordering::Relaxed))
+    }
+}
+
+/// Called after every change of the inventory; must be quick and must not block.
+pub type Listener = Box<dyn Fn() + Send + Sync>;
+
+/// The shared, live map. Readers take a [`Snapshot`]; `docker` replaces it.
+#[derive(Default)]
+pub struct Inventory {
+    current: RwLock<Arc<Snapshot>>,
+    listeners: RwLock<Vec<Listener>>,
+    /// Counts of look-ups.
+    pub lookups: Lookups,
+}
+
+impl Inventory {
+    /// What is known now.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Changes the map and tells the listeners. The change sees a private copy.
+    pub fn update(&self, change: impl FnOnce(&mut Snapshot)) {
+        {
+            let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+            change(Arc::make_mut(&mut current));
+        }
+        for listener in self.listeners.read().unwrap_or_else(PoisonError::into_inner).iter() {
+            listener();
+        }
+    }
+
+    /// Adds a listener.
+    pub fn on_change(&self, listener: Listener) {
+        self.listeners.write().unwrap_or_else(PoisonError::into_inner).push(listener);
+    }
+}
+
+impl fmt::Debug for Inventory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inventory").field("current", &self.snapshot()).finish_non_exhaustive()
+    }
+}

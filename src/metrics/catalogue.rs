@@ -1,0 +1,297 @@
+//! Every metric, declared once as data: name, kind, unit, help, labels, source, collector.
+//!
+//! `HELP` and `TYPE` lines, `docs/metrics.md` and the completeness tests come from here.
+//! Names that cAdvisor or node_exporter own keep their spelling, meaning and unit
+//! ([`Metric::owner`]), so dashboards and rules written for those work unchanged.
+
+/// What a value does over time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Only goes up, and starts again from zero.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+}
+
+/// The base unit of a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// Bytes.
+    Bytes,
+    /// Seconds.
+    Seconds,
+    /// Microseconds; cAdvisor's scheduler settings only.
+    Microseconds,
+    /// Processor cores.
+    Cores,
+    /// Cores multiplied by seconds.
+    CoreSeconds,
+    /// Bytes multiplied by seconds.
+    ByteSeconds,
+    /// Hundredths of a core, as `docker stats` shows them.
+    Percent,
+    /// A plain number.
+    None,
+}
+
+impl Unit {
+    /// The unit as the end of a metric's name.
+    pub fn suffix(self) -> &'static str {
+        match self {
+            Unit::Bytes => "bytes",
+            Unit::Seconds => "seconds",
+            Unit::Microseconds => "microseconds",
+            Unit::Cores => "cores",
+            Unit::CoreSeconds => "core_seconds",
+            Unit::ByteSeconds => "byte_seconds",
+            Unit::Percent => "percent",
+            Unit::None => "",
+        }
+    }
+}
+
+/// The labels that every series of a family carries, besides its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Labels {
+    /// `id`, `name`, `image`, `user`, `project`, `team` and allowed `container_label_*`.
+    Container,
+    /// `user`, `project`, `team`.
+    Tenant,
+    /// None.
+    Plain,
+}
+
+/// Whose name it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// Ours.
+    Dockmeter,
+    /// cAdvisor's; the name stands as it does there.
+    Cadvisor,
+    /// A convention of the Prometheus client libraries.
+    Prometheus,
+}
+
+/// One metric.
+#[derive(Debug)]
+pub struct Metric {
+    /// Its name in the text format.
+    pub name: &'static str,
+    /// Counter or gauge.
+    pub kind: Kind,
+    /// Its unit.
+    pub unit: Unit,
+    /// One sentence for `HELP`, ending with the source in parentheses where it helps.
+    pub help: &'static str,
+    /// Labels shared by its series.
+    pub labels: Labels,
+    /// Labels of its own.
+    pub own_labels: &'static [&'static str],
+    /// Kernel file or API field on cgroup v2, then v1 where it differs.
+    pub source: &'static str,
+    /// The collector that emits it, as `collect[]` and `--collector.NAME` spell it.
+    pub collector: &'static str,
+    /// Whose name it is.
+    pub owner: Owner,
+}
+
+/// Declares the metrics and the table of all of them.
+macro_rules! metrics {
+    ($($collector:literal { $($ident:ident $name:literal $kind:ident $unit:ident $labels:ident [$($own:literal),*] $owner:ident $source:literal $help:literal;)* })*) => {
+        $($(
+            #[doc = concat!("`", $name, "`: ", $help)]
+            pub static $ident: Metric = Metric {
+                name: $name,
+                kind: Kind::$kind,
+                unit: Unit::$unit,
+                help: $help,
+                labels: Labels::$labels,
+                own_labels: &[$($own),*],
+                source: $source,
+                collector: $collector,
+                owner: Owner::$owner,
+            };
+        )*)*
+
+        /// Every metric, in the order of the page.
+        pub static ALL: &[&Metric] = &[$($(&$ident),*),*];
+
+        /// Every collector, in the order of the page.
+        pub static COLLECTORS: &[&str] = &[$($collector),*];
+    };
+}
+
+metrics! {
+    "container_cpu" {
+        CPU_USAGE "container_cpu_usage_seconds_total" Counter Seconds Container ["cpu"] Cadvisor
+            "cpu.stat usage_usec; v1 cpuacct.usage" "CPU time used, over all cores.";
+        CPU_USER "container_cpu_user_seconds_total" Counter Seconds Container [] Cadvisor
+            "cpu.stat user_usec; v1 cpuacct.stat user, in clock ticks" "CPU time used in user mode.";
+        CPU_SYSTEM "container_cpu_system_seconds_total" Counter Seconds Container [] Cadvisor
+            "cpu.stat system_usec; v1 cpuacct.stat system, in clock ticks" "CPU time used in kernel mode.";
+        CPU_CFS_PERIODS "container_cpu_cfs_periods_total" Counter None Container [] Cadvisor
+            "cpu.stat nr_periods" "Enforcement periods of the CPU quota that have passed; absent without a quota.";
+        CPU_CFS_THROTTLED_PERIODS "container_cpu_cfs_throttled_periods_total" Counter None Container [] Cadvisor
+            "cpu.stat nr_throttled" "Periods in which the quota was used up; absent without a quota.";
+        CPU_CFS_THROTTLED_SECONDS "container_cpu_cfs_throttled_seconds_total" Counter Seconds Container [] Cadvisor
+            "cpu.stat throttled_usec; v1 throttled_time" "Time for which the quota held the container back; absent without a quota.";
+        SPEC_CPU_QUOTA "container_spec_cpu_quota" Gauge Microseconds Container [] Cadvisor
+            "cpu.max; v1 cpu.cfs_quota_us" "CPU time allowed in a period, in microseconds; absent without a quota.";
+        SPEC_CPU_PERIOD "container_spec_cpu_period" Gauge Microseconds Container [] Cadvisor
+            "cpu.max; v1 cpu.cfs_period_us" "Length of a quota period, in microseconds.";
+        SPEC_CPU_SHARES "container_spec_cpu_shares" Gauge None Container [] Cadvisor
+            "cpu.weight, mapped back as cAdvisor does; v1 cpu.shares" "Weight of the container when cores are scarce.";
+        CPU_LIMIT_CORES "container_cpu_limit_cores" Gauge Cores Container [] Dockmeter
+            "cpu.max; v1 cfs quota by period; else HostConfig.CpusetCpus" "Cores the container may use at most; absent without a limit.";
+        CPU_USAGE_PERCENT "container_cpu_usage_percent" Gauge Percent Container [] Dockmeter
+            "cpu.stat usage_usec; v1 cpuacct.usage" "CPU use over the last full sampling interval; 100 is one core, as `docker stats` shows it.";
+    }
+    "container_memory" {
+        MEMORY_USAGE "container_memory_usage_bytes" Gauge Bytes Container [] Cadvisor
+            "memory.current; v1 memory.usage_in_bytes" "Memory charged to the container, page cache included.";
+        MEMORY_WORKING_SET "container_memory_working_set_bytes" Gauge Bytes Container [] Cadvisor
+            "memory.current less inactive_file; v1 usage less total_inactive_file" "Memory less the page cache that can be dropped first.";
+        MEMORY_RSS "container_memory_rss" Gauge Bytes Container [] Cadvisor
+            "memory.stat anon; v1 total_rss" "Anonymous memory in bytes.";
+        MEMORY_CACHE "container_memory_cache" Gauge Bytes Container [] Cadvisor
+            "memory.stat file; v1 total_cache" "Page cache in bytes, shared memory included.";
+        MEMORY_SWAP "container_memory_swap" Gauge Bytes Container [] Cadvisor
+            "memory.swap.current; v1 memory.stat total_swap" "Swap in use, in bytes; absent where swap is not accounted.";
+        MEMORY_MAPPED_FILE "container_memory_mapped_file" Gauge Bytes Container [] Cadvisor
+            "memory.stat file_mapped; v1 total_mapped_file" "Mapped files in bytes.";
+        MEMORY_KERNEL_USAGE "container_memory_kernel_usage" Gauge Bytes Container [] Cadvisor
+            "memory.stat kernel; v1 memory.kmem.usage_in_bytes" "Kernel memory in bytes.";
+        MEMORY_MAX_USAGE "container_memory_max_usage_bytes" Gauge Bytes Container [] Cadvisor
+            "memory.peak; v1 memory.max_usage_in_bytes" "Highest memory use since the start, as the kernel keeps it.";
+        MEMORY_FAILCNT "container_memory_failcnt" Counter None Container [] Cadvisor
+            "memory.events max; v1 memory.failcnt" "How often the memory limit was reached.";
+        MEMORY_FAILURES "container_memory_failures_total" Counter None Container ["failure_type", "scope"] Cadvisor
+            "memory.stat pgfault, pgmajfault; v1 scope hierarchy from total_*" "Page faults; `pgmajfault` needed the disk.";
+        SPEC_MEMORY_LIMIT "container_spec_memory_limit_bytes" Gauge Bytes Container [] Cadvisor
+            "memory.max; v1 memory.limit_in_bytes" "Memory limit; 0 is unlimited.";
+        MEMORY_EVENTS "container_memory_events_total" Counter None Container ["event"] Dockmeter
+            "memory.events; v1 oom_kill of memory.oom_control" "Memory events by kind, as the kernel counts them.";
+        OOM_EVENTS "container_oom_events_total" Counter None Container [] Cadvisor
+            "memory.events oom_kill; v1 memory.oom_control oom_kill; State.OOMKilled" "Processes killed for want of memory in the current or last run.";
+    }
+    "container_io" {
+        FS_READS_BYTES "container_fs_reads_bytes_total" Counter Bytes Container ["device"] Cadvisor
+            "io.stat rbytes; v1 blkio.throttle.io_service_bytes_recursive" "Bytes read from a device.";
+        FS_WRITES_BYTES "container_fs_writes_bytes_total" Counter Bytes Container ["device"] Cadvisor
+            "io.stat wbytes; v1 blkio.throttle.io_service_bytes_recursive" "Bytes written to a device.";
+        FS_READS "container_fs_reads_total" Counter None Container ["device"] Cadvisor
+            "io.stat rios; v1 blkio.throttle.io_serviced_recursive" "Read operations on a device.";
+        FS_WRITES "container_fs_writes_total" Counter None Container ["device"] Cadvisor
+            "io.stat wios; v1 blkio.throttle.io_serviced_recursive" "Write operations on a device.";
+    }
+    "container_network" {
+        NETWORK_RECEIVE_BYTES "container_network_receive_bytes_total" Counter Bytes Container ["interface"] Cadvisor
+            "/proc/PID/net/dev" "Bytes received.";
+        NETWORK_RECEIVE_PACKETS "container_network_receive_packets_total" Counter None Container ["interface"] Cadvisor
+            "/proc/PID/net/dev" "Packets received.";
+        NETWORK_RECEIVE_ERRORS "container_network_receive_errors_total" Counter None Container ["interface"] Cadvisor
+            "/proc/PID/net/dev" "Packets received with errors.";
+        NETWORK_RECEIVE_DROPPED "container_network_receive_packets_dropped_total" Counter None Container ["interface"] Cadvisor
+            "/proc/PID/net/dev" "Received packets that were dropped.";
+        NETWORK_TRANSMIT_BYTES "container_network_transmit_bytes_total" Counter Bytes Container ["interface"] Cadvisor
+            "/proc/PID/net/dev" "Bytes sent.";
+        NETWORK_TRANSMIT_PACKETS "container_network_transmit_packets_total" Counter None Container ["interface"] Cadvisor
+            "/proc/PID/net/dev" "Packets sent.";
+        NETWORK_TRANSMIT_ERRORS "container_network_transmit_errors_total" Counter None Container ["interface"] Cadvisor
+            "/proc/PID/net/dev" "Errors while sending.";
+        NETWORK_TRANSMIT_DROPPED "container_network_transmit_packets_dropped_total" Counter None Container ["interface"] Cadvisor
+            "/proc/PID/net/dev" "Packets dropped while sending.";
+        NETWORK_TCP_CONNECTIONS "container_network_tcp_connections" Gauge None Container [] Dockmeter
+            "/proc/PID/net/snmp CurrEstab" "Established TCP connections of the network namespace.";
+    }
+    "container_pressure" {
+        PRESSURE_CPU_WAITING "container_pressure_cpu_waiting_seconds_total" Counter Seconds Container [] Cadvisor
+            "cpu.pressure some" "Time in which some task waited for a core.";
+        PRESSURE_CPU_STALLED "container_pressure_cpu_stalled_seconds_total" Counter Seconds Container [] Cadvisor
+            "cpu.pressure full" "Time in which every task waited for a core.";
+        PRESSURE_MEMORY_WAITING "container_pressure_memory_waiting_seconds_total" Counter Seconds Container [] Cadvisor
+            "memory.pressure some" "Time in which some task waited for memory.";
+        PRESSURE_MEMORY_STALLED "container_pressure_memory_stalled_seconds_total" Counter Seconds Container [] Cadvisor
+            "memory.pressure full" "Time in which every task waited for memory.";
+        PRESSURE_IO_WAITING "container_pressure_io_waiting_seconds_total" Counter Seconds Container [] Cadvisor
+            "io.pressure some" "Time in which some task waited for a device.";
+        PRESSURE_IO_STALLED "container_pressure_io_stalled_seconds_total" Counter Seconds Container [] Cadvisor
+            "io.pressure full" "Time in which every task waited for a device.";
+    }
+    "container_processes" {
+        PROCESSES "container_processes" Gauge None Container [] Cadvisor
+            "cgroup.procs" "Processes in the container.";
+        THREADS "container_threads" Gauge None Container [] Cadvisor
+            "pids.current" "Threads in the container.";
+        THREADS_MAX "container_threads_max" Gauge None Container [] Cadvisor
+            "pids.max" "Threads the container may have; absent without a limit.";
+    }
+    "container_state" {
+        INFO "container_info" Gauge None Container ["container_id", "image_id", "network_mode", "restart_policy", "runtime"] Dockmeter
+            "GET /containers/{id}/json" "What does not change during a container's life; always 1.";
+        STATE "container_state" Gauge None Container ["state"] Dockmeter
+            "State.Status" "1 for the state the container is in, 0 for the others.";
+        HEALTH_STATUS "container_health_status" Gauge None Container ["status"] Dockmeter
+            "State.Health.Status" "1 for what the health check says, 0 for the others; absent without a health check.";
+        HEALTH_STATE "container_health_state" Gauge None Container [] Cadvisor
+            "State.Health.Status" "1 healthy, 0 starting or unhealthy, -1 without a health check.";
+        RESTARTS "container_restarts_total" Counter None Container [] Dockmeter
+            "RestartCount, carried on where the engine starts again from 0" "Restarts by the restart policy.";
+        EXIT_CODE "container_exit_code" Gauge None Container [] Dockmeter
+            "State.ExitCode" "Exit status of the last run; absent until one has ended.";
+        START_TIME "container_start_time_seconds" Gauge Seconds Container [] Cadvisor
+            "State.StartedAt" "When the container was started, in seconds since 1970; only while it runs.";
+        LAST_SEEN "container_last_seen" Gauge Seconds Container [] Cadvisor
+            "the clock at the scrape" "When the container was last seen running, in seconds since 1970; only while it runs.";
+    }
+    "tenant" {
+        TENANT_CPU "tenant_cpu_core_seconds_total" Counter CoreSeconds Tenant [] Dockmeter
+            "container_cpu_usage_seconds_total, removed containers included" "CPU time that a tenant's containers have used.";
+        TENANT_MEMORY "tenant_memory_byte_seconds_total" Counter ByteSeconds Tenant [] Dockmeter
+            "container_memory_working_set_bytes over time, removed containers included" "Memory that a tenant's containers have used, multiplied by the time.";
+        TENANT_NETWORK "tenant_network_bytes_total" Counter Bytes Tenant ["direction"] Dockmeter
+            "container_network_*_bytes_total, removed containers included" "Bytes that a tenant's containers have received and sent.";
+    }
+    "machine" {
+        MACHINE_CPU_CORES "machine_cpu_cores" Gauge Cores Plain [] Cadvisor
+            "/sys/devices/system/cpu/online" "Logical cores that are online.";
+        MACHINE_MEMORY "machine_memory_bytes" Gauge Bytes Plain [] Cadvisor
+            "/proc/meminfo MemTotal" "Memory of the machine.";
+        MACHINE_SCRAPE_ERROR "machine_scrape_error" Gauge None Plain [] Cadvisor
+            "this collector" "1 if the machine's facts could not be read, else 0.";
+    }
+    "docker" {
+        DOCKER_UP "dockmeter_docker_up" Gauge None Plain [] Dockmeter
+            "the event stream" "1 while the engine's event stream is up and the list has been read since, else 0.";
+        DOCKER_SYNC "dockmeter_docker_last_sync_timestamp_seconds" Gauge Seconds Plain [] Dockmeter
+            "GET /containers/json" "When the list of containers was last read in full, in seconds since 1970.";
+        INVENTORY_LOOKUPS "dockmeter_inventory_lookups_total" Counter None Plain ["result"] Dockmeter
+            "the inventory" "Look-ups of a container: `hit` was answered from the inventory, `miss` by an inspect call.";
+    }
+    "dockmeter" {
+        BUILD_INFO "dockmeter_build_info" Gauge None Plain ["version", "revision", "rustversion"] Dockmeter
+            "the build" "What this binary was built from; always 1.";
+        COLLECTOR_DURATION "dockmeter_collector_duration_seconds" Gauge Seconds Plain ["collector"] Dockmeter
+            "the clock" "Time a collector took in this scrape; reading is in `sampler`.";
+        COLLECTOR_SUCCESS "dockmeter_collector_success" Gauge None Plain ["collector"] Dockmeter
+            "the collector" "1 if a collector delivered its families in this scrape, else 0.";
+        SERIES "dockmeter_series" Gauge None Plain [] Dockmeter
+            "the page" "Series on this page before this one.";
+        READ_ERRORS "dockmeter_read_errors_total" Counter None Plain ["reason"] Dockmeter
+            "the sampler" "Files of a container that could not be read, by reason.";
+        PROCESS_CPU "process_cpu_seconds_total" Counter Seconds Plain [] Prometheus
+            "getrusage" "CPU time of dockmeter itself.";
+        PROCESS_RESIDENT "process_resident_memory_bytes" Gauge Bytes Plain [] Prometheus
+            "/proc/self/statm" "Resident memory of dockmeter itself.";
+        PROCESS_VIRTUAL "process_virtual_memory_bytes" Gauge Bytes Plain [] Prometheus
+            "/proc/self/statm" "Virtual memory of dockmeter itself.";
+        PROCESS_OPEN_FDS "process_open_fds" Gauge None Plain [] Prometheus
+            "/proc/self/fd" "Open file descriptors of dockmeter itself.";
+        PROCESS_MAX_FDS "process_max_fds" Gauge None Plain [] Prometheus
+            "getrlimit" "File descriptors dockmeter may open.";
+        PROCESS_THREADS "process_threads" Gauge None Plain [] Prometheus
+            "/proc/self/status" "Threads of dockmeter itself.";
+        PROCESS_START "process_start_time_seconds" Gauge Seconds Plain [] Prometheus
+            "the clock at the start" "When dockmeter was started, in seconds since 1970.";
+    }
+}

@@ -1,0 +1,157 @@
+//! The exposition page: Prometheus text 0.0.4 and OpenMetrics 1.0.
+//!
+//! Sources: Prometheus' exposition formats page; the OpenMetrics 1.0 specification.
+//! A page is one buffer. A family's `HELP` and `TYPE` are written with its first sample, so
+//! a family without samples leaves nothing; what a failed collector wrote is taken back.
+
+use super::label::write_label;
+use super::{Kind, LabelBlock, Metric, Sink, Value};
+
+/// Which text format a page is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// Prometheus text format 0.0.4.
+    Text,
+    /// OpenMetrics text format 1.0.0.
+    OpenMetrics,
+}
+
+impl Format {
+    /// The page's `Content-Type`.
+    pub fn content_type(self) -> &'static str {
+        match self {
+            Format::Text => "text/plain; version=0.0.4; charset=utf-8",
+            Format::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+        }
+    }
+}
+
+/// Writes samples into a page.
+#[derive(Debug)]
+pub struct TextEncoder {
+    format: Format,
+    page: Vec<u8>,
+    series: u64,
+    open: Option<&'static Metric>,
+    announced: bool,
+}
+
+/// A place in a page to go back to.
+#[derive(Clone, Copy, Debug)]
+pub struct Mark {
+    length: usize,
+    series: u64,
+}
+
+impl TextEncoder {
+    /// An empty page; `buffer` may be an old page, whose memory is used again.
+    pub fn new(format: Format, mut buffer: Vec<u8>) -> Self {
+        buffer.clear();
+        TextEncoder { format, page: buffer, series: 0, open: None, announced: false }
+    }
+
+    /// The present end of the page.
+    pub fn mark(&self) -> Mark {
+        Mark { length: self.page.len(), series: self.series }
+    }
+
+    /// Takes back everything written since `mark`.
+    pub fn roll_back(&mut self, mark: Mark) {
+        self.page.truncate(mark.length);
+        self.series = mark.series;
+        self.open = None;
+    }
+
+    /// How many series the page has.
+    pub fn series(&self) -> u64 {
+        self.series
+    }
+
+    /// The finished page.
+    pub fn finish(mut self) -> Vec<u8> {
+        if self.format == Format::OpenMetrics {
+            self.page.extend_from_slice(b"# EOF\n");
+        }
+        self.page
+    }
+
+    /// The name in `HELP` and `TYPE`, and the type: in OpenMetrics a counter's family has no
+    /// `_total`, and a counter whose name does not end so has to be `unknown`.
+    fn announced_as(&self, metric: &Metric) -> (&'static str, &'static str) {
+        match (self.format, metric.kind) {
+            (_, Kind::Gauge) => (metric.name, "gauge"),
+            (Format::Text, Kind::Counter) => (metric.name, "counter"),
+            (Format::OpenMetrics, Kind::Counter) => match metric.name.strip_suffix("_total") {
+                Some(family) => (family, "counter"),
+                None => (metric.name, "unknown"),
+            },
+        }
+    }
+
+    fn announce(&mut self, metric: &'static Metric) {
+        let (name, kind) = self.announced_as(metric);
+        let page = &mut self.page;
+        for part in ["# HELP ", name, " "] {
+            page.extend_from_slice(part.as_bytes());
+        }
+        write_help(metric.help, self.format, page);
+        for part in ["\n# TYPE ", name, " ", kind, "\n"] {
+            page.extend_from_slice(part.as_bytes());
+        }
+        let unit = metric.unit.suffix();
+        let ends_with_unit = name.strip_suffix(unit).is_some_and(|rest| rest.ends_with('_'));
+        if self.format == Format::OpenMetrics && !unit.is_empty() && ends_with_unit {
+            for part in ["# UNIT ", name, " ", unit, "\n"] {
+                page.extend_from_slice(part.as_bytes());
+            }
+        }
+    }
+}
+
+impl Sink for TextEncoder {
+    fn family(&mut self, metric: &'static Metric) {
+        self.open = Some(metric);
+        self.announced = false;
+    }
+
+    fn sample(&mut self, labels: &LabelBlock, own: &[(&'static str, &str)], value: Value) {
+        let Some(metric) = self.open else {
+            debug_assert!(false, "a sample came before its family");
+            return;
+        };
+        if !self.announced {
+            self.announced = true;
+            self.announce(metric);
+        }
+        let page = &mut self.page;
+        page.extend_from_slice(metric.name.as_bytes());
+        let shared = labels.rendered();
+        if !shared.is_empty() || !own.is_empty() {
+            page.push(b'{');
+            page.extend_from_slice(shared);
+            for (index, (name, value)) in own.iter().enumerate() {
+                if index > 0 || !shared.is_empty() {
+                    page.push(b',');
+                }
+                write_label(name, value, page);
+            }
+            page.push(b'}');
+        }
+        page.push(b' ');
+        value.write(page);
+        page.push(b'\n');
+        self.series += 1;
+    }
+}
+
+/// Help texts are our own constants, but the escapes differ: OpenMetrics also wants `"`.
+fn write_help(help: &str, format: Format, out: &mut Vec<u8>) {
+    for byte in help.bytes() {
+        match byte {
+            b'\\' => out.extend_from_slice(b"\\\\"),
+            b'\n' => out.extend_from_slice(b"\\n"),
+            b'"' if format == Format::OpenMetrics => out.extend_from_slice(b"\\\""),
+            _ => out.push(byte),
+        }
+    }
+}

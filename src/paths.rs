@@ -1,0 +1,61 @@
+//! Where the host's `/proc`, `/sys` and `/` are seen from here (`--path.*`).
+//!
+//! Invariant: no other module joins a path under these roots.
+
+use std::path::{Path, PathBuf};
+
+/// The roots of the host's file systems, as this process sees them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Paths {
+    /// The host's `/proc` (`--path.procfs`).
+    pub procfs: PathBuf,
+    /// The host's `/sys` (`--path.sysfs`).
+    pub sysfs: PathBuf,
+    /// The host's `/` (`--path.rootfs`).
+    pub rootfs: PathBuf,
+}
+
+impl Default for Paths {
+    fn default() -> Self {
+        Paths { procfs: "/proc".into(), sysfs: "/sys".into(), rootfs: "/".into() }
+    }
+}
+
+impl Paths {
+    /// A file or folder under `/proc`.
+    pub fn proc(&self, relative: impl AsRef<Path>) -> PathBuf {
+        under(&self.procfs, relative.as_ref())
+    }
+
+    /// The folder of one process.
+    pub fn process(&self, pid: u32) -> PathBuf {
+        self.procfs.join(pid.to_string())
+    }
+
+    /// A file or folder under `/sys`.
+    pub fn sys(&self, relative: impl AsRef<Path>) -> PathBuf {
+        under(&self.sysfs, relative.as_ref())
+    }
+
+    /// A file or folder of the host, given by its absolute path there.
+    pub fn root(&self, absolute: impl AsRef<Path>) -> PathBuf {
+        under(&self.rootfs, absolute.as_ref())
+    }
+}
+
+/// Joins without letting an absolute path replace the root.
+fn under(root: &Path, path: &Path) -> PathBuf {
+    root.join(path.strip_prefix("/").unwrap_or(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_absolute_path_stays_under_its_root() {
+        let paths = Paths { rootfs: "/host".into(), ..Paths::default() };
+        assert_eq!(paths.root("/srv/app"), Path::new("/host/srv/app"));
+        assert_eq!(paths.proc("self/mountinfo"), Path::new("/proc/self/mountinfo"));
+    }
+}

@@ -1,0 +1,298 @@
+//! The plain numbers of one moment: what collectors render and handlers answer.
+//!
+//! Nothing here reads or formats anything. Times are nanoseconds, sizes bytes; a group that
+//! the host does not have is `None`, never zero.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
+
+use crate::inventory::{Container, Engine};
+use crate::metrics::LabelBlock;
+use crate::tenant::Tenant;
+
+/// Everything known at one moment.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// When the numbers were read.
+    pub taken_at: Timestamp,
+    /// Every container that has not been gone for longer than the linger time, by name.
+    pub containers: Vec<Arc<Reading>>,
+    /// What tenants have used so far, by tenant.
+    pub tenants: Vec<TenantUse>,
+    /// The engine.
+    pub engine: Arc<Engine>,
+    /// Inventory look-ups so far: hits, misses.
+    pub lookups: (u64, u64),
+    /// Container files that could not be read so far, by reason.
+    pub read_errors: Vec<(&'static str, u64)>,
+    /// How long the reading took, in nanoseconds of wall time.
+    pub read_duration_ns: u64,
+    /// The machine the containers run on.
+    pub machine: Machine,
+}
+
+/// The machine's size.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Machine {
+    /// Logical cores that are online.
+    pub cpu_cores: Option<u32>,
+    /// `MemTotal` in bytes.
+    pub memory_bytes: Option<u64>,
+}
+
+/// One container and what was read of it.
+#[derive(Clone, Debug)]
+pub struct Reading {
+    /// The engine's description.
+    pub container: Arc<Container>,
+    /// Its shared labels.
+    pub labels: Arc<LabelBlock>,
+    /// Its cgroup: the present path, the last one, or `/docker/<id>` where there was none.
+    pub cgroup: Arc<str>,
+    /// The kernel's numbers; of a run that has ended, the last ones, until the linger time is over.
+    pub stats: Option<Stats>,
+    /// CPU use over the last full sampling interval, in cores.
+    pub usage_cores: Option<f64>,
+    /// Rates over the last full sampling interval.
+    pub rates: Option<Rates>,
+}
+
+/// Bytes per second over the last full sampling interval.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Rates {
+    /// Received over the network.
+    pub receive_bytes: Option<f64>,
+    /// Sent over the network.
+    pub transmit_bytes: Option<f64>,
+    /// Read from devices.
+    pub read_bytes: Option<f64>,
+    /// Written to devices.
+    pub write_bytes: Option<f64>,
+    /// Share of quota periods that were throttled, 0 to 1.
+    pub throttled_periods_ratio: Option<f64>,
+    /// Share of time some task waited for a core, 0 to 1.
+    pub cpu_waiting_ratio: Option<f64>,
+    /// Share of time every task waited for memory, 0 to 1.
+    pub memory_stalled_ratio: Option<f64>,
+    /// Share of time every task waited for a device, 0 to 1.
+    pub io_stalled_ratio: Option<f64>,
+}
+
+/// What the kernel says of one container.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Stats {
+    /// Time on cores.
+    pub cpu: Option<Cpu>,
+    /// Enforcement of a quota; only with one.
+    pub throttling: Option<Throttling>,
+    /// Limits of CPU use.
+    pub cpu_limits: Option<CpuLimits>,
+    /// Memory.
+    pub memory: Option<Memory>,
+    /// Operations by device.
+    pub io: Option<Vec<DeviceIo>>,
+    /// Traffic by interface; `None` where the namespace is not the container's own.
+    pub network: Option<Network>,
+    /// Pressure.
+    pub pressure: Pressure,
+    /// Processes and threads.
+    pub processes: Processes,
+}
+
+/// Time on cores, in nanoseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cpu {
+    /// All of it.
+    pub usage_ns: u64,
+    /// In user mode.
+    pub user_ns: Option<u64>,
+    /// In kernel mode.
+    pub system_ns: Option<u64>,
+}
+
+/// Enforcement of the CPU quota.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Throttling {
+    /// Periods that have passed.
+    pub periods: u64,
+    /// Periods in which the quota was used up.
+    pub throttled_periods: u64,
+    /// Time held back, in nanoseconds.
+    pub throttled_ns: u64,
+}
+
+/// Limits of CPU use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CpuLimits {
+    /// Time allowed in a period, in microseconds; `None` without a quota.
+    pub quota_us: Option<u64>,
+    /// Length of a period, in microseconds.
+    pub period_us: Option<u64>,
+    /// Weight, on the scale of `cpu.shares`.
+    pub shares: Option<u64>,
+}
+
+impl CpuLimits {
+    /// The quota in cores.
+    pub fn cores(&self) -> Option<f64> {
+        let period = self.period_us.filter(|period| *period > 0)?;
+        Some(self.quota_us? as f64 / period as f64)
+    }
+}
+
+/// Memory, in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Memory {
+    /// Charged, page cache included.
+    pub usage: u64,
+    /// Usage less inactive page cache.
+    pub working_set: u64,
+    /// Anonymous memory.
+    pub rss: Option<u64>,
+    /// Page cache.
+    pub cache: Option<u64>,
+    /// Swap in use.
+    pub swap: Option<u64>,
+    /// Mapped files.
+    pub mapped_file: Option<u64>,
+    /// Kernel memory.
+    pub kernel: Option<u64>,
+    /// Highest usage since the start.
+    pub peak: Option<u64>,
+    /// Limit; `None` without one.
+    pub limit: Option<u64>,
+    /// Whether a limit could be read at all.
+    pub limit_known: bool,
+    /// How often the limit was reached.
+    pub failcnt: Option<u64>,
+    /// Page faults: of the container's own cgroup, and of all below it.
+    pub pgfault: Option<(u64, u64)>,
+    /// Page faults that needed the disk, likewise.
+    pub pgmajfault: Option<(u64, u64)>,
+    /// Events by kind.
+    pub events: MemoryEvents,
+}
+
+/// Events of `memory.events`; cgroup v1 knows `oom_kill` only.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MemoryEvents {
+    /// Reclaimed although below `memory.low`.
+    pub low: Option<u64>,
+    /// Throttled above `memory.high`.
+    pub high: Option<u64>,
+    /// The limit was reached.
+    pub max: Option<u64>,
+    /// An allocation was about to fail at the limit.
+    pub oom: Option<u64>,
+    /// Processes killed.
+    pub oom_kill: Option<u64>,
+    /// Whole groups killed.
+    pub oom_group_kill: Option<u64>,
+}
+
+/// Operations on one device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceIo {
+    /// The device, as `/dev/sda`.
+    pub device: Arc<str>,
+    /// Bytes read.
+    pub read_bytes: u64,
+    /// Bytes written.
+    pub write_bytes: u64,
+    /// Reads.
+    pub reads: u64,
+    /// Writes.
+    pub writes: u64,
+}
+
+/// Traffic of a network namespace.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Network {
+    /// Every interface but `lo`.
+    pub interfaces: Vec<Interface>,
+    /// Established TCP connections.
+    pub tcp_established: Option<u64>,
+}
+
+/// Counters of one interface.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Interface {
+    /// Its name inside the namespace.
+    pub name: Arc<str>,
+    /// What came in.
+    pub receive: Traffic,
+    /// What went out.
+    pub transmit: Traffic,
+}
+
+/// Counters of one direction.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Bytes.
+    pub bytes: u64,
+    /// Packets.
+    pub packets: u64,
+    /// Errors.
+    pub errors: u64,
+    /// Dropped packets.
+    pub dropped: u64,
+}
+
+/// Pressure of the three resources; `None` where the kernel does not account it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pressure {
+    /// Cores.
+    pub cpu: Option<Stall>,
+    /// Memory.
+    pub memory: Option<Stall>,
+    /// Devices.
+    pub io: Option<Stall>,
+}
+
+/// Time lost to one resource, in nanoseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stall {
+    /// Some task waited.
+    pub waiting_ns: u64,
+    /// Every task waited; older kernels do not say so of cores.
+    pub stalled_ns: Option<u64>,
+}
+
+/// Processes and threads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Processes {
+    /// Processes.
+    pub processes: Option<u64>,
+    /// Threads.
+    pub threads: Option<u64>,
+    /// Threads allowed; `None` without a limit.
+    pub threads_max: Option<u64>,
+}
+
+/// What one tenant has used since dockmeter was started.
+#[derive(Clone, Debug)]
+pub struct TenantUse {
+    /// The tenant.
+    pub tenant: Tenant,
+    /// Its labels.
+    pub labels: Arc<LabelBlock>,
+    /// Time on cores, in nanoseconds.
+    pub cpu_ns: u64,
+    /// Working set multiplied by time.
+    pub memory_byte_seconds: f64,
+    /// Bytes received.
+    pub receive_bytes: u64,
+    /// Bytes sent.
+    pub transmit_bytes: u64,
+}
+
+/// Where snapshots come from: the sampler, or a fixture in tests.
+pub trait Source: Send + Sync {
+    /// A snapshot read now, or one that is at most 250 ms old.
+    fn fresh(&self) -> BoxFuture<'_, Arc<Snapshot>>;
+
+    /// The last snapshot, without reading; `None` before the first.
+    fn latest(&self) -> Option<Arc<Snapshot>>;
+}

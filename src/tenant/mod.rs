@@ -1,0 +1,74 @@
+//! Whose a container is: `user`, `project` and `team`, always all three and never empty.
+//!
+//! This room knows nothing of Docker but a map of labels. [`Tenant`] cannot hold a
+//! value that is unsafe to expose, because it is built from [`LabelValue`] only.
+
+mod hygiene;
+
+pub use hygiene::{LabelValue, MAX_LABEL_BYTES};
+
+/// Values with a meaning of their own; a label that claims one gets a trailing `_`.
+pub const RESERVED: [&str; 6] = ["unknown", "other", "anonymous", "idle", "system", "unattributed"];
+
+/// The value of a tenancy label about which nothing is known.
+pub const UNKNOWN: &str = "unknown";
+
+/// The value of a tenancy label beyond the cap of distinct values.
+pub const OTHER: &str = "other";
+
+/// Who a container, a request or a share of the machine belongs to.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Tenant {
+    /// The person, `unknown` where no rule names one.
+    pub user: LabelValue,
+    /// The project, `unknown` where no rule names one.
+    pub project: LabelValue,
+    /// The team, `unknown` where no rule names one.
+    pub team: LabelValue,
+}
+
+impl Tenant {
+    /// A tenant of which nothing is known.
+    pub fn unknown() -> Self {
+        let unknown = LabelValue::clean(UNKNOWN);
+        Tenant { user: unknown.clone(), project: unknown.clone(), team: unknown }
+    }
+
+    /// A tenant from values that a label, a name or a map file claims: made safe,
+    /// reserved words marked, and `unknown` where a claim is absent or empty.
+    pub fn claimed(user: Option<&str>, project: Option<&str>, team: Option<&str>) -> Self {
+        Tenant { user: claim(user), project: claim(project), team: claim(team) }
+    }
+}
+
+/// One claimed value: safe, never empty, never a reserved word.
+fn claim(raw: Option<&str>) -> LabelValue {
+    let value = LabelValue::clean(raw.unwrap_or_default());
+    if value.is_empty() {
+        return LabelValue::clean(UNKNOWN);
+    }
+    if RESERVED.contains(&value.as_str()) {
+        return LabelValue::clean(&format!("{value}_"));
+    }
+    value
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tenant_always_has_all_three_labels() {
+        let tenant = Tenant::claimed(Some("ann"), Some("  "), None);
+        assert_eq!(tenant.user.as_str(), "ann");
+        assert_eq!(tenant.project.as_str(), "unknown");
+        assert_eq!(tenant.team.as_str(), "unknown");
+    }
+
+    #[test]
+    fn a_claimed_reserved_word_gets_a_trailing_underscore() {
+        for word in RESERVED {
+            assert_eq!(Tenant::claimed(Some(word), None, None).user.as_str(), format!("{word}_"));
+        }
+    }
+}
