@@ -4,6 +4,8 @@
 //! `ARCHITECTURE.md`; `tests` of this crate hold them to it.
 
 pub mod collect;
+pub mod container;
+pub mod host;
 pub mod inventory;
 pub mod metrics;
 pub mod paths;

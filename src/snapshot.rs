@@ -29,6 +29,8 @@ pub struct Snapshot {
     pub read_errors: Vec<(&'static str, u64)>,
     /// How long the reading took, in nanoseconds of wall time.
     pub read_duration_ns: u64,
+    /// Ticks of the sampler that came too late and were left out.
+    pub overruns: u64,
     /// The machine the containers run on.
     pub machine: Machine,
 }
@@ -52,11 +54,22 @@ pub struct Reading {
     /// Its cgroup: the present path, the last one, or `/docker/<id>` where there was none.
     pub cgroup: Arc<str>,
     /// The kernel's numbers; of a run that has ended, the last ones, until the linger time is over.
-    pub stats: Option<Stats>,
+    pub stats: Option<Arc<Stats>>,
     /// CPU use over the last full sampling interval, in cores.
     pub usage_cores: Option<f64>,
     /// Rates over the last full sampling interval.
     pub rates: Option<Rates>,
+    /// Processes killed for want of memory in the current or last run: the larger of what the
+    /// kernel counted and what the engine says.
+    pub oom_kills: u64,
+}
+
+impl Reading {
+    /// Cores the container may use at most: its quota, else the size of its cpu set.
+    pub fn cpu_limit_cores(&self) -> Option<f64> {
+        let quota = self.stats.as_ref().and_then(|stats| stats.cpu_limits?.cores());
+        quota.or(self.container.cpuset_cpus.map(f64::from))
+    }
 }
 
 /// Bytes per second over the last full sampling interval.

@@ -34,6 +34,7 @@ fn page(collectors: &[Box<dyn Collector>], selection: &Selection, format: Format
         lookups: (0, 0),
         read_errors: Vec::new(),
         read_duration_ns: 0,
+        overruns: 0,
         machine: Machine::default(),
     };
     String::from_utf8(render(collectors, selection, &snapshot, format, Vec::new())).unwrap()

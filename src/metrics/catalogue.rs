@@ -277,6 +277,8 @@ metrics! {
             "the collector" "1 if a collector delivered its families in this scrape, else 0.";
         SERIES "dockmeter_series" Gauge None Plain [] Dockmeter
             "the page" "Series on this page before this one.";
+        SAMPLE_OVERRUNS "dockmeter_sample_overruns_total" Counter None Plain [] Dockmeter
+            "the sampler" "Ticks of the sampler that came too late and were left out.";
         READ_ERRORS "dockmeter_read_errors_total" Counter None Plain ["reason"] Dockmeter
             "the sampler" "Files of a container that could not be read, by reason.";
         PROCESS_CPU "process_cpu_seconds_total" Counter Seconds Plain [] Prometheus

@@ -1,0 +1,192 @@
+//! What tenants have used: every container's use, added up as it happens, so that no total
+//! ever loses a container, however short its life.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::metrics::LabelBlock;
+use crate::snapshot::{Stats, TenantUse};
+use crate::tenant::Tenant;
+
+/// What was used between two reads of a container.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Use {
+    /// Time on cores, in nanoseconds.
+    pub cpu_ns: u64,
+    /// Working set multiplied by time.
+    pub memory_byte_seconds: f64,
+    /// Bytes received.
+    pub receive_bytes: u64,
+    /// Bytes sent.
+    pub transmit_bytes: u64,
+}
+
+impl std::ops::AddAssign for Use {
+    fn add_assign(&mut self, other: Use) {
+        self.cpu_ns += other.cpu_ns;
+        self.memory_byte_seconds += other.memory_byte_seconds;
+        self.receive_bytes += other.receive_bytes;
+        self.transmit_bytes += other.transmit_bytes;
+    }
+}
+
+/// Reads the difference between two states of a container's counters.
+#[derive(Debug)]
+pub struct Meter {
+    /// Counters at the last read; `None` before the first.
+    before: Option<Counters>,
+    /// How long the run had lasted when observation began, if dockmeter saw it start: then the
+    /// first read counts from zero. A run that was there before dockmeter is counted from the
+    /// first read on, so that a restart of dockmeter bills nothing twice.
+    since_start: Option<Duration>,
+}
+
+#[derive(Debug)]
+struct Counters {
+    at: Instant,
+    cpu_ns: u64,
+    working_set: u64,
+    traffic: Vec<(Arc<str>, u64, u64)>,
+}
+
+impl Counters {
+    fn of(stats: &Stats, at: Instant) -> Self {
+        let interfaces = stats.network.iter().flat_map(|network| &network.interfaces);
+        let traffic = interfaces.map(|i| (i.name.clone(), i.receive.bytes, i.transmit.bytes)).collect();
+        Counters {
+            at,
+            cpu_ns: stats.cpu.map_or(0, |cpu| cpu.usage_ns),
+            working_set: stats.memory.map_or(0, |memory| memory.working_set),
+            traffic,
+        }
+    }
+}
+
+impl Meter {
+    /// A meter for a run that has lasted `since_start`, or that was there before dockmeter.
+    pub fn new(since_start: Option<Duration>) -> Self {
+        Meter { before: None, since_start }
+    }
+
+    /// What has been used since the last read.
+    pub fn measure(&mut self, stats: &Stats, now: Instant) -> Use {
+        let after = Counters::of(stats, now);
+        let used = match (&self.before, self.since_start) {
+            (Some(before), _) => between(before, &after),
+            (None, Some(lasted)) => from_start(&after, lasted),
+            (None, None) => Use::default(),
+        };
+        self.before = Some(after);
+        used
+    }
+}
+
+fn between(before: &Counters, after: &Counters) -> Use {
+    let mut used = Use {
+        cpu_ns: after.cpu_ns.saturating_sub(before.cpu_ns),
+        // The memory of the step is the one it began with: at the end of a run the kernel has
+        // already taken it back.
+        memory_byte_seconds: before.working_set as f64 * (after.at - before.at).as_secs_f64(),
+        ..Use::default()
+    };
+    for (name, receive, transmit) in &after.traffic {
+        let known = before.traffic.iter().find(|(known, ..)| known == name);
+        let (receive_before, transmit_before) =
+            known.map_or((0, 0), |(_, receive, transmit)| (*receive, *transmit));
+        used.receive_bytes += receive.saturating_sub(receive_before);
+        used.transmit_bytes += transmit.saturating_sub(transmit_before);
+    }
+    used
+}
+
+fn from_start(after: &Counters, lasted: Duration) -> Use {
+    Use {
+        cpu_ns: after.cpu_ns,
+        memory_byte_seconds: after.working_set as f64 * lasted.as_secs_f64(),
+        receive_bytes: after.traffic.iter().map(|(_, receive, _)| receive).sum(),
+        transmit_bytes: after.traffic.iter().map(|(_, _, transmit)| transmit).sum(),
+    }
+}
+
+/// The totals of every tenant since dockmeter was started.
+#[derive(Debug, Default)]
+pub struct Bill(BTreeMap<Tenant, TenantUse>);
+
+impl Bill {
+    /// Adds to a tenant's totals; a tenant that has used nothing yet gets a line of zeros.
+    pub fn add(&mut self, tenant: &Tenant, used: Use) {
+        let line = match self.0.get_mut(tenant) {
+            Some(line) => line,
+            None => self.0.entry(tenant.clone()).or_insert_with(|| empty_line(tenant)),
+        };
+        line.cpu_ns += used.cpu_ns;
+        line.memory_byte_seconds += used.memory_byte_seconds;
+        line.receive_bytes += used.receive_bytes;
+        line.transmit_bytes += used.transmit_bytes;
+    }
+
+    /// The totals, by tenant.
+    pub fn lines(&self) -> Vec<TenantUse> {
+        self.0.values().cloned().collect()
+    }
+}
+
+fn empty_line(tenant: &Tenant) -> TenantUse {
+    TenantUse {
+        tenant: tenant.clone(),
+        labels: Arc::new(LabelBlock::of_tenant(tenant, [])),
+        cpu_ns: 0,
+        memory_byte_seconds: 0.0,
+        receive_bytes: 0,
+        transmit_bytes: 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::snapshot::{Cpu, Interface, Memory, Network, Traffic};
+
+    fn stats(cpu_ns: u64, working_set: u64, receive: u64) -> Stats {
+        let receive = Traffic { bytes: receive, ..Traffic::default() };
+        let interface = Interface { name: "eth0".into(), receive, transmit: Traffic::default() };
+        Stats {
+            cpu: Some(Cpu { usage_ns: cpu_ns, ..Cpu::default() }),
+            memory: Some(Memory { working_set, ..Memory::default() }),
+            network: Some(Network { interfaces: vec![interface], tcp_established: None }),
+            ..Stats::default()
+        }
+    }
+
+    #[test]
+    fn a_run_that_began_under_our_eyes_is_billed_from_its_start() {
+        let now = Instant::now();
+        let mut meter = Meter::new(Some(Duration::from_millis(50)));
+        let used = meter.measure(&stats(30_000_000, 1000, 7), now);
+        let expected =
+            Use { cpu_ns: 30_000_000, memory_byte_seconds: 50.0, receive_bytes: 7, transmit_bytes: 0 };
+        assert_eq!(used, expected);
+    }
+
+    #[test]
+    fn a_run_that_was_there_before_is_billed_from_the_first_read() {
+        let now = Instant::now();
+        let mut meter = Meter::new(None);
+        assert_eq!(meter.measure(&stats(5_000, 1000, 7), now), Use::default());
+        let used = meter.measure(&stats(6_000, 0, 9), now + Duration::from_secs(2));
+        let expected =
+            Use { cpu_ns: 1_000, memory_byte_seconds: 2000.0, receive_bytes: 2, transmit_bytes: 0 };
+        assert_eq!(used, expected);
+    }
+
+    #[test]
+    fn a_tenant_keeps_what_its_containers_have_used() {
+        let mut bill = Bill::default();
+        let tenant = Tenant::claimed(Some("ann"), None, None);
+        bill.add(&tenant, Use { cpu_ns: 1, ..Use::default() });
+        bill.add(&tenant, Use { cpu_ns: 2, ..Use::default() });
+        assert_eq!(bill.lines().len(), 1);
+        assert_eq!(bill.lines()[0].cpu_ns, 3);
+    }
+}

@@ -1,0 +1,229 @@
+//! One container under observation, from the engine's first word of it to its last series.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+
+use super::bill::{Meter, Use};
+use super::cgroup::{Gone, ReadContext};
+use super::network::InterfaceNames;
+use super::rates::Tick;
+use super::run::Run;
+use crate::inventory::Container;
+use crate::metrics::LabelBlock;
+use crate::snapshot::{Rates, Reading, Stats};
+
+/// The Docker labels that become `container_label_*`, with the names they get.
+#[derive(Clone, Debug, Default)]
+pub struct ExposedLabels(Vec<(String, String)>);
+
+impl ExposedLabels {
+    /// From the Docker labels' names; of two that become the same name the first counts.
+    pub fn new<'a>(docker_labels: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut exposed: Vec<(String, String)> = Vec::new();
+        for label in docker_labels {
+            let safe = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
+            let name = format!("container_label_{}", label.chars().map(safe).collect::<String>());
+            if exposed.iter().all(|(_, known)| *known != name) {
+                exposed.push((label.to_owned(), name));
+            }
+        }
+        ExposedLabels(exposed)
+    }
+}
+
+/// Which run of a container: a process id alone may come again.
+type RunKey = (u32, Option<Timestamp>);
+
+/// One container, what is held open of it, and what was read last.
+#[derive(Debug)]
+pub struct Observed {
+    container: Arc<Container>,
+    labels: Arc<LabelBlock>,
+    cgroup: Arc<str>,
+    run: Option<Run>,
+    opened: Option<RunKey>,
+    meter: Meter,
+    stats: Option<Arc<Stats>>,
+    /// When the last run ended; its numbers stay for the linger time.
+    ended_at: Option<Instant>,
+    tick: Option<Tick>,
+    usage_cores: Option<f64>,
+    rates: Option<Rates>,
+    oom_kills: u64,
+    reading: Option<Arc<Reading>>,
+}
+
+impl Observed {
+    /// A container that the inventory has just shown.
+    pub fn new(container: Arc<Container>, exposed: &ExposedLabels) -> Self {
+        let cgroup: Arc<str> = Arc::from(format!("/docker/{}", container.id));
+        let labels = Arc::new(render_labels(&container, &cgroup, exposed));
+        Observed {
+            container,
+            labels,
+            cgroup,
+            run: None,
+            opened: None,
+            meter: Meter::new(None),
+            stats: None,
+            ended_at: None,
+            tick: None,
+            usage_cores: None,
+            rates: None,
+            oom_kills: 0,
+            reading: None,
+        }
+    }
+
+    /// The engine's description.
+    pub fn container(&self) -> &Arc<Container> {
+        &self.container
+    }
+
+    /// The open run.
+    pub fn run(&mut self) -> Option<&mut Run> {
+        self.run.as_mut()
+    }
+
+    /// Takes over a new description.
+    pub fn describe(&mut self, container: Arc<Container>, exposed: &ExposedLabels) {
+        if Arc::ptr_eq(&self.container, &container) {
+            return;
+        }
+        self.container = container;
+        self.relabel(exposed);
+        if let Some(run) = &mut self.run {
+            run.cgroup().expect_new_limits();
+        }
+    }
+
+    /// The process id of a run that the inventory shows and that has not been opened yet.
+    pub fn unopened_run(&self) -> Option<u32> {
+        let pid = self.container.state.pid?;
+        (self.opened != Some((pid, self.container.state.started_at))).then_some(pid)
+    }
+
+    /// Whether a run is open that the inventory no longer shows.
+    pub fn has_outlived_run(&self) -> bool {
+        let shown = self.container.state.pid.map(|pid| (pid, self.container.state.started_at));
+        self.run.is_some() && shown != self.opened
+    }
+
+    /// Begins to observe a run; `since_start` as [`Meter::new`] takes it.
+    pub fn begin(&mut self, pid: u32, run: Run, since_start: Option<Duration>, exposed: &ExposedLabels) {
+        self.cgroup = Arc::from(run.path());
+        self.run = Some(run);
+        self.opened = Some((pid, self.container.state.started_at));
+        self.meter = Meter::new(since_start);
+        self.stats = None;
+        self.ended_at = None;
+        self.tick = None;
+        self.oom_kills = 0;
+        self.relabel(exposed);
+    }
+
+    /// Gives up on a run that cannot be observed, until the container is started again.
+    pub fn give_up(&mut self, pid: u32) {
+        self.opened = Some((pid, self.container.state.started_at));
+    }
+
+    /// Reads everything of an open run and returns what has been used since the last read.
+    /// A cgroup that is gone ends the run.
+    pub fn read(
+        &mut self,
+        context: &mut ReadContext<'_>,
+        names: &mut InterfaceNames,
+        now: Instant,
+    ) -> Option<Use> {
+        let run = self.run.as_mut()?;
+        match run.read(context, names, self.stats.as_deref()) {
+            Ok(stats) => {
+                let used = self.meter.measure(&stats, now);
+                let killed = stats.memory.and_then(|memory| memory.events.oom_kill).unwrap_or(0);
+                self.oom_kills = self.oom_kills.max(killed);
+                self.stats = Some(Arc::new(stats));
+                self.reading = None;
+                Some(used)
+            }
+            Err(Gone) => {
+                self.end(now);
+                None
+            }
+        }
+    }
+
+    /// Ends the run, if one is open: nothing is held any more, the last numbers stay for a while.
+    pub fn end(&mut self, now: Instant) {
+        if self.run.take().is_none() {
+            return;
+        }
+        self.ended_at = Some(now);
+        self.tick = None;
+        self.usage_cores = None;
+        self.rates = None;
+        self.reading = None;
+    }
+
+    /// Makes rates of the interval that ends with the last read.
+    pub fn tick(&mut self, now: Instant) {
+        let Some(stats) = self.stats.as_ref().filter(|_| self.run.is_some()) else { return };
+        let tick = Tick::of(stats, now);
+        if let Some(before) = &self.tick {
+            let (usage_cores, rates) = tick.since(before);
+            (self.usage_cores, self.rates) = (usage_cores, Some(rates));
+            self.reading = None;
+        }
+        self.tick = Some(tick);
+    }
+
+    /// Forgets the numbers of a run that ended more than `linger` ago.
+    pub fn expire(&mut self, now: Instant, linger: Duration) {
+        if self.ended_at.is_some_and(|ended| now.saturating_duration_since(ended) >= linger) {
+            self.stats = None;
+            self.ended_at = None;
+            self.reading = None;
+        }
+    }
+
+    /// What is known now; the same object as before if nothing has changed.
+    pub fn reading(&mut self) -> Arc<Reading> {
+        if let Some(reading) = &self.reading {
+            return reading.clone();
+        }
+        let engine_says = u64::from(self.container.state.oom_killed).max(self.container.state.oom_events);
+        let reading = Arc::new(Reading {
+            container: self.container.clone(),
+            labels: self.labels.clone(),
+            cgroup: self.cgroup.clone(),
+            stats: self.stats.clone(),
+            usage_cores: self.usage_cores,
+            rates: self.rates,
+            oom_kills: self.oom_kills.max(engine_says),
+        });
+        self.reading = Some(reading.clone());
+        reading
+    }
+
+    fn relabel(&mut self, exposed: &ExposedLabels) {
+        let labels = render_labels(&self.container, &self.cgroup, exposed);
+        if labels != *self.labels {
+            self.labels = Arc::new(labels);
+        }
+        self.reading = None;
+    }
+}
+
+fn render_labels(container: &Container, cgroup: &str, exposed: &ExposedLabels) -> LabelBlock {
+    let safe: Vec<(&str, crate::tenant::LabelValue)> = exposed
+        .0
+        .iter()
+        .filter_map(|(label, name)| Some((name.as_str(), container.labels.get(label)?)))
+        .map(|(name, value)| (name, crate::tenant::LabelValue::clean(value)))
+        .filter(|(_, value)| !value.is_empty())
+        .collect();
+    let own = [("id", cgroup), ("name", container.name.as_str()), ("image", container.image.as_str())];
+    let docker = safe.iter().map(|(name, value)| (*name, value.as_str()));
+    LabelBlock::of_tenant(&container.tenant, own.into_iter().chain(docker))
+}

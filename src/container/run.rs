@@ -1,0 +1,188 @@
+//! One run of a container: from the start of its init to its end, with everything held open.
+//!
+//! The folder `/proc/PID` is held, so that a reused process id can never be read by mistake:
+//! files opened through it fail once that very process has gone.
+
+use std::io;
+use std::os::fd::OwnedFd;
+
+use rustix::fs::{AtFlags, Mode, OFlags};
+use rustix::process::{Pid, PidfdFlags};
+
+use super::cgroup::{Cgroup, Gone, Groups, ReadContext};
+use super::file::{DescriptorBudget, is_gone, read_whole};
+use super::locate::{self, LocateError, MountTable};
+use super::network::{self, InterfaceNames};
+use crate::inventory::Container;
+use crate::paths::Paths;
+use crate::snapshot::{Network, Stats};
+
+/// What a run can see of the machine.
+#[derive(Debug)]
+pub struct Surroundings {
+    paths: Paths,
+    mounts: MountTable,
+    groups: Groups,
+    budget: DescriptorBudget,
+    /// Whether process ids of the inventory are those of our own process namespace.
+    same_pid_namespace: bool,
+    /// The host's own network namespace, where it may be looked at.
+    host_network: Option<u64>,
+}
+
+impl Surroundings {
+    /// Looks at the mount table and at the namespaces.
+    ///
+    /// # Errors
+    /// `/proc/self/mountinfo` cannot be read.
+    pub fn new(paths: Paths, groups: Groups, budget: DescriptorBudget) -> io::Result<Self> {
+        let mountinfo = std::fs::read_to_string(paths.proc("self/mountinfo"))?;
+        let mounts = MountTable::parse(&mountinfo, &paths.sysfs);
+        let own_pid = rustix::process::getpid().as_raw_nonzero().to_string();
+        let seen_as = std::fs::read_link(paths.proc("self"));
+        let same_pid_namespace = seen_as.is_ok_and(|link| link.as_os_str() == own_pid.as_str());
+        let host_network = std::fs::metadata(paths.proc("1/ns/net")).ok();
+        let host_network = host_network.map(|metadata| std::os::unix::fs::MetadataExt::ino(&metadata));
+        Ok(Surroundings { paths, mounts, groups, budget, same_pid_namespace, host_network })
+    }
+}
+
+/// Why a run cannot be observed.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The process has ended in the meantime.
+    #[error("its process has ended")]
+    Ended,
+    /// Its cgroup was not found.
+    #[error(transparent)]
+    Locate(#[from] LocateError),
+    /// Something cannot be opened; mostly a missing permission.
+    #[error("could not open {what}: {source}")]
+    Open {
+        /// What was to be opened.
+        what: &'static str,
+        /// What came back.
+        source: io::Error,
+    },
+}
+
+/// A run and its held descriptors.
+#[derive(Debug)]
+pub struct Run {
+    process: OwnedFd,
+    pidfd: Option<OwnedFd>,
+    cgroup: Cgroup,
+    path: String,
+    network_namespace: Option<u64>,
+    own_network: bool,
+}
+
+impl Run {
+    /// Opens what belongs to a running container. `pid` is that of its init.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub fn open(container: &Container, pid: u32, around: &Surroundings) -> Result<Run, OpenError> {
+        let failed = |what| {
+            move |source: io::Error| {
+                if is_gone(&source) { OpenError::Ended } else { OpenError::Open { what, source } }
+            }
+        };
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let process = rustix::fs::open(around.paths.process(pid), flags, Mode::empty())
+            .map_err(|errno| failed("its folder in /proc")(errno.into()))?;
+        // Opened before the text below is read through the folder: that it can be read then
+        // proves that the descriptor is not one of a later process with the same id.
+        let pidfd = around.open_pidfd(pid);
+        let mut buffer = Vec::new();
+        let text = read_at(&process, "cgroup", &mut buffer).map_err(failed("its /proc/PID/cgroup"))?;
+        let location = locate::locate(container.id, &String::from_utf8_lossy(text), &around.mounts)?;
+        let cgroup =
+            Cgroup::open(&location, around.groups, &around.budget).map_err(failed("a file of its cgroup"))?;
+        let network_namespace =
+            rustix::fs::statat(&process, "ns/net", AtFlags::empty()).ok().map(|status| status.st_ino);
+        let own_network = around.groups.network
+            && has_own_network(&container.network.mode)
+            && (network_namespace.is_none() || network_namespace != around.host_network);
+        Ok(Run { process, pidfd, cgroup, path: location.path, network_namespace, own_network })
+    }
+
+    /// The path of its cgroup.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The inode of its network namespace, where it may be looked at.
+    pub fn network_namespace(&self) -> Option<u64> {
+        self.network_namespace.filter(|_| self.own_network)
+    }
+
+    /// Leaves its network to another container that shares the namespace.
+    pub fn leave_network(&mut self) {
+        self.own_network = false;
+    }
+
+    /// The descriptor that becomes readable when its init ends.
+    pub fn pidfd(&self) -> Option<&OwnedFd> {
+        self.pidfd.as_ref()
+    }
+
+    /// The cgroup.
+    pub fn cgroup(&mut self) -> &mut Cgroup {
+        &mut self.cgroup
+    }
+
+    /// Reads everything; what the network said last is kept where the process has just ended.
+    ///
+    /// # Errors
+    /// [`Gone`] once the cgroup has been removed.
+    pub fn read(
+        &mut self,
+        context: &mut ReadContext<'_>,
+        names: &mut InterfaceNames,
+        before: Option<&Stats>,
+    ) -> Result<Stats, Gone> {
+        let mut stats = self.cgroup.read(context)?;
+        if self.own_network {
+            let last = || before.and_then(|stats| stats.network.clone());
+            stats.network = self.read_network(context, names).or_else(last);
+        }
+        Ok(stats)
+    }
+
+    fn read_network(&self, context: &mut ReadContext<'_>, names: &mut InterfaceNames) -> Option<Network> {
+        let buffer = &mut *context.buffer;
+        let interfaces = match read_at(&self.process, "net/dev", buffer) {
+            Ok(text) => network::net_dev(text, names),
+            Err(error) => {
+                // A process that ends has no namespace any more, and says so with this error.
+                if !is_gone(&error) && error.raw_os_error() != Some(rustix::io::Errno::INVAL.raw_os_error()) {
+                    (context.failed)("net/dev", &error);
+                }
+                return None;
+            }
+        };
+        let tcp_established =
+            read_at(&self.process, "net/snmp", buffer).ok().and_then(network::tcp_established);
+        Some(Network { interfaces, tcp_established })
+    }
+}
+
+impl Surroundings {
+    fn open_pidfd(&self, pid: u32) -> Option<OwnedFd> {
+        let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).filter(|_| self.same_pid_namespace)?;
+        rustix::process::pidfd_open(pid, PidfdFlags::empty()).ok()
+    }
+}
+
+/// Whether a network mode gives a container a namespace of its own: `host` is the host's, and
+/// `container:` another container's, where the traffic is counted.
+fn has_own_network(mode: &str) -> bool {
+    mode != "host" && !mode.starts_with("container:")
+}
+
+fn read_at<'b>(folder: &OwnedFd, name: &str, buffer: &'b mut Vec<u8>) -> io::Result<&'b [u8]> {
+    let file = rustix::fs::openat(folder, name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+    read_whole(&file, buffer)?;
+    Ok(buffer)
+}

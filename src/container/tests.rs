@@ -1,0 +1,239 @@
+//! Hosts of every kind, from a fixture file to a golden page.
+//!
+//! A fixture is one readable file: comments, then `== path` and the file's text, with `@` for
+//! the folder it is unpacked to. The pages lie in `tests/golden/`; renew them with
+//! `DOCKMETER_RENEW_GOLDEN=1 cargo test --lib golden` and read the difference.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+
+use super::cgroup::Groups;
+use super::file::DescriptorBudget;
+use super::observed::ExposedLabels;
+use super::sampler::{Options, Sampler};
+use crate::inventory::{Container, ContainerId, Network, Snapshot, State, Status};
+use crate::metrics::text::{Format, TextEncoder};
+use crate::paths::Paths;
+use crate::tenant::{LabelValue, Tenant};
+
+const RUNNING: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+const STOPPED: &str = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
+
+/// A fixture unpacked to a folder that goes away with it.
+struct Host {
+    folder: tempfile::TempDir,
+}
+
+impl Host {
+    fn unpack(name: &str) -> Host {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/fixtures/hosts/{name}.host"));
+        let text = fs::read_to_string(&file).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().to_str().unwrap();
+        for entry in text.split("== ").skip(1) {
+            let (path, content) = entry.split_once('\n').unwrap();
+            let path = folder.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, content.replace("@/", &format!("{root}/"))).unwrap();
+        }
+        Host { folder }
+    }
+
+    fn sampler(&self) -> Sampler {
+        let root = self.folder.path();
+        let paths = Paths { procfs: root.join("proc"), sysfs: root.join("sys"), rootfs: root.into() };
+        let options = Options {
+            paths,
+            groups: Groups::ALL,
+            exposed: ExposedLabels::new(["com.docker.compose.service"]),
+            linger: Duration::from_secs(60),
+            started_at: time(0),
+        };
+        Sampler::new(options, DescriptorBudget::new(100)).unwrap()
+    }
+}
+
+fn time(second: i64) -> Timestamp {
+    Timestamp::from_second(second).unwrap()
+}
+
+fn running() -> Container {
+    Container {
+        id: RUNNING.parse().unwrap(),
+        name: LabelValue::clean("shop-api-1"),
+        image: LabelValue::clean("registry.local/shop/api:1.2"),
+        image_id: "sha256:1".into(),
+        labels: BTreeMap::from([("com.docker.compose.service".into(), "api".into())]),
+        tenant: Tenant::claimed(Some("ann"), Some("shop"), Some("core")),
+        created_at: Some(time(90)),
+        state: State {
+            status: Status::Running,
+            pid: Some(100),
+            exit_code: None,
+            oom_killed: false,
+            oom_events: 0,
+            started_at: Some(time(100)),
+            finished_at: None,
+            restarts: 2,
+            health: Some(crate::inventory::Health::Healthy),
+        },
+        network: Network { mode: "bridge".into(), sandbox_id: "s1".into() },
+        restart_policy: "always".into(),
+        runtime: "runc".into(),
+        cpuset_cpus: None,
+        removed_at: None,
+    }
+}
+
+fn stopped() -> Container {
+    let state = State {
+        status: Status::Exited,
+        pid: None,
+        exit_code: Some(137),
+        oom_killed: true,
+        oom_events: 0,
+        started_at: Some(time(50)),
+        finished_at: Some(time(60)),
+        restarts: 0,
+        health: None,
+    };
+    let name = LabelValue::clean("job \"x\"");
+    Container { id: STOPPED.parse().unwrap(), name, state, labels: BTreeMap::new(), ..running() }
+}
+
+fn inventory(containers: impl IntoIterator<Item = Container>) -> Snapshot {
+    let by_id = |container: Container| (container.id, Arc::new(container));
+    Snapshot { containers: containers.into_iter().map(by_id).collect(), ..Snapshot::default() }
+}
+
+fn id(text: &str) -> ContainerId {
+    text.parse().unwrap()
+}
+
+fn page(sampler: &mut Sampler) -> String {
+    let snapshot = sampler.snapshot(time(110), (0, 0));
+    let mut encoder = TextEncoder::new(Format::Text, Vec::new());
+    for collector in super::collectors::all() {
+        collector.collect(&snapshot, &mut encoder).unwrap();
+    }
+    String::from_utf8(encoder.finish()).unwrap()
+}
+
+fn golden(name: &str) {
+    let host = Host::unpack(name);
+    let mut sampler = host.sampler();
+    let now = Instant::now();
+    sampler.follow(&inventory([running(), stopped()]), now, time(110));
+    sampler.tick(now);
+    sampler.read_all(now + Duration::from_secs(5));
+    sampler.tick(now + Duration::from_secs(5));
+    let page = page(&mut sampler);
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/{name}.prom"));
+    if std::env::var_os("DOCKMETER_RENEW_GOLDEN").is_some() {
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(&file, &page).unwrap();
+    }
+    let expected = fs::read_to_string(&file).unwrap();
+    assert!(page == expected, "{} differs; this is the page now:\n{page}", file.display());
+}
+
+#[test]
+fn golden_page_of_a_v1_host() {
+    golden("v1");
+}
+
+#[test]
+fn golden_page_of_a_v2_host() {
+    golden("v2");
+}
+
+#[test]
+fn golden_page_of_a_hybrid_host() {
+    golden("hybrid");
+}
+
+#[test]
+fn golden_page_of_a_rootless_engine() {
+    golden("rootless");
+}
+
+#[test]
+fn golden_page_of_a_nested_engine() {
+    golden("nested");
+}
+
+#[test]
+fn golden_page_of_a_custom_parent() {
+    golden("custom-parent");
+}
+
+#[test]
+fn the_numbers_of_an_ended_run_stay_for_the_linger_time_and_then_leave_no_series() {
+    let host = Host::unpack("v2");
+    let mut sampler = host.sampler();
+    let now = Instant::now();
+    sampler.follow(&inventory([running()]), now, time(110));
+    let mut ended = running();
+    ended.state.pid = None;
+    ended.state.status = Status::Exited;
+    sampler.follow(&inventory([ended]), now, time(111));
+    assert!(page(&mut sampler).contains("container_cpu_usage_seconds_total{"));
+    sampler.read_all(now + Duration::from_secs(61));
+    let later = page(&mut sampler);
+    assert!(!later.contains("container_cpu_usage_seconds_total{"), "{later}");
+    assert!(later.contains("container_state{"), "a stopped container keeps its state");
+    sampler.follow(&inventory([]), now, time(180));
+    assert!(!page(&mut sampler).contains("shop-api-1"));
+}
+
+#[test]
+fn a_tenants_total_keeps_a_removed_container() {
+    let host = Host::unpack("v2");
+    let mut sampler = host.sampler();
+    let now = Instant::now();
+    sampler.follow(&inventory([running()]), now, time(110));
+    sampler.follow(&inventory([]), now, time(111));
+    let total = "tenant_cpu_core_seconds_total{user=\"ann\",project=\"shop\",team=\"core\"} 12.345678\n";
+    assert!(page(&mut sampler).contains(total), "{}", page(&mut sampler));
+}
+
+#[test]
+fn an_unreadable_file_costs_only_itself_and_is_counted() {
+    let host = Host::unpack("v2");
+    let scope = host.folder.path().join(format!("sys/fs/cgroup/system.slice/docker-{RUNNING}.scope"));
+    fs::write(scope.join("memory.peak"), "nonsense").unwrap();
+    let mut sampler = host.sampler();
+    sampler.follow(&inventory([running()]), Instant::now(), time(110));
+    let page = page(&mut sampler);
+    assert!(!page.contains("container_memory_max_usage_bytes{"), "{page}");
+    assert!(page.contains("container_memory_usage_bytes{"), "{page}");
+    assert_eq!(sampler.snapshot(time(110), (0, 0)).read_errors, [("memory.peak", 1)]);
+}
+
+#[test]
+fn a_shared_network_namespace_is_counted_once_and_host_networking_not_at_all() {
+    let host = Host::unpack("v2");
+    for mode in ["host".to_owned(), format!("container:{STOPPED}")] {
+        let mut container = running();
+        container.network.mode = mode;
+        let mut sampler = host.sampler();
+        sampler.follow(&inventory([container]), Instant::now(), time(110));
+        assert!(!page(&mut sampler).contains("container_network_receive_bytes_total"));
+    }
+}
+
+#[test]
+fn a_reused_process_id_is_never_read_for_another_container() {
+    let host = Host::unpack("v2");
+    let mut stranger = running();
+    stranger.id = id(STOPPED);
+    let mut sampler = host.sampler();
+    sampler.follow(&inventory([stranger]), Instant::now(), time(110));
+    assert!(!page(&mut sampler).contains("container_cpu_usage_seconds_total{"));
+    assert_eq!(sampler.snapshot(time(110), (0, 0)).read_errors, [("open", 1)]);
+}
