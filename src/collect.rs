@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
 use crate::metrics::text::{Format, TextEncoder};
-use crate::metrics::{LabelBlock, Narrowing, Sink, TenantFilter, Value, catalogue};
+use crate::metrics::{LabelBlock, Narrowing, Page, Sink, TenantFilter, Value, catalogue};
 use crate::snapshot::Snapshot;
 
 /// Renders some families of a snapshot.
@@ -76,20 +76,30 @@ pub fn render(
     buffer: Vec<u8>,
 ) -> Vec<u8> {
     let mut encoder = TextEncoder::new(format, buffer);
+    gather(collectors, selection, snapshot, &mut encoder);
+    encoder.finish()
+}
+
+/// Puts the selected families of a snapshot into a page.
+pub fn gather(
+    collectors: &[Box<dyn Collector>],
+    selection: &Selection,
+    snapshot: &Snapshot,
+    page: &mut dyn Page,
+) {
     let mut outcomes = Vec::with_capacity(collectors.len());
     for collector in collectors.iter().filter(|collector| selection.wants(collector.name())) {
-        let mark = encoder.mark();
+        let mark = page.mark();
         let started = Instant::now();
-        let success = run(collector.as_ref(), snapshot, &selection.narrowing, &mut encoder);
+        let success = run(collector.as_ref(), snapshot, &selection.narrowing, page);
         if !success {
-            encoder.roll_back(mark);
+            page.roll_back(mark);
         }
         outcomes.push(Outcome { name: collector.name(), seconds: started.elapsed().as_secs_f64(), success });
     }
     if selection.narrowing.is_empty() {
-        write_outcomes(&outcomes, snapshot, &mut encoder);
+        write_outcomes(&outcomes, snapshot, page);
     }
-    encoder.finish()
 }
 
 fn run(collector: &dyn Collector, snapshot: &Snapshot, narrowing: &Narrowing, sink: &mut dyn Sink) -> bool {
@@ -114,21 +124,21 @@ fn run(collector: &dyn Collector, snapshot: &Snapshot, narrowing: &Narrowing, si
 }
 
 /// The families about the scrape itself, which only the end of a page can know.
-fn write_outcomes(outcomes: &[Outcome], snapshot: &Snapshot, encoder: &mut TextEncoder) {
+fn write_outcomes(outcomes: &[Outcome], snapshot: &Snapshot, page: &mut dyn Page) {
     let plain = LabelBlock::default();
-    encoder.family(&catalogue::COLLECTOR_DURATION);
+    page.family(&catalogue::COLLECTOR_DURATION);
     let reading = snapshot.read_duration_ns;
-    encoder.sample(&plain, &[("collector", "sampler")], Value::Nanos(reading));
+    page.sample(&plain, &[("collector", "sampler")], Value::Nanos(reading));
     for outcome in outcomes {
-        encoder.sample(&plain, &[("collector", outcome.name)], Value::Float(outcome.seconds));
+        page.sample(&plain, &[("collector", outcome.name)], Value::Float(outcome.seconds));
     }
-    encoder.family(&catalogue::COLLECTOR_SUCCESS);
+    page.family(&catalogue::COLLECTOR_SUCCESS);
     for outcome in outcomes {
-        encoder.sample(&plain, &[("collector", outcome.name)], Value::Int(u64::from(outcome.success)));
+        page.sample(&plain, &[("collector", outcome.name)], Value::Int(u64::from(outcome.success)));
     }
-    let series = encoder.series();
-    encoder.family(&catalogue::SERIES);
-    encoder.sample(&plain, &[], Value::Int(series));
+    let series = page.series();
+    page.family(&catalogue::SERIES);
+    page.sample(&plain, &[], Value::Int(series));
 }
 
 #[cfg(test)]

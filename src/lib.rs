@@ -5,6 +5,7 @@
 
 pub mod collect;
 pub mod container;
+pub mod exporter;
 pub mod host;
 pub mod inventory;
 pub mod metrics;

@@ -27,6 +27,11 @@ impl Paths {
         under(&self.procfs, relative.as_ref())
     }
 
+    /// A file or folder of this process itself, wherever the host's `/proc` is.
+    pub fn own_proc(relative: impl AsRef<Path>) -> PathBuf {
+        under(Path::new("/proc/self"), relative.as_ref())
+    }
+
     /// The folder of one process.
     pub fn process(&self, pid: u32) -> PathBuf {
         self.procfs.join(pid.to_string())

@@ -297,3 +297,32 @@ metrics! {
             "the clock at the start" "When dockmeter was started, in seconds since 1970.";
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_follow_the_rules() {
+        let mut seen = BTreeSet::new();
+        for metric in ALL {
+            assert!(seen.insert(metric.name), "`{}` is declared twice", metric.name);
+            assert!(metric.help.ends_with('.'), "the help of `{}` is no sentence", metric.name);
+            if metric.owner != Owner::Dockmeter {
+                continue;
+            }
+            assert_eq!(metric.name.ends_with("_total"), metric.kind == Kind::Counter, "`{}`", metric.name);
+            let stem = metric.name.strip_suffix("_total").unwrap_or(metric.name);
+            assert!(stem.ends_with(metric.unit.suffix()), "`{}` does not name its unit", metric.name);
+        }
+    }
+
+    #[test]
+    fn every_collector_has_metrics() {
+        for collector in COLLECTORS {
+            assert!(ALL.iter().any(|metric| metric.collector == *collector), "{collector}");
+        }
+    }
+}

@@ -10,6 +10,7 @@
 
 pub mod catalogue;
 mod label;
+pub mod reference;
 #[cfg(feature = "prometheus-registry")]
 pub mod registry;
 pub mod text;
@@ -26,6 +27,25 @@ pub trait Sink {
 
     /// Adds a sample to the open family: a shared block of labels, and those of this sample alone.
     fn sample(&mut self, labels: &LabelBlock, own: &[(&'static str, &str)], value: Value);
+}
+
+/// A sink that can take back what a failed collector has put into it.
+pub trait Page: Sink {
+    /// The present end.
+    fn mark(&self) -> Mark;
+
+    /// Takes back everything since `mark`.
+    fn roll_back(&mut self, mark: Mark);
+
+    /// How many series there are.
+    fn series(&self) -> u64;
+}
+
+/// A place in a page to go back to.
+#[derive(Clone, Copy, Debug)]
+pub struct Mark {
+    length: usize,
+    series: u64,
 }
 
 /// Passes on only what belongs to a tenant; series without a tenant are left out.

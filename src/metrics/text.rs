@@ -5,7 +5,7 @@
 //! a family without samples leaves nothing; what a failed collector wrote is taken back.
 
 use super::label::write_label;
-use super::{Kind, LabelBlock, Metric, Sink, Value};
+use super::{Kind, LabelBlock, Mark, Metric, Page, Sink, Value};
 
 /// Which text format a page is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,35 +36,11 @@ pub struct TextEncoder {
     announced: bool,
 }
 
-/// A place in a page to go back to.
-#[derive(Clone, Copy, Debug)]
-pub struct Mark {
-    length: usize,
-    series: u64,
-}
-
 impl TextEncoder {
     /// An empty page; `buffer` may be an old page, whose memory is used again.
     pub fn new(format: Format, mut buffer: Vec<u8>) -> Self {
         buffer.clear();
         TextEncoder { format, page: buffer, series: 0, open: None, announced: false }
-    }
-
-    /// The present end of the page.
-    pub fn mark(&self) -> Mark {
-        Mark { length: self.page.len(), series: self.series }
-    }
-
-    /// Takes back everything written since `mark`.
-    pub fn roll_back(&mut self, mark: Mark) {
-        self.page.truncate(mark.length);
-        self.series = mark.series;
-        self.open = None;
-    }
-
-    /// How many series the page has.
-    pub fn series(&self) -> u64 {
-        self.series
     }
 
     /// The finished page.
@@ -105,6 +81,22 @@ impl TextEncoder {
                 page.extend_from_slice(part.as_bytes());
             }
         }
+    }
+}
+
+impl Page for TextEncoder {
+    fn mark(&self) -> Mark {
+        Mark { length: self.page.len(), series: self.series }
+    }
+
+    fn roll_back(&mut self, mark: Mark) {
+        self.page.truncate(mark.length);
+        self.series = mark.series;
+        self.open = None;
+    }
+
+    fn series(&self) -> u64 {
+        self.series
     }
 }
 

@@ -1,0 +1,27 @@
+//! Puts the revision and the compiler into `dockmeter_build_info`. Without git, as in a source
+//! tarball, the revision is `unknown`.
+
+#![allow(clippy::print_stdout, reason = "cargo reads a build script's output")]
+
+use std::path::Path;
+use std::process::Command;
+
+fn main() {
+    for file in
+        ["build.rs", ".git/HEAD", ".git/refs/heads"].into_iter().filter(|file| Path::new(file).exists())
+    {
+        println!("cargo:rerun-if-changed={file}");
+    }
+    println!("cargo:rerun-if-env-changed=RUSTC");
+    let rustc = std::env::var("RUSTC").unwrap_or_else(|_| "rustc".into());
+    let revision = output("git", &["rev-parse", "--short=12", "HEAD"]);
+    let version = output(&rustc, &["--version"]).and_then(|line| Some(line.split(' ').nth(1)?.to_owned()));
+    println!("cargo:rustc-env=DOCKMETER_REVISION={}", revision.as_deref().unwrap_or("unknown"));
+    println!("cargo:rustc-env=DOCKMETER_RUSTVERSION={}", version.as_deref().unwrap_or("unknown"));
+}
+
+fn output(program: &str, arguments: &[&str]) -> Option<String> {
+    let output = Command::new(program).args(arguments).output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?.trim().to_owned();
+    (output.status.success() && !text.is_empty()).then_some(text)
+}

@@ -1,0 +1,36 @@
+//! Where the program is put together: the list of collectors, start, reload and stop.
+
+mod engine;
+mod own;
+#[cfg(feature = "prometheus-registry")]
+pub mod registry;
+
+use jiff::Timestamp;
+
+use crate::collect::Collector;
+use crate::container::collectors;
+use crate::host::machine::MachineCollector;
+
+pub use engine::EngineCollector;
+pub use own::OwnCollector;
+
+/// Every collector there is, in the order of the page. `started_at` is the start of the process.
+pub fn collectors(started_at: Timestamp) -> Vec<Box<dyn Collector>> {
+    let mut all = collectors::all();
+    all.push(Box::new(MachineCollector));
+    all.push(Box::new(EngineCollector));
+    all.push(Box::new(OwnCollector::new(started_at)));
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::catalogue;
+
+    #[test]
+    fn the_list_names_the_collectors_of_the_catalogue() {
+        let names: Vec<&str> = collectors(Timestamp::UNIX_EPOCH).iter().map(|one| one.name()).collect();
+        assert_eq!(names, catalogue::COLLECTORS);
+    }
+}

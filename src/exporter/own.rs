@@ -1,0 +1,97 @@
+//! What dockmeter says of itself: its build, its process, and what the sampler could not do.
+//!
+//! Sources: `/proc/self/statm`, `/proc/self/status`, `/proc/self/fd`, `getrlimit(2)`,
+//! `clock_gettime(CLOCK_PROCESS_CPUTIME_ID)`.
+
+use std::fs;
+
+use jiff::Timestamp;
+use rustix::process::{Resource, getrlimit};
+use rustix::time::{ClockId, clock_gettime};
+
+use crate::collect::{CollectError, Collector};
+use crate::metrics::{LabelBlock, Metric, Sink, Value, catalogue as c};
+use crate::paths::Paths;
+use crate::snapshot::Snapshot;
+
+/// `dockmeter_build_info`, `process_*` and the sampler's own counters.
+#[derive(Debug)]
+pub struct OwnCollector {
+    started_at: Timestamp,
+}
+
+impl OwnCollector {
+    /// For a process that was started then.
+    pub fn new(started_at: Timestamp) -> Self {
+        OwnCollector { started_at }
+    }
+}
+
+impl Collector for OwnCollector {
+    fn name(&self) -> &'static str {
+        "dockmeter"
+    }
+
+    fn collect(&self, snapshot: &Snapshot, sink: &mut dyn Sink) -> Result<(), CollectError> {
+        let plain = LabelBlock::default();
+        let build = [
+            ("version", env!("CARGO_PKG_VERSION")),
+            ("revision", env!("DOCKMETER_REVISION")),
+            ("rustversion", env!("DOCKMETER_RUSTVERSION")),
+        ];
+        sink.family(&c::BUILD_INFO);
+        sink.sample(&plain, &build, Value::Int(1));
+        sink.family(&c::SAMPLE_OVERRUNS);
+        sink.sample(&plain, &[], Value::Int(snapshot.overruns));
+        sink.family(&c::READ_ERRORS);
+        for (reason, count) in &snapshot.read_errors {
+            sink.sample(&plain, &[("reason", reason)], Value::Int(*count));
+        }
+        for (metric, value) in self.process()? {
+            sink.family(metric);
+            sink.sample(&plain, &[], value);
+        }
+        Ok(())
+    }
+}
+
+impl OwnCollector {
+    fn process(&self) -> Result<Vec<(&'static Metric, Value)>, CollectError> {
+        let cpu = clock_gettime(ClockId::ProcessCPUTime);
+        let cpu_ns =
+            u64::try_from(cpu.tv_sec).unwrap_or(0) * 1_000_000_000 + u64::try_from(cpu.tv_nsec).unwrap_or(0);
+        let page = rustix::param::page_size() as u64;
+        let statm = read("statm")?;
+        let mut pages = statm.split(' ').map_while(|word| word.parse::<u64>().ok());
+        let (Some(virtual_pages), Some(resident)) = (pages.next(), pages.next()) else {
+            return Err(CollectError::Malformed { what: "/proc/self/statm".into() });
+        };
+        let status = read("status")?;
+        let threads = status.lines().find_map(|line| line.strip_prefix("Threads:")?.trim().parse().ok());
+        let start_ns = u64::try_from(self.started_at.as_nanosecond()).unwrap_or(0);
+        let descriptors = fs::read_dir(Paths::own_proc("fd")).map_err(unreadable("fd"))?.count() as u64;
+        let mut values = vec![
+            (&c::PROCESS_CPU, Value::Nanos(cpu_ns)),
+            (&c::PROCESS_RESIDENT, Value::Int(resident * page)),
+            (&c::PROCESS_VIRTUAL, Value::Int(virtual_pages * page)),
+            // The listing itself holds one.
+            (&c::PROCESS_OPEN_FDS, Value::Int(descriptors.saturating_sub(1))),
+            (&c::PROCESS_START, Value::Nanos(start_ns)),
+        ];
+        if let Some(limit) = getrlimit(Resource::Nofile).current {
+            values.push((&c::PROCESS_MAX_FDS, Value::Int(limit)));
+        }
+        if let Some(threads) = threads {
+            values.push((&c::PROCESS_THREADS, Value::Int(threads)));
+        }
+        Ok(values)
+    }
+}
+
+fn read(file: &'static str) -> Result<String, CollectError> {
+    fs::read_to_string(Paths::own_proc(file)).map_err(unreadable(file))
+}
+
+fn unreadable(file: &'static str) -> impl Fn(std::io::Error) -> CollectError {
+    move |source| CollectError::Read { what: format!("/proc/self/{file}"), source }
+}
