@@ -8,7 +8,7 @@ use crate::snapshot::{DeviceIo, Interface, Memory, Reading, Snapshot, Stall, Sta
 
 /// Every collector of this room, in the order of the page.
 pub fn all() -> Vec<Box<dyn Collector>> {
-    let of_stats: [(&'static str, fn(&Snapshot, &mut dyn Sink)); 8] = [
+    let walks: [(&'static str, WalkOver); 8] = [
         ("container_cpu", cpu),
         ("container_memory", memory),
         ("container_io", io),
@@ -18,13 +18,19 @@ pub fn all() -> Vec<Box<dyn Collector>> {
         ("container_state", state),
         ("tenant", tenant),
     ];
-    of_stats.into_iter().map(|(name, walk)| Box::new(Walk { name, walk }) as Box<dyn Collector>).collect()
+    walks.into_iter().map(|(name, walk)| Box::new(Walk { name, walk }) as Box<dyn Collector>).collect()
 }
+
+/// Puts some families of a snapshot into a sink.
+type WalkOver = fn(&Snapshot, &mut dyn Sink);
+
+/// A family and the counter of a part of a container that it shows.
+type CounterOf<T> = (&'static Metric, fn(&T) -> u64);
 
 /// A collector that only walks over a snapshot and so cannot fail.
 struct Walk {
     name: &'static str,
-    walk: fn(&Snapshot, &mut dyn Sink),
+    walk: WalkOver,
 }
 
 impl Collector for Walk {
@@ -150,7 +156,7 @@ fn memory_events(snapshot: &Snapshot, sink: &mut dyn Sink) {
 }
 
 fn io(snapshot: &Snapshot, sink: &mut dyn Sink) {
-    let families: [(&'static Metric, fn(&DeviceIo) -> u64); 4] = [
+    let families: [CounterOf<DeviceIo>; 4] = [
         (&c::FS_READS_BYTES, |io| io.read_bytes),
         (&c::FS_WRITES_BYTES, |io| io.write_bytes),
         (&c::FS_READS, |io| io.reads),
@@ -168,7 +174,7 @@ fn io(snapshot: &Snapshot, sink: &mut dyn Sink) {
 }
 
 fn network(snapshot: &Snapshot, sink: &mut dyn Sink) {
-    let families: [(&'static Metric, fn(&Interface) -> u64); 8] = [
+    let families: [CounterOf<Interface>; 8] = [
         (&c::NETWORK_RECEIVE_BYTES, |interface| interface.receive.bytes),
         (&c::NETWORK_RECEIVE_PACKETS, |interface| interface.receive.packets),
         (&c::NETWORK_RECEIVE_ERRORS, |interface| interface.receive.errors),

@@ -133,10 +133,9 @@ impl Sampler {
         let container = observed.container().clone();
         match Run::open(&container, pid, &self.around) {
             Ok(mut run) => {
-                if let Some(namespace) = run.network_namespace() {
-                    if *self.network_owners.entry(namespace).or_insert(id) != id {
-                        run.leave_network();
-                    }
+                let owner = |namespace| *self.network_owners.entry(namespace).or_insert(id);
+                if run.network_namespace().map(owner).is_some_and(|owner| owner != id) {
+                    run.leave_network();
                 }
                 let started = container.state.started_at.filter(|at| *at >= self.options.started_at);
                 let since_start =

@@ -1,0 +1,147 @@
+//! Real cgroups made by `mkdir`, each with one sleeping process in a network namespace of its
+//! own, and the inventory that an engine would have reported.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use dockmeter::inventory::{Container, ContainerId, Network, Snapshot, State, Status};
+use dockmeter::tenant::{LabelValue, Tenant};
+
+/// The folder in every hierarchy under which the containers' cgroups lie.
+const PARENT: &str = "dockmeter-bench";
+
+/// So many containers; they are gone when it is dropped.
+pub(crate) struct Bed {
+    folders: Vec<PathBuf>,
+    processes: Vec<Child>,
+    pub(crate) inventory: Snapshot,
+}
+
+impl Bed {
+    /// Makes the cgroups and starts the processes.
+    pub(crate) fn make(containers: usize) -> io::Result<Bed> {
+        let hierarchies = hierarchies()?;
+        let mut bed = Bed { folders: Vec::new(), processes: Vec::new(), inventory: Snapshot::default() };
+        for number in 0..containers {
+            let id: ContainerId = format!("{number:064x}").parse().map_err(io::Error::other)?;
+            let child = sleeper()?;
+            let pid = child.id();
+            bed.processes.push(child);
+            for hierarchy in &hierarchies {
+                let folder = hierarchy.join(PARENT).join(id.to_string());
+                fs::create_dir_all(&folder)?;
+                fs::write(folder.join("cgroup.procs"), pid.to_string())?;
+                bed.folders.push(folder);
+            }
+            bed.inventory.containers.insert(id, Arc::new(container(id, number, pid)));
+        }
+        bed.wait_for_namespaces()?;
+        Ok(bed)
+    }
+
+    /// A process has its own namespace only once `unshare` has done its work.
+    fn wait_for_namespaces(&self) -> io::Result<()> {
+        let host = fs::read_link("/proc/self/ns/net")?;
+        let deadline = Instant::now() + Duration::from_secs(60);
+        for child in &self.processes {
+            while fs::read_link(format!("/proc/{}/ns/net", child.id()))? == host {
+                if Instant::now() > deadline {
+                    return Err(io::Error::other("`unshare --net` made no namespaces within 60 s"));
+                }
+                std::thread::yield_now();
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Bed {
+    fn drop(&mut self) {
+        for child in &mut self.processes {
+            let _ = child.kill();
+        }
+        for child in &mut self.processes {
+            let _ = child.wait();
+        }
+        for folder in &self.folders {
+            let _ = fs::remove_dir(folder);
+        }
+        for parent in self.folders.iter().filter_map(|folder| folder.parent()) {
+            let _ = fs::remove_dir(parent);
+        }
+    }
+}
+
+fn sleeper() -> io::Result<Child> {
+    let mut command = Command::new("unshare");
+    command.args(["--net", "sleep", "3600"]).stdin(Stdio::null());
+    command
+        .spawn()
+        .map_err(|error| io::Error::new(error.kind(), format!("could not start `unshare`: {error}")))
+}
+
+/// The mount points of the hierarchies a container has a cgroup in.
+fn hierarchies() -> io::Result<Vec<PathBuf>> {
+    let mounts = fs::read_to_string("/proc/self/mounts")?;
+    let wanted = ["cpu", "cpuacct", "memory", "blkio", "pids"];
+    let hierarchy = |line: &str| {
+        let fields: Vec<&str> = line.split(' ').collect();
+        let [_, point, kind, options, ..] = fields.as_slice() else { return None };
+        let holds = options.split(',').any(|option| wanted.contains(&option));
+        (*kind == "cgroup2" || (*kind == "cgroup" && holds)).then(|| PathBuf::from(point))
+    };
+    let found: Vec<PathBuf> = mounts.lines().filter_map(hierarchy).collect();
+    for point in found.iter().filter(|point| point.join("cgroup.controllers").exists()) {
+        delegate(point)?;
+    }
+    Ok(found)
+}
+
+/// On cgroup v2 a controller counts below a folder only if that folder says so.
+fn delegate(root: &Path) -> io::Result<()> {
+    let parent = root.join(PARENT);
+    fs::create_dir_all(&parent)?;
+    let controllers = fs::read_to_string(root.join("cgroup.controllers"))?;
+    for controller in controllers.split_whitespace() {
+        for folder in [root, &parent] {
+            // Refused for a controller that v1 holds; the rest is what is measured.
+            let _ = fs::write(folder.join("cgroup.subtree_control"), format!("+{controller}"));
+        }
+    }
+    Ok(())
+}
+
+fn container(id: ContainerId, number: usize, pid: u32) -> Container {
+    let project = format!("project-{}", number % 20);
+    let labels = [("com.docker.compose.project", project.as_str()), ("com.docker.compose.service", "api")];
+    Container {
+        id,
+        name: LabelValue::clean(&format!("{project}-api-{number}")),
+        image: LabelValue::clean("registry.local/team/api:1.2.3"),
+        image_id: format!("sha256:{id}"),
+        labels: BTreeMap::from(labels.map(|(name, value)| (name.to_owned(), value.to_owned()))),
+        tenant: Tenant::claimed(Some("ann"), Some(&project), Some("core")),
+        created_at: None,
+        state: State {
+            status: Status::Running,
+            pid: Some(pid),
+            exit_code: None,
+            oom_killed: false,
+            oom_events: 0,
+            started_at: Some(jiff::Timestamp::UNIX_EPOCH),
+            finished_at: None,
+            restarts: 0,
+            health: None,
+        },
+        network: Network { mode: "bridge".into(), sandbox_id: id.to_string() },
+        restart_policy: "no".into(),
+        runtime: "runc".into(),
+        cpuset_cpus: None,
+        removed_at: None,
+    }
+}
