@@ -241,38 +241,43 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// The container of a full id, a unique prefix of one, or a name.
+    /// The container of a name, a full id, or a unique prefix of an id, in that order: a name
+    /// that looks like a prefix means the container of that name. Containers that are there
+    /// come before removed ones that linger.
     ///
     /// # Errors
     /// Nothing fits, or more than one container does.
     pub fn find(&self, key: &str) -> Result<&Arc<Container>, FindError> {
-        let live_first = |found: Vec<&'_ Arc<Container>>| -> Option<usize> {
-            let live: Vec<usize> =
-                (0..found.len()).filter(|index| found[*index].removed_at.is_none()).collect();
-            match (live.as_slice(), found.len()) {
-                ([one], _) => Some(*one),
-                ([], 1) => Some(0),
-                _ => None,
-            }
-        };
         let key = key.strip_prefix('/').unwrap_or(key);
-        for matches in [
-            self.matching(|container| container.name.as_str() == key),
-            self.matching(|container| !key.is_empty() && container.id.to_string().starts_with(key)),
-        ] {
-            if matches.is_empty() {
-                continue;
-            }
-            return match live_first(matches.clone()) {
-                Some(index) => Ok(matches[index]),
-                None => Err(FindError::Ambiguous(key.to_owned(), matches.len())),
-            };
+        if key.is_empty() {
+            return Err(FindError::Unknown(String::new()));
         }
-        Err(FindError::Unknown(key.to_owned()))
+        if let Some(named) = self.only(key, |container| container.name.as_str() == key)? {
+            return Ok(named);
+        }
+        // A full id is a prefix that fits nothing else.
+        let prefix = key.to_ascii_lowercase();
+        self.only(key, |container| container.id.to_string().starts_with(&prefix))?
+            .ok_or_else(|| FindError::Unknown(key.to_owned()))
     }
 
-    fn matching(&self, fits: impl Fn(&Container) -> bool) -> Vec<&Arc<Container>> {
-        self.containers.values().filter(|container| fits(container)).collect()
+    /// The one container that fits, removed ones only where no other does.
+    fn only(
+        &self,
+        key: &str,
+        fits: impl Fn(&Container) -> bool,
+    ) -> Result<Option<&Arc<Container>>, FindError> {
+        let (present, removed): (Vec<_>, Vec<_>) = self
+            .containers
+            .values()
+            .filter(|container| fits(container))
+            .partition(|container| container.removed_at.is_none());
+        let fitting = if present.is_empty() { removed } else { present };
+        match fitting.as_slice() {
+            [] => Ok(None),
+            [one] => Ok(Some(one)),
+            several => Err(FindError::Ambiguous(key.to_owned(), several.len())),
+        }
     }
 }
 
@@ -351,3 +356,6 @@ impl fmt::Debug for Inventory {
         f.debug_struct("Inventory").field("current", &self.snapshot()).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

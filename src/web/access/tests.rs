@@ -1,0 +1,126 @@
+//! Peers, tokens, networks and hosts.
+
+use axum::http::HeaderValue;
+use proptest::prelude::*;
+
+use super::*;
+
+fn access() -> Access {
+    Access::new(
+        vec!["10.1.0.0/16".parse().unwrap(), "fd00::/8".parse().unwrap()],
+        vec![TokenHash::of("first"), TokenHash::of("second")],
+        vec!["Metrics.Example.org.".to_owned()],
+    )
+}
+
+fn may_read(peer: &str, authorization: Option<&'static str>) -> bool {
+    let mut headers = HeaderMap::new();
+    headers.extend(authorization.map(|value| (header::AUTHORIZATION, HeaderValue::from_static(value))));
+    access().check_reader(Peer::new(peer.parse().unwrap()), &headers).is_ok()
+}
+
+#[test]
+fn loopback_and_trusted_networks_read_without_a_token() {
+    for peer in
+        ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1", "10.1.255.255", "::ffff:10.1.0.7", "fd12::1"]
+    {
+        assert!(may_read(peer, None), "{peer}");
+    }
+    for peer in ["10.2.0.1", "192.0.2.1", "fe80::1", "0.0.0.0"] {
+        assert!(!may_read(peer, None), "{peer}");
+    }
+}
+
+#[test]
+fn anybody_else_reads_with_a_token_of_ours() {
+    for authorization in ["Bearer first", "bearer second", "Bearer  first "] {
+        assert!(may_read("192.0.2.1", Some(authorization)), "{authorization}");
+    }
+    for authorization in ["Bearer third", "Bearer ", "Bearer", "Basic first", "first", "Bearer firs"] {
+        assert!(!may_read("192.0.2.1", Some(authorization)), "{authorization}");
+    }
+}
+
+#[test]
+fn an_unknown_peer_is_trusted_with_nothing() {
+    let everybody = Access::new(vec!["0.0.0.0/0".parse().unwrap(), "::/0".parse().unwrap()], vec![], vec![]);
+    assert!(everybody.check_reader(Peer(None), &HeaderMap::new()).is_err());
+    assert!(everybody.check_reader(Peer::new("192.0.2.1".parse().unwrap()), &HeaderMap::new()).is_ok());
+}
+
+fn host_is_ours(host: &'static str) -> bool {
+    let headers = HeaderMap::from_iter([(header::HOST, HeaderValue::from_static(host))]);
+    access().check_host(&Uri::from_static("/metrics"), Version::HTTP_11, &headers).is_ok()
+}
+
+#[test]
+fn a_host_that_is_not_ours_is_refused() {
+    let machine = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    assert!(access().is_ours(&format!("{machine}:10417")), "{machine}");
+    for host in [
+        "127.0.0.1:10417",
+        "192.0.2.7",
+        "[::1]:10417",
+        "localhost",
+        "LOCALHOST:1",
+        "shop.localhost:10417",
+        "dockmeter:10417",
+        "metrics.example.org",
+        "metrics.example.org.:10417",
+    ] {
+        assert!(host_is_ours(host), "{host}");
+    }
+    for host in [
+        "evil.example",
+        "localhost.evil.example",
+        "127.0.0.1.evil.example",
+        "notlocalhost",
+        "a@127.0.0.1",
+        "127.0.0.1/..",
+        "[::1",
+        "a b",
+    ] {
+        assert!(!host_is_ours(host), "{host}");
+    }
+}
+
+#[test]
+fn only_http_1_0_may_leave_the_host_out() {
+    let check = |uri: &'static str, version| {
+        access().check_host(&Uri::from_static(uri), version, &HeaderMap::new()).is_ok()
+    };
+    assert!(check("/metrics", Version::HTTP_10));
+    assert!(!check("/metrics", Version::HTTP_11));
+    assert!(check("http://127.0.0.1/metrics", Version::HTTP_11));
+    assert!(!check("http://evil.example/metrics", Version::HTTP_10));
+}
+
+#[test]
+fn a_network_is_an_address_and_a_prefix_length() {
+    for text in ["10.1.0.0/16", "0.0.0.0/0", "::/0", "192.0.2.1/32"] {
+        assert_eq!(text.parse::<Network>().unwrap().to_string(), text);
+    }
+    assert_eq!("192.0.2.1".parse::<Network>().unwrap().to_string(), "192.0.2.1/32");
+    for text in ["", "10.1.0.0/33", "::/129", "10.1/16", "10.1.0.0/", "10.1.0.0/-1", "host/8"] {
+        assert!(text.parse::<Network>().is_err(), "{text}");
+    }
+}
+
+#[test]
+fn a_hash_reads_back_as_it_is_written_and_debug_hides_it() {
+    let hash = TokenHash::of("first");
+    assert_eq!(hash.to_string().parse::<TokenHash>().unwrap(), hash);
+    assert_eq!(format!("{hash:?}"), "TokenHash(…)");
+    for text in ["", "sha256:", "sha256:00", "md5:00"] {
+        assert_eq!(text.parse::<TokenHash>(), Err(InvalidTokenHash), "{text}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_network_holds_exactly_the_addresses_with_its_first_bits(base: u32, ip: u32, prefix in 0u8..=32) {
+        let network = Network { base: IpAddr::V4(base.into()), prefix };
+        let same = (0..prefix).all(|bit| (base ^ ip) >> (31 - bit) & 1 == 0);
+        prop_assert_eq!(network.contains(IpAddr::V4(ip.into())), same);
+    }
+}

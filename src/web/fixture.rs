@@ -1,0 +1,289 @@
+//! A small host for the tests of this room: `shop-api-1` of ann with limits (the example of
+//! the documentation), `shop-db-1` of bob without any, `idle-1` which has exited and belongs
+//! to nobody known, and `old-1` which was removed and lingers.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::http::{HeaderMap, Request, StatusCode};
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use http_body_util::BodyExt;
+use jiff::Timestamp;
+
+use crate::collect::{CollectError, Collector};
+use crate::inventory::{Container, ContainerId, Engine, Health, Inventory, Network, State, Status};
+use crate::metrics::{LabelBlock, Sink, Value, catalogue};
+use crate::snapshot::{self, Machine, Rates, Reading, Snapshot, Source, Stats};
+use crate::tenant::{LabelValue, Tenant};
+
+use tower::ServiceExt;
+
+use super::Context;
+use super::access::{Access, Peer, TokenHash};
+
+pub(super) fn container(id: &str, name: &str, tenant: Tenant) -> Container {
+    let id: ContainerId = id.repeat(32).parse().unwrap();
+    Container {
+        id,
+        name: LabelValue::clean(name),
+        image: LabelValue::clean("shop/api:1"),
+        image_id: format!("sha256:{}", "0".repeat(64)),
+        labels: [("secret".to_owned(), "in a label".to_owned())].into(),
+        tenant,
+        created_at: Some("2025-12-31T23:59:59Z".parse().unwrap()),
+        state: State {
+            status: Status::Running,
+            pid: Some(4711),
+            exit_code: None,
+            oom_killed: false,
+            oom_events: 0,
+            started_at: Some("2026-01-01T00:00:00Z".parse().unwrap()),
+            finished_at: None,
+            restarts: 0,
+            health: None,
+        },
+        network: Network { mode: "bridge".to_owned(), sandbox_id: String::new() },
+        restart_policy: "no".to_owned(),
+        runtime: "runc".to_owned(),
+        cpuset_cpus: None,
+        removed_at: None,
+    }
+}
+
+pub(super) fn containers() -> Vec<Container> {
+    let mut idle = container("1d", "idle-1", Tenant::claimed(Some("bob"), None, None));
+    idle.state.status = Status::Exited;
+    (idle.state.pid, idle.state.exit_code) = (None, Some(137));
+    let mut api = container("3f", "shop-api-1", Tenant::claimed(Some("ann"), Some("shop"), Some("core")));
+    api.state.health = Some(Health::Healthy);
+    let db = container("3a", "shop-db-1", Tenant::claimed(Some("bob"), Some("shop"), Some("core")));
+    let mut old = container("0d", "old-1", Tenant::unknown());
+    old.removed_at = Some("2026-01-01T00:59:30Z".parse().unwrap());
+    vec![idle, old, api, db]
+}
+
+fn limited() -> Stats {
+    let traffic = |bytes| snapshot::Traffic { bytes, ..Default::default() };
+    let interface =
+        snapshot::Interface { name: "eth0".into(), receive: traffic(1_048_576), transmit: traffic(524_288) };
+    Stats {
+        cpu: Some(snapshot::Cpu { usage_ns: 1_250_000_000_000, user_ns: None, system_ns: None }),
+        throttling: None,
+        cpu_limits: Some(snapshot::CpuLimits {
+            quota_us: Some(50_000),
+            period_us: Some(100_000),
+            shares: Some(1024),
+        }),
+        memory: Some(snapshot::Memory {
+            usage: 536_870_912,
+            working_set: 500_000_000,
+            rss: Some(400_000_000),
+            cache: Some(100_000_000),
+            swap: Some(0),
+            limit: Some(2_147_483_648),
+            limit_known: true,
+            ..Default::default()
+        }),
+        io: Some(vec![snapshot::DeviceIo {
+            device: "/dev/sda".into(),
+            read_bytes: 10_485_760,
+            write_bytes: 5_242_880,
+            reads: 10,
+            writes: 5,
+        }]),
+        network: Some(snapshot::Network { interfaces: vec![interface], tcp_established: Some(3) }),
+        pressure: snapshot::Pressure::default(),
+        processes: snapshot::Processes { processes: Some(15), threads: Some(40), threads_max: Some(1024) },
+    }
+}
+
+fn unlimited() -> Stats {
+    Stats {
+        memory: Some(snapshot::Memory { usage: 1 << 30, working_set: 1 << 29, ..Default::default() }),
+        ..Stats::default()
+    }
+}
+
+fn reading(container: Container) -> Reading {
+    let (stats, usage_cores, rates) = match container.name.as_str() {
+        "shop-api-1" => {
+            let rates = Rates {
+                receive_bytes: Some(1024.0),
+                transmit_bytes: Some(512.0),
+                read_bytes: Some(1024.0),
+                write_bytes: Some(512.0),
+                throttled_periods_ratio: Some(0.02),
+                cpu_waiting_ratio: Some(0.01),
+                memory_stalled_ratio: Some(0.0),
+                io_stalled_ratio: Some(0.0),
+            };
+            (Some(limited()), Some(0.125), Some(rates))
+        }
+        "shop-db-1" => (Some(unlimited()), Some(2.0), None),
+        _ => (Some(limited()), Some(1.0), None),
+    };
+    Reading {
+        labels: Arc::new(LabelBlock::of_tenant(&container.tenant, [("name", container.name.as_str())])),
+        cgroup: format!("/docker/{}", container.id).into(),
+        container: Arc::new(container),
+        stats: stats.map(Arc::new),
+        oom_kills: 0,
+        usage_cores,
+        rates,
+    }
+}
+
+pub(super) fn snapshot() -> Snapshot {
+    Snapshot {
+        taken_at: "2026-01-01T01:00:00Z".parse::<Timestamp>().unwrap(),
+        containers: containers().into_iter().map(|container| Arc::new(reading(container))).collect(),
+        tenants: Vec::new(),
+        engine: Arc::default(),
+        lookups: (0, 0),
+        read_errors: Vec::new(),
+        read_duration_ns: 0,
+        overruns: 0,
+        machine: Machine { cpu_cores: Some(4), memory_bytes: Some(8 << 30) },
+    }
+}
+
+pub(super) fn inventory() -> Arc<Inventory> {
+    let inventory = Arc::new(Inventory::default());
+    inventory.update(|snapshot| {
+        for container in containers() {
+            snapshot.containers.insert(container.id, Arc::new(container));
+        }
+        snapshot.engine = Arc::new(Engine {
+            connected: true,
+            ever_connected: true,
+            version: Some("Docker Engine 28.5.2".to_owned()),
+            ..Engine::default()
+        });
+    });
+    inventory
+}
+
+/// Answers at once, or never.
+pub(super) struct Fixed {
+    pub(super) hangs: bool,
+    pub(super) latest: Option<Arc<Snapshot>>,
+}
+
+impl Source for Fixed {
+    fn fresh(&self) -> BoxFuture<'_, Arc<Snapshot>> {
+        match &self.latest {
+            Some(snapshot) if !self.hangs => Box::pin(std::future::ready(snapshot.clone())),
+            _ => Box::pin(std::future::pending()),
+        }
+    }
+
+    fn latest(&self) -> Option<Arc<Snapshot>> {
+        self.latest.clone()
+    }
+}
+
+/// Memory use of every container.
+struct MemoryUse;
+
+impl Collector for MemoryUse {
+    fn name(&self) -> &'static str {
+        "container_memory"
+    }
+
+    fn collect(&self, snapshot: &Snapshot, sink: &mut dyn Sink) -> Result<(), CollectError> {
+        sink.family(&catalogue::MEMORY_USAGE);
+        for reading in &snapshot.containers {
+            if let Some(memory) = reading.stats.as_ref().and_then(|stats| stats.memory) {
+                sink.sample(&reading.labels, &[], Value::Int(memory.usage));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Size of the machine.
+struct Cores;
+
+impl Collector for Cores {
+    fn name(&self) -> &'static str {
+        "machine"
+    }
+
+    fn collect(&self, snapshot: &Snapshot, sink: &mut dyn Sink) -> Result<(), CollectError> {
+        sink.family(&catalogue::MACHINE_CPU_CORES);
+        let cores = snapshot.machine.cpu_cores.unwrap_or_default();
+        sink.sample(&LabelBlock::default(), &[], Value::Int(cores.into()));
+        Ok(())
+    }
+}
+
+pub(super) fn collectors() -> Vec<Box<dyn Collector>> {
+    vec![Box::new(MemoryUse), Box::new(Cores)]
+}
+
+pub(super) fn context_of(source: Fixed, access: Access, max_requests: usize) -> Arc<Context> {
+    let collectors = Arc::new(collectors());
+    Arc::new(Context::new(Arc::new(source), inventory(), collectors, access, max_requests))
+}
+
+pub(super) fn context() -> Arc<Context> {
+    let access = Access::new(vec![], vec![TokenHash::of("secret")], vec![]);
+    context_of(Fixed { hangs: false, latest: Some(Arc::new(snapshot())) }, access, 0)
+}
+
+/// An answer, read to its end.
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+}
+
+impl Answer {
+    pub(super) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    pub(super) fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+
+    pub(super) fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+
+    /// The `detail` of a problem; fails if the answer is none.
+    pub(super) fn problem(&self, status: u16) -> String {
+        assert_eq!(self.status.as_u16(), status, "{}", self.text());
+        assert_eq!(self.header("content-type"), "application/problem+json");
+        let body = self.json();
+        assert_eq!(body["status"], status);
+        assert!(body["type"].is_string() && body["title"].is_string());
+        body["detail"].as_str().unwrap().to_owned()
+    }
+}
+
+/// Sends a request to the router as a peer of this address.
+pub(super) async fn send(context: &Arc<Context>, peer: &str, request: Request<Body>) -> Answer {
+    let mut request = request;
+    request.extensions_mut().insert(Peer::new(peer.parse().unwrap()));
+    let response = super::router::router(context.clone()).oneshot(request).await.unwrap();
+    let (parts, body) = response.into_parts();
+    let body = body.collect().await.unwrap().to_bytes();
+    Answer { status: parts.status, headers: parts.headers, body }
+}
+
+/// A `GET` with headers, `Host` included.
+pub(super) fn request(path: &str, headers: &[(&str, &str)]) -> Request<Body> {
+    let request = Request::get(path).header("host", "localhost:10417");
+    headers
+        .iter()
+        .fold(request, |request, (name, value)| request.header(*name, *value))
+        .body(Body::empty())
+        .unwrap()
+}
+
+/// `GET` from loopback.
+pub(super) async fn get(context: &Arc<Context>, path: &str, headers: &[(&str, &str)]) -> Answer {
+    send(context, "127.0.0.1", request(path, headers)).await
+}

@@ -1,0 +1,105 @@
+//! The HTTP side: who may read, what is answered, and how connections are kept in bounds.
+//!
+//! [`server`] accepts connections, [`router`] lists every endpoint, [`access`] decides who may
+//! read. Handlers are thin: one pure function each from a snapshot to a page or a JSON value.
+//! Nothing here measures anything; numbers come from [`Source`], containers from [`Inventory`].
+
+pub mod access;
+mod api;
+mod current;
+mod landing;
+mod negotiate;
+mod openapi;
+mod page;
+mod probe;
+mod problem;
+pub mod router;
+mod scrape;
+pub mod server;
+mod summary;
+
+#[cfg(test)]
+mod fixture;
+
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use crate::collect::Collector;
+use crate::inventory::Inventory;
+use crate::snapshot::{Snapshot, Source};
+
+use access::Access;
+use page::PagePool;
+use problem::Problem;
+
+/// How long an answer waits for fresh numbers before it takes the last ones, so that a file
+/// system or an engine that hangs never fails a request.
+const FRESH_DEADLINE: Duration = Duration::from_secs(5);
+
+/// What every handler answers from.
+pub struct Context {
+    source: Arc<dyn Source>,
+    inventory: Arc<Inventory>,
+    collectors: Arc<Vec<Box<dyn Collector>>>,
+    /// Replaced as a whole when the configuration is read again.
+    access: RwLock<Arc<Access>>,
+    started_at: Instant,
+    /// One permit a request that collects; `None` without a limit.
+    requests: Option<Semaphore>,
+    pages: Arc<PagePool>,
+}
+
+impl Context {
+    /// A context that was started now. `max_requests` bounds the requests that are answered at
+    /// the same time (`--web.max-requests`), 0 is no bound; probes are not counted.
+    pub fn new(
+        source: Arc<dyn Source>,
+        inventory: Arc<Inventory>,
+        collectors: Arc<Vec<Box<dyn Collector>>>,
+        access: Access,
+        max_requests: usize,
+    ) -> Self {
+        Context {
+            source,
+            inventory,
+            collectors,
+            access: RwLock::new(Arc::new(access)),
+            started_at: Instant::now(),
+            requests: (max_requests > 0).then(|| Semaphore::new(max_requests.min(Semaphore::MAX_PERMITS))),
+            pages: Arc::default(),
+        }
+    }
+
+    /// Replaces who may read; requests that are being answered keep the old rules.
+    pub fn set_access(&self, access: Access) {
+        *self.access.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(access);
+    }
+
+    fn access(&self) -> Arc<Access> {
+        self.access.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Room for one more request, held while it is answered.
+    fn request_permit(&self) -> Result<Option<SemaphorePermit<'_>>, Problem> {
+        let Some(requests) = &self.requests else { return Ok(None) };
+        requests.try_acquire().map(Some).map_err(|_| Problem::too_many_requests())
+    }
+
+    /// A fresh snapshot, or the last one where reading takes longer than `deadline`.
+    async fn snapshot(&self, deadline: Duration) -> Result<Arc<Snapshot>, Problem> {
+        if let Ok(snapshot) = tokio::time::timeout(deadline, self.source.fresh()).await {
+            return Ok(snapshot);
+        }
+        tracing::warn!(?deadline, "reading took too long; answered with the last numbers");
+        self.source.latest().ok_or_else(|| Problem::no_numbers(deadline))
+    }
+}
+
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context").field("access", &self.access()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,130 @@
+//! Errors as `application/problem+json` (RFC 9457): `type`, `title`, `status`, `detail`.
+//!
+//! `type` is a word that programs can compare; `detail` is for people and says what to do.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+use crate::inventory::FindError;
+
+/// What kinds of errors there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// The request cannot be understood.
+    BadRequest,
+    /// A token is needed and was not given, or is not ours.
+    Unauthorized,
+    /// There is no such page or container.
+    NotFound,
+    /// The page is there, but not for this method.
+    MethodNotAllowed,
+    /// The name fits more than one container.
+    Ambiguous,
+    /// The request is for a host that this server is not.
+    Misdirected,
+    /// Our own fault.
+    Internal,
+    /// It may work in a moment.
+    Unavailable,
+}
+
+impl Kind {
+    fn word(self) -> &'static str {
+        match self {
+            Kind::BadRequest => "bad-request",
+            Kind::Unauthorized => "unauthorized",
+            Kind::NotFound => "not-found",
+            Kind::MethodNotAllowed => "method-not-allowed",
+            Kind::Ambiguous => "ambiguous",
+            Kind::Misdirected => "misdirected",
+            Kind::Internal => "internal",
+            Kind::Unavailable => "unavailable",
+        }
+    }
+
+    fn status(self) -> StatusCode {
+        match self {
+            Kind::BadRequest => StatusCode::BAD_REQUEST,
+            Kind::Unauthorized => StatusCode::UNAUTHORIZED,
+            Kind::NotFound => StatusCode::NOT_FOUND,
+            Kind::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Kind::Ambiguous => StatusCode::CONFLICT,
+            Kind::Misdirected => StatusCode::MISDIRECTED_REQUEST,
+            Kind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            Kind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+}
+
+/// One error, ready to be answered.
+#[derive(Debug)]
+pub(super) struct Problem {
+    kind: Kind,
+    detail: String,
+}
+
+impl Problem {
+    /// A problem of a kind, with what was tried and what to do about it.
+    pub(super) fn new(kind: Kind, detail: impl Into<String>) -> Self {
+        Problem { kind, detail: detail.into() }
+    }
+
+    /// More requests at once than `--web.max-requests` allows.
+    pub(super) fn too_many_requests() -> Self {
+        let detail = "too many requests at once; try again, or raise `--web.max-requests`";
+        Problem::new(Kind::Unavailable, detail)
+    }
+
+    /// Nothing has been read yet, and reading takes too long.
+    pub(super) fn no_numbers(deadline: Duration) -> Self {
+        let detail = format!("the first reading did not end within {deadline:?}; try again in a moment");
+        Problem::new(Kind::Unavailable, detail)
+    }
+}
+
+impl From<FindError> for Problem {
+    fn from(error: FindError) -> Self {
+        let kind = match error {
+            FindError::Unknown(_) => Kind::NotFound,
+            FindError::Ambiguous(..) => Kind::Ambiguous,
+        };
+        Problem::new(kind, error.to_string())
+    }
+}
+
+/// The body, as RFC 9457 names its fields.
+#[derive(serde::Serialize)]
+struct Body {
+    r#type: &'static str,
+    title: &'static str,
+    status: u16,
+    detail: String,
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = self.kind.status();
+        let body = Body {
+            r#type: self.kind.word(),
+            title: status.canonical_reason().unwrap_or_default(),
+            status: status.as_u16(),
+            detail: self.detail,
+        };
+        let mut response = (status, Json(body)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        match self.kind {
+            Kind::Unauthorized => {
+                headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
+            Kind::Unavailable => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            }
+            _ => {}
+        }
+        response
+    }
+}

@@ -1,0 +1,132 @@
+//! Routes, access and errors, as a client sees them.
+
+use axum::body::Body;
+use axum::http::Request as HttpRequest;
+
+use super::*;
+use crate::web::access::{Access, TokenHash};
+use crate::web::fixture::{self, Fixed, get, request, send};
+
+#[tokio::test]
+async fn a_path_that_does_not_exist_is_a_problem() {
+    let answer = get(&fixture::context(), "/api/nothing", &[]).await;
+    assert_eq!(
+        answer.problem(404),
+        "there is nothing at `/api/nothing`; `/api/openapi.json` lists what there is"
+    );
+}
+
+#[tokio::test]
+async fn another_method_is_a_problem_that_names_the_right_ones() {
+    for path in ["/metrics", "/-/ready", "/api/containers"] {
+        let post = HttpRequest::post(path).header("host", "localhost").body(Body::empty()).unwrap();
+        let answer = send(&fixture::context(), "127.0.0.1", post).await;
+        assert_eq!(answer.problem(405), format!("`{path}` does not take `POST`"));
+        assert_eq!(answer.header("allow"), "GET,HEAD");
+    }
+}
+
+#[tokio::test]
+async fn probes_need_no_login_and_every_other_route_does() {
+    let context = fixture::context();
+    for route in ROUTES {
+        let path = route.path.replace("{id}", "shop-api-1");
+        let stranger = send(&context, "192.0.2.1", request(&path, &[])).await;
+        if path.starts_with("/-/") {
+            assert_eq!(stranger.status, 200, "{path}");
+            continue;
+        }
+        assert!(stranger.problem(401).contains("--web.trust-network"), "{path}");
+        assert_eq!(stranger.header("www-authenticate"), "Bearer", "{path}");
+        for (authorization, status) in [("Bearer secret", 200), ("Bearer wrong", 401)] {
+            let known =
+                send(&context, "192.0.2.1", request(&path, &[("authorization", authorization)])).await;
+            assert_eq!(known.status, status, "{path} with {authorization}");
+        }
+        assert_eq!(get(&context, &path, &[]).await.status, 200, "{path} from loopback");
+    }
+}
+
+#[tokio::test]
+async fn new_rules_of_access_hold_from_the_next_request_on() {
+    let context = fixture::context();
+    let ask = || send(&context, "192.0.2.1", request("/metrics", &[("authorization", "Bearer secret")]));
+    assert_eq!(ask().await.status, 200);
+    context.set_access(Access::new(vec![], vec![TokenHash::of("another")], vec![]));
+    assert_eq!(ask().await.status, 401);
+}
+
+#[tokio::test]
+async fn a_foreign_host_is_refused_everywhere() {
+    for path in ["/", "/metrics", "/-/healthy", "/nothing"] {
+        let foreign = HttpRequest::get(path).header("host", "evil.example").body(Body::empty()).unwrap();
+        let answer = send(&fixture::context(), "127.0.0.1", foreign).await;
+        assert!(answer.problem(421).contains("`evil.example`"));
+    }
+}
+
+#[tokio::test]
+async fn the_landing_page_forbids_scripts_and_nothing_may_be_read_across_origins() {
+    let landing = get(&fixture::context(), "/", &[("origin", "http://evil.example")]).await;
+    assert_eq!(landing.header("content-type"), "text/html; charset=utf-8");
+    assert!(
+        landing
+            .header("content-security-policy")
+            .starts_with("default-src 'none'; style-src 'unsafe-inline'")
+    );
+    assert_eq!(landing.header("x-content-type-options"), "nosniff");
+    assert!(landing.headers.keys().all(|name| !name.as_str().starts_with("access-control")));
+}
+
+#[tokio::test]
+async fn requests_beyond_the_bound_are_unavailable_and_probes_are_not_counted() {
+    let source = Fixed { hangs: true, latest: Some(fixture::snapshot().into()) };
+    let context = fixture::context_of(source, Access::default(), 1);
+    let impatient = [("x-prometheus-scrape-timeout-seconds", "0.7")];
+    let second = async {
+        // The first one holds the only place until its reading is given up.
+        tokio::task::yield_now().await;
+        assert_eq!(get(&context, "/-/healthy", &[]).await.status, 200);
+        get(&context, "/metrics", &[]).await
+    };
+    let (first, second) = tokio::join!(get(&context, "/metrics", &impatient), second);
+    assert_eq!(first.status, 200);
+    assert!(second.problem(503).contains("--web.max-requests"));
+    assert_eq!(get(&context, "/metrics", &impatient).await.status, 200, "the place is free again");
+}
+
+#[tokio::test]
+async fn a_container_is_found_by_name_prefix_or_id_and_else_a_problem_says_why() {
+    let context = fixture::context();
+    for key in ["shop-api-1", "3f", &"3f".repeat(32)] {
+        let answer = get(&context, &format!("/api/containers/{key}/metrics/current"), &[]).await;
+        assert_eq!(answer.json()["name"], "shop-api-1", "{key}");
+    }
+    let unknown = get(&context, "/api/containers/shop%2Fweb/metrics/current", &[]).await;
+    assert_eq!(unknown.problem(404), "no container `shop/web`");
+    let ambiguous = get(&context, "/api/containers/3/metrics/current", &[]).await;
+    assert!(ambiguous.problem(409).contains("fits 2 containers"));
+    let broken = get(&context, "/api/containers/%ff/metrics/current", &[]).await;
+    broken.problem(400);
+}
+
+#[tokio::test]
+async fn a_summary_cannot_be_grouped_by_anything() {
+    let answer = get(&fixture::context(), "/api/containers/stats/summary?group_by=user,image", &[]).await;
+    assert!(answer.problem(400).contains("cannot group by `image`"));
+}
+
+#[tokio::test]
+async fn docker_labels_are_not_served() {
+    let answer = get(&fixture::context(), "/api/containers", &[]).await;
+    assert!(!answer.text().contains("secret"), "{}", answer.text());
+}
+
+/// The routes that the OpenAPI document has to hold, as (method, path).
+pub(in crate::web) fn table() -> Vec<(&'static str, &'static str)> {
+    let method = |route: &Route| match route.method {
+        MethodFilter::GET => "get",
+        other => panic!("{other:?} has no name here yet"),
+    };
+    ROUTES.iter().map(|route| (method(route), route.path)).collect()
+}
