@@ -9,3 +9,4 @@ pub mod metrics;
 pub mod paths;
 pub mod snapshot;
 pub mod tenant;
+pub mod yaml;
