@@ -175,6 +175,7 @@ pub struct Rules {
     lists: [Vec<Rule>; 3],
     /// Every dimension after those it maps from.
     order: [Dimension; 3],
+    strict: bool,
 }
 
 /// Two dimensions are each mapped from the other, or one from itself.
@@ -190,7 +191,7 @@ impl Rules {
     pub fn new(user: Vec<Rule>, project: Vec<Rule>, team: Vec<Rule>) -> Result<Self, MapCycle> {
         let lists = [user, project, team];
         let order = order(&lists)?;
-        Ok(Rules { lists, order })
+        Ok(Rules { lists, order, strict: false })
     }
 
     /// What is used for a dimension whose list is not configured: dockmeter's own label, then
@@ -226,6 +227,7 @@ impl Rules {
 
     /// The same rules with those that a label cannot sway before all others (`tenancy.strict`).
     pub fn strict(mut self) -> Self {
+        self.strict = true;
         for list in &mut self.lists {
             list.sort_by_key(|rule| match rule {
                 Rule::CgroupUser => 0,
@@ -234,6 +236,11 @@ impl Rules {
             });
         }
         self
+    }
+
+    /// Whether [`Rules::strict`] has been applied.
+    pub fn is_strict(&self) -> bool {
+        self.strict
     }
 
     /// The list of a dimension.
@@ -258,7 +265,7 @@ impl Rules {
 impl Default for Rules {
     fn default() -> Self {
         // The built-in lists have no `map` rule, so their order is that of the labels.
-        Rules { lists: Dimension::ALL.map(Rules::built_in), order: Dimension::ALL }
+        Rules { lists: Dimension::ALL.map(Rules::built_in), order: Dimension::ALL, strict: false }
     }
 }
 
