@@ -26,21 +26,20 @@ pub type Serve = fn(Config) -> anyhow::Result<()>;
 /// Runs the command of the process's arguments and environment.
 pub fn run(serve: Serve) -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
+    let ours = |name: &str| {
+        name.starts_with(ENV_PREFIX) || [DOCKER_HOST_VARIABLE, DOCKER_TLS_VARIABLE].contains(&name)
+    };
     let env = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.to_string_lossy().into_owned())))
-        .filter(|(name, _)| {
-            name.starts_with(ENV_PREFIX)
-                || [DOCKER_HOST_VARIABLE, DOCKER_TLS_VARIABLE].contains(&name.as_str())
-        })
+        .filter(|(name, _)| ours(name))
         .collect();
     let default_file = Some(DEFAULT_FILE.into());
-    let (mut out, mut err) = (io::stdout().lock(), io::stderr());
     let sources = Sources { env, default_file, ..Sources::default() };
-    match execute(arguments, sources, &mut out, serve) {
+    match execute(arguments, sources, &mut io::stdout(), serve) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // Nothing is left to be done if standard error is closed.
-            let _ = writeln!(err, "dockmeter: {error:#}");
+            let _ = writeln!(io::stderr(), "dockmeter: {error:#}");
             ExitCode::FAILURE
         }
     }
@@ -106,8 +105,8 @@ fn new_token(out: &mut dyn Write) -> anyhow::Result<()> {
            tokens:\n    \
              - {{name: prometheus, hash: '{hash}', scopes: [read]}}\n\
          \n\
-         Requests carry the token as `Authorization: Bearer {token}`; in Prometheus's\n\
-         scrape configuration that is `authorization: {{credentials: {token}}}`.\n"
+         Requests carry the token as `Authorization: Bearer <token>`; in Prometheus's\n\
+         scrape configuration that is `authorization: {{credentials: <token>}}`.\n"
     );
     write(out, &page)
 }

@@ -93,10 +93,10 @@ pub fn parse<T: DeserializeOwned + Default>(bytes: &[u8], path: &Path) -> Result
 fn problem(error: &ParserError) -> Problem {
     match error.without_snippet() {
         ParserError::SerdeUnknownField { field, expected, .. } => {
-            Problem::UnknownKey { key: field.clone(), expected: expected.clone() }
+            Problem::UnknownKey { key: one_line(field), expected: expected.clone() }
         }
         ParserError::DuplicateMappingKey { key: Some(key), .. } => {
-            Problem::Other(format!("key `{key}` stands twice in one mapping; keep one"))
+            Problem::Other(format!("key `{}` stands twice in one mapping; keep one", one_line(key)))
         }
         ParserError::AliasError { error, .. } => problem(error),
         ParserError::MultipleDocuments { .. } => {
@@ -109,7 +109,7 @@ fn problem(error: &ParserError) -> Problem {
 /// The parser's message without its place, with the kinds of nodes in YAML's own terms.
 fn in_our_words(error: &ParserError) -> String {
     let options = serde_saphyr::render_options! { snippets: SnippetMode::Off };
-    let rendered = error.render_with_options(options).replace(['\n', '\r'], " ");
+    let rendered = one_line(&error.render_with_options(options));
     let place = error.location().map(|at| format!(" at line {}, column {}", at.line(), at.column()));
     let message = place.as_deref().and_then(|place| rendered.strip_suffix(place)).unwrap_or(&rendered);
     match message {
@@ -126,6 +126,23 @@ pub fn place(path: &Path, at: Option<(u64, u64)>) -> String {
         Some((line, column)) => format!("{}:{line}:{column}: ", path.display()),
         None => format!("{}: ", path.display()),
     }
+}
+
+/// The text with control characters, which a file may well contain, written as escapes.
+pub fn one_line(text: &str) -> String {
+    let escaped = |c: char| c.is_control().then(|| c.escape_default());
+    text.chars().fold(String::with_capacity(text.len()), |mut line, c| {
+        match escaped(c) {
+            Some(escape) => line.extend(escape),
+            None => line.push(c),
+        }
+        line
+    })
+}
+
+/// A text in the quotes with which YAML reads it back, whatever is in it; JSON's are that.
+pub fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
 }
 
 /// `` `a`, `b` or `c` ``

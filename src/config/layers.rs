@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::file::{List, Text};
 use super::settings::{Arity, Setting, env_name};
 use super::{ConfigError, Sources};
-use crate::yaml::{Location, Spanned};
+use crate::yaml::{Location, Spanned, one_line};
 
 /// Where a value comes from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -44,7 +44,7 @@ impl fmt::Display for Origin {
 impl Origin {
     /// The refusal of what was said here.
     pub(super) fn refuse(&self, message: impl Into<String>) -> ConfigError {
-        ConfigError::Value { origin: self.clone(), message: message.into() }
+        ConfigError::Value { origin: self.clone(), message: one_line(&message.into()) }
     }
 }
 

@@ -7,18 +7,19 @@ use super::value::show_duration;
 use super::{Config, LogFormat};
 use crate::metrics::catalogue::COLLECTORS;
 use crate::tenant::Dimension;
+use crate::yaml::quoted;
 
 /// The whole page.
 pub(super) fn page(config: &Config) -> String {
     let mut page = Page { config, text: String::new(), section: "" };
     page.outside_the_file();
-    page.many(&settings::WEB_LISTEN_ADDRESS, config.web.listen_addresses.iter().map(|a| quoted(a)));
+    page.many(&settings::WEB_LISTEN_ADDRESS, config.web.listen_addresses.iter().map(shown));
     page.one(&settings::WEB_MAX_REQUESTS, config.web.max_requests);
-    page.many(&settings::WEB_TRUST_NETWORKS, config.web.trust_networks.iter().map(|n| quoted(n)));
-    page.many(&settings::WEB_ALLOWED_HOSTS, config.web.allowed_hosts.iter().map(|h| quoted(h)));
-    page.one(&settings::DOCKER_HOST, quoted(&config.docker_host));
+    page.many(&settings::WEB_TRUST_NETWORKS, config.web.trust_networks.iter().map(shown));
+    page.many(&settings::WEB_ALLOWED_HOSTS, config.web.allowed_hosts.iter().map(shown));
+    page.one(&settings::DOCKER_HOST, shown(&config.docker_host));
     page.one(&settings::CONTAINER_LINGER, show_duration(config.linger));
-    page.many(&settings::CONTAINERS_LABELS, config.container_labels.iter().map(|l| quoted(l)));
+    page.many(&settings::CONTAINERS_LABELS, config.container_labels.iter().map(shown));
     page.many(&settings::CONTAINERS_INCLUDE, config.policy.filter.include.iter());
     page.many(&settings::CONTAINERS_EXCLUDE, config.policy.filter.exclude.iter());
     page.one(&settings::SAMPLING_FULL, show_duration(config.sampling_full));
@@ -26,7 +27,7 @@ pub(super) fn page(config: &Config) -> String {
     page.one(&settings::LIMITS_USERS, config.policy.caps.users);
     page.one(&settings::LIMITS_PROJECTS, config.policy.caps.projects);
     page.one(&settings::LIMITS_TEAMS, config.policy.caps.teams);
-    let token = |name: &str| format!("{{name: {}, hash: \"sha256:****\", scopes: [read]}}", quoted(&name));
+    let token = |name: &str| format!("{{name: {}, hash: \"sha256:****\", scopes: [read]}}", quoted(name));
     page.many(&settings::AUTH_TOKENS, config.tokens.iter().map(|t| token(&t.name)));
     page.one(&settings::LOG_LEVEL, config.log.level.as_str().to_ascii_lowercase());
     let format = match config.log.format {
@@ -38,9 +39,9 @@ pub(super) fn page(config: &Config) -> String {
     page.text
 }
 
-/// A text as YAML reads it back, whatever is in it.
-fn quoted(text: &impl Display) -> String {
-    serde_json::Value::from(text.to_string()).to_string()
+/// A value as a text that YAML reads back.
+fn shown(value: &impl Display) -> String {
+    quoted(&value.to_string())
 }
 
 struct Page<'a> {

@@ -19,7 +19,7 @@ pub struct Caps {
 }
 
 impl Default for Caps {
-    /// Ten times what a well-filled shared host has; a tenant costs six series.
+    /// Far above what a shared host has, and still a page that Prometheus reads with ease.
     fn default() -> Self {
         Caps { users: 1000, projects: 1000, teams: 200 }
     }

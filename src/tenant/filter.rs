@@ -6,6 +6,8 @@ use std::fmt;
 
 use regex::Regex;
 
+use crate::yaml::quoted;
+
 /// The label with which a container takes itself out.
 pub const IGNORE_LABEL: &str = "dockmeter.ignore";
 
@@ -40,7 +42,6 @@ impl Pattern {
 impl fmt::Display for Pattern {
     /// The pattern as it stands in `dockmeter.yml`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let quoted = |text: &str| serde_json::Value::from(text).to_string();
         match self {
             Pattern::Name(regex) => write!(f, "{{name: {}}}", quoted(regex.as_str())),
             Pattern::Image(regex) => write!(f, "{{image: {}}}", quoted(regex.as_str())),

@@ -11,10 +11,13 @@ use std::sync::Arc;
 
 use crate::yaml::{self, YamlError};
 
+/// What a file says: a value for each key.
+type Entries = BTreeMap<String, String>;
+
 /// What changes when a file is replaced or written to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Stamp {
-    modified_ns: (i64, i64),
+    modified: (i64, i64),
     size: u64,
     inode: u64,
 }
@@ -22,8 +25,8 @@ struct Stamp {
 impl Stamp {
     fn of(path: &Path) -> Option<Stamp> {
         let metadata = fs::metadata(path).ok()?;
-        let modified_ns = (metadata.mtime(), metadata.mtime_nsec());
-        Some(Stamp { modified_ns, size: metadata.size(), inode: metadata.ino() })
+        let modified = (metadata.mtime(), metadata.mtime_nsec());
+        Some(Stamp { modified, size: metadata.size(), inode: metadata.ino() })
     }
 }
 
@@ -33,7 +36,7 @@ struct MapFile {
     /// Of the version that was looked at last, good or not; `None` if there was no file.
     stamp: Option<Stamp>,
     /// Of the last good version.
-    entries: Arc<BTreeMap<String, String>>,
+    entries: Arc<Entries>,
 }
 
 /// All map files that the rules name.
@@ -66,8 +69,13 @@ impl Maps {
                 continue;
             }
             map.stamp = stamp;
-            match yaml::read(path) {
+            match yaml::read::<Entries>(path) {
                 Ok(entries) if entries == *map.entries => {}
+                // A file that is written in place is empty for a moment. One that is meant to
+                // be empty is taken when the configuration is read again.
+                Ok(entries) if entries.is_empty() => {
+                    tracing::warn!(file = %path.display(), "refused a map file that has lost all entries");
+                }
                 Ok(entries) => {
                     map.entries = Arc::new(entries);
                     changed = true;

@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 
 use regex::Regex;
 
+use crate::yaml::quoted;
+
 /// One of the three tenancy labels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Dimension {
@@ -110,7 +112,6 @@ impl Rule {
 impl fmt::Display for Rule {
     /// The rule as it stands in `dockmeter.yml`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let quoted = |text: &str| serde_json::Value::from(text).to_string();
         let decoded = |decode: &Decode| match decode {
             Decode::Plain => String::new(),
             decode => format!(", decode: {}", decode.name()),

@@ -222,7 +222,7 @@ fn a_changed_map_file_is_taken_and_a_broken_one_is_refused() {
     assert!(resolver.reload());
     assert_eq!(team(), "platform");
 
-    for broken in ["shop: [core", "shop: {a: b}\n", "shop: a\nshop: b\n"] {
+    for broken in ["", "shop: [core", "shop: {a: b}\n", "shop: a\nshop: b\n"] {
         fs::write(&teams, broken).unwrap();
         assert!(!resolver.reload(), "{broken}");
         assert_eq!(team(), "platform", "{broken}");
