@@ -74,7 +74,8 @@ fn file_to_read(sources: &Sources) -> Result<Option<PathBuf>, ConfigError> {
     if !named.is_empty() {
         return Ok(Some(named.into()));
     }
-    Ok(sources.default_file.clone().filter(|path| path.exists()))
+    // One that may not be looked at is not absent: reading it then says why.
+    Ok(sources.default_file.clone().filter(|path| path.try_exists().unwrap_or(true)))
 }
 
 /// The engine. Where Docker's own variables ask for TLS, speaking without it would only
