@@ -3,13 +3,17 @@
 //! The rooms, and the direction in which they may import each other, are described in
 //! `ARCHITECTURE.md`; `tests` of this crate hold them to it.
 
+pub mod cli;
 pub mod collect;
+pub mod config;
 pub mod container;
 pub mod exporter;
 pub mod host;
 pub mod inventory;
+pub mod log;
 pub mod metrics;
 pub mod paths;
 pub mod snapshot;
 pub mod tenant;
 pub mod web;
+pub mod yaml;

@@ -2,10 +2,25 @@
 //!
 //! This room knows nothing of Docker but a map of labels. [`Tenant`] cannot hold a
 //! value that is unsafe to expose, because it is built from [`LabelValue`] only.
+//! [`Resolver`] finds a container's tenant by ordered [`Rules`] and decides by a [`Filter`]
+//! whether the container is looked at.
 
+mod attribution;
+mod caps;
+mod decode;
+mod filter;
+mod host_users;
 mod hygiene;
+mod maps;
+mod resolver;
+mod rules;
 
+pub use attribution::{Attribution, Facts};
+pub use caps::Caps;
+pub use filter::{Filter, IGNORE_LABEL, Pattern};
 pub use hygiene::{LabelValue, MAX_LABEL_BYTES};
+pub use resolver::{Policy, Resolver};
+pub use rules::{Decode, Dimension, MapCycle, NamePattern, NamePatternError, Rule, Rules};
 
 /// Values with a meaning of their own; a label that claims one gets a trailing `_`.
 pub const RESERVED: [&str; 6] = ["unknown", "other", "anonymous", "idle", "system", "unattributed"];

@@ -5,16 +5,14 @@
 //! `Host` of a request has to be ours, so that a web page whose name has been pointed at this
 //! address (DNS rebinding) cannot read with a visitor's rights.
 
-use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::str::FromStr;
 
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, Uri, Version, header};
-use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 
 use super::problem::{Kind, Problem};
+use crate::config::{Network, TokenHash};
 
 /// The name under which the exporter is reached in a Compose network.
 const SERVICE_NAME: &str = "dockmeter";
@@ -66,8 +64,9 @@ impl Access {
 
     /// Every hash is compared, so that the time says nothing about which one was close.
     fn knows(&self, token: &[u8]) -> bool {
-        let digest: [u8; 32] = Sha256::digest(token).into();
-        self.tokens.iter().fold(Choice::from(0), |known, hash| known | hash.0.ct_eq(&digest)).into()
+        let given = TokenHash::of(token);
+        let same = |hash: &TokenHash| hash.digest().ct_eq(given.digest());
+        self.tokens.iter().fold(Choice::from(0), |known, hash| known | same(hash)).into()
     }
 
     /// Whether a request is meant for this server.
@@ -101,7 +100,7 @@ impl Access {
 fn misdirected(host: &str) -> Problem {
     let detail = format!(
         "the request is for host {host}, which is not a name of this server; \
-         use its IP address, or add the name to the allowed hosts of the configuration"
+         use its IP address, or allow the name with `--web.allowed-host`"
     );
     Problem::new(Kind::Misdirected, detail)
 }
@@ -153,116 +152,6 @@ impl<S: Sync> axum::extract::FromRequestParts<S> for Peer {
         _: &S,
     ) -> Result<Self, Self::Rejection> {
         Ok(parts.extensions.get().copied().unwrap_or(Peer(None)))
-    }
-}
-
-/// A network in CIDR notation (`--web.trust-network`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Network {
-    base: IpAddr,
-    prefix: u8,
-}
-
-/// The text is not a network.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-pub enum InvalidNetwork {
-    /// Neither an address nor `address/prefix`.
-    #[error("`{0}` is not a network; write an address and a prefix length, as `10.1.0.0/16`")]
-    Malformed(String),
-    /// The prefix is longer than the address.
-    #[error("`{text}` has a prefix of more than {most} bits")]
-    PrefixTooLong {
-        /// What was given.
-        text: String,
-        /// The bits of such an address.
-        most: u8,
-    },
-}
-
-impl Network {
-    /// Whether an address is in it.
-    pub fn contains(&self, ip: IpAddr) -> bool {
-        let shift = |width: u8| u32::from(width - self.prefix);
-        match (self.base, ip.to_canonical()) {
-            (IpAddr::V4(base), IpAddr::V4(ip)) => {
-                (base.to_bits() ^ ip.to_bits()).checked_shr(shift(32)).unwrap_or(0) == 0
-            }
-            (IpAddr::V6(base), IpAddr::V6(ip)) => {
-                (base.to_bits() ^ ip.to_bits()).checked_shr(shift(128)).unwrap_or(0) == 0
-            }
-            _ => false,
-        }
-    }
-}
-
-impl FromStr for Network {
-    type Err = InvalidNetwork;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let malformed = || InvalidNetwork::Malformed(text.to_owned());
-        let (base, prefix) = match text.split_once('/') {
-            Some((base, prefix)) => (base, Some(prefix.parse::<u8>().map_err(|_| malformed())?)),
-            None => (text, None),
-        };
-        let base: IpAddr = base.parse().map_err(|_| malformed())?;
-        let most = if base.is_ipv4() { 32 } else { 128 };
-        let prefix = prefix.unwrap_or(most);
-        if prefix > most {
-            return Err(InvalidNetwork::PrefixTooLong { text: text.to_owned(), most });
-        }
-        Ok(Network { base, prefix })
-    }
-}
-
-impl fmt::Display for Network {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.base, self.prefix)
-    }
-}
-
-/// What is kept of a token: its SHA-256, written `sha256:<64 hexadecimal digits>`.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct TokenHash([u8; 32]);
-
-/// The text is not the hash of a token.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("a token's hash is `sha256:` and 64 hexadecimal digits; `dockmeter token new` makes one")]
-pub struct InvalidTokenHash;
-
-impl TokenHash {
-    /// The hash of a token.
-    pub fn of(token: &str) -> Self {
-        TokenHash(Sha256::digest(token.as_bytes()).into())
-    }
-}
-
-impl FromStr for TokenHash {
-    type Err = InvalidTokenHash;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let digits = text.strip_prefix("sha256:").ok_or(InvalidTokenHash)?.as_bytes();
-        if digits.len() != 64 {
-            return Err(InvalidTokenHash);
-        }
-        let mut hash = [0; 32];
-        for (byte, pair) in hash.iter_mut().zip(digits.chunks_exact(2)) {
-            let digit = |c: u8| char::from(c).to_digit(16).ok_or(InvalidTokenHash);
-            *byte = (digit(pair[0])? * 16 + digit(pair[1])?) as u8;
-        }
-        Ok(TokenHash(hash))
-    }
-}
-
-impl fmt::Display for TokenHash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("sha256:")?;
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
-
-impl fmt::Debug for TokenHash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("TokenHash(…)")
     }
 }
 

@@ -20,7 +20,8 @@ use crate::tenant::{LabelValue, Tenant};
 use tower::ServiceExt;
 
 use super::Context;
-use super::access::{Access, Peer, TokenHash};
+use super::access::{Access, Peer};
+use crate::config::TokenHash;
 
 pub(super) fn container(id: &str, name: &str, tenant: Tenant) -> Container {
     let id: ContainerId = id.repeat(32).parse().unwrap();

@@ -4,7 +4,8 @@ use axum::body::Body;
 use axum::http::Request as HttpRequest;
 
 use super::*;
-use crate::web::access::{Access, TokenHash};
+use crate::config::TokenHash;
+use crate::web::access::Access;
 use crate::web::fixture::{self, Fixed, get, request, send};
 
 #[tokio::test]

@@ -1,0 +1,220 @@
+//! The command line: which command runs, and with which flags.
+//!
+//! Flags come from the table of settings; what they mean is `config`'s business. Every
+//! command ends with 0 or 1, also after a mistake in the command line itself.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::parser::ValueSource;
+use clap::{Arg, ArgAction, ArgMatches, Command};
+
+use crate::config::settings::{
+    ALL, Arity, COLLECTOR_FLAG, DOCKER_HOST_VARIABLE, DOCKER_TLS_VARIABLE, ENV_PREFIX, NO_COLLECTOR_FLAG,
+    Setting,
+};
+use crate::config::{Config, DEFAULT_FILE, Sources, TOKEN_BYTES, TokenHash, token_of};
+use crate::metrics::catalogue::COLLECTORS;
+use crate::tenant::Resolver;
+
+/// What `dockmeter serve` runs.
+pub type Serve = fn(Config) -> anyhow::Result<()>;
+
+/// Runs the command of the process's arguments and environment.
+pub fn run(serve: Serve) -> ExitCode {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let ours = |name: &str| {
+        name.starts_with(ENV_PREFIX) || [DOCKER_HOST_VARIABLE, DOCKER_TLS_VARIABLE].contains(&name)
+    };
+    let env = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.to_string_lossy().into_owned())))
+        .filter(|(name, _)| ours(name))
+        .collect();
+    let default_file = Some(DEFAULT_FILE.into());
+    let sources = Sources { env, default_file, ..Sources::default() };
+    match execute(arguments, sources, &mut io::stdout(), serve) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Nothing is left to be done if standard error is closed.
+            let _ = writeln!(io::stderr(), "dockmeter: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs the command of some arguments. `sources` has everything but the flags.
+fn execute(
+    arguments: Vec<OsString>,
+    sources: Sources,
+    out: &mut dyn Write,
+    serve: Serve,
+) -> anyhow::Result<()> {
+    let matches = match command().try_get_matches_from(arguments) {
+        Ok(matches) => matches,
+        Err(error) if error.use_stderr() => {
+            let rendered = error.render().to_string();
+            anyhow::bail!("{}", rendered.trim_start_matches("error: ").trim_end());
+        }
+        Err(page) => return write!(out, "{}", page.render()).context("could not write to standard output"),
+    };
+    let (path, leaf) = leaf(&matches);
+    let sources = Sources { flags: flags(leaf), ..sources };
+    match path.as_slice() {
+        [] | ["serve"] => {
+            let config = sources.load()?;
+            crate::log::start(config.log);
+            serve(config)
+        }
+        ["config", "check"] => check(&sources.load()?, out),
+        ["config", "show"] => write(out, &sources.load()?.show()),
+        ["token", "new"] => new_token(out),
+        other => anyhow::bail!("`{}` is not a command; `dockmeter --help` lists them", other.join(" ")),
+    }
+}
+
+/// Says that the configuration is valid, map files included.
+fn check(config: &Config, out: &mut dyn Write) -> anyhow::Result<()> {
+    Resolver::new(config.policy.clone(), config.paths.clone())?;
+    match &config.file {
+        Some(file) => write(out, &format!("`{}` is valid\n", file.display())),
+        None => write(out, "flags and environment are valid; there is no configuration file\n"),
+    }
+}
+
+/// Prints a new token, its hash, and where each of them goes.
+fn new_token(out: &mut dyn Write) -> anyhow::Result<()> {
+    let mut random = [0; TOKEN_BYTES];
+    let read = rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty())
+        .context("could not get random bytes from the kernel")?;
+    anyhow::ensure!(
+        read == TOKEN_BYTES,
+        "the kernel gave {read} random bytes instead of {TOKEN_BYTES}; try again"
+    );
+    let token = token_of(random);
+    let hash = TokenHash::of(&token);
+    let page = format!(
+        "token: {token}\n\
+         hash:  {hash}\n\
+         \n\
+         The token is shown only now. Its hash goes into `dockmeter.yml`:\n\
+         \n\
+         auth:\n  \
+           tokens:\n    \
+             - {{name: prometheus, hash: '{hash}', scopes: [read]}}\n\
+         \n\
+         Requests carry the token as `Authorization: Bearer <token>`; in Prometheus's\n\
+         scrape configuration that is `authorization: {{credentials: <token>}}`.\n"
+    );
+    write(out, &page)
+}
+
+fn write(out: &mut dyn Write, text: &str) -> anyhow::Result<()> {
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).context("could not write to standard output")
+}
+
+/// The command line as clap knows it.
+fn command() -> Command {
+    let config = Command::new("config")
+        .about("Look at the configuration")
+        .subcommand_required(true)
+        .subcommand(Command::new("check").about("Say whether the configuration is valid, map files included"))
+        .subcommand(
+            Command::new("show").about("Print the effective configuration and where each value comes from"),
+        );
+    let token = Command::new("token")
+        .about("Tokens for reading from other machines")
+        .subcommand_required(true)
+        .subcommand(Command::new("new").about("Make a token, and the hash to put in the configuration"));
+    Command::new("dockmeter")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("Metrics of a Docker host for Prometheus, with user, project and team on every container")
+        .after_help(after_help())
+        .disable_help_subcommand(true)
+        .subcommand(Command::new("serve").about("Run the exporter; the same as no command"))
+        .subcommand(config)
+        .subcommand(token)
+        .args(ALL.iter().filter_map(|setting| flag(setting)))
+        .args(COLLECTORS.iter().flat_map(|name| collector_flags(name)))
+}
+
+fn after_help() -> String {
+    format!(
+        "Collectors, all on; --{COLLECTOR_FLAG}NAME and --{NO_COLLECTOR_FLAG}NAME switch one on or off:\n  {}\n\n\
+         Every flag has an environment variable: `DOCKMETER_` and the flag in capitals, as\n\
+         DOCKMETER_WEB_LISTEN_ADDRESS. A flag stands before the variable, the variable before the\n\
+         file, the file before the default.\n\n\
+         Examples:\n  \
+           dockmeter                                   serve on 127.0.0.1:10417\n  \
+           dockmeter --web.listen-address=:10417 --web.trust-network=10.0.0.0/8\n  \
+           dockmeter config check --config.file=dockmeter.yml\n  \
+           dockmeter token new",
+        COLLECTORS.join(", "),
+    )
+}
+
+/// The flag of a setting, if it has one.
+fn flag(setting: &'static Setting) -> Option<Arg> {
+    let flag = setting.flag?;
+    let action = match setting.arity {
+        Arity::One => ArgAction::Set,
+        Arity::Many => ArgAction::Append,
+    };
+    let repeatable = if setting.arity == Arity::Many { " Repeatable." } else { "" };
+    let default = match setting.default {
+        [] => String::new(),
+        values => format!(" [default: {}]", values.join(", ")),
+    };
+    let help = format!("{}{repeatable}{default}", setting.help);
+    Some(Arg::new(flag).long(flag).value_name(setting.value).action(action).global(true).help(help))
+}
+
+/// The two switches of a collector; of both the last one holds.
+fn collector_flags(name: &str) -> [Arg; 2] {
+    let (on, off) = (format!("{COLLECTOR_FLAG}{name}"), format!("{NO_COLLECTOR_FLAG}{name}"));
+    let switch = |flag: &str, other: &str| {
+        Arg::new(flag.to_owned())
+            .long(flag.to_owned())
+            .action(ArgAction::SetTrue)
+            .overrides_with_all([flag.to_owned(), other.to_owned()])
+            .global(true)
+            .hide(true)
+    };
+    [switch(&on, &off), switch(&off, &on)]
+}
+
+/// The commands that were given, outermost first, and the innermost one's arguments, which
+/// include those of all others.
+fn leaf(matches: &ArgMatches) -> (Vec<&str>, &ArgMatches) {
+    let mut path = Vec::new();
+    let mut leaf = matches;
+    while let Some((name, inner)) = leaf.subcommand() {
+        path.push(name);
+        leaf = inner;
+    }
+    (path, leaf)
+}
+
+/// The flags that were given, as [`Sources`] wants them.
+fn flags(matches: &ArgMatches) -> BTreeMap<String, Vec<String>> {
+    let given = |flag: &str| matches.value_source(flag) == Some(ValueSource::CommandLine);
+    let values = |flag: &str| matches.get_many::<String>(flag).into_iter().flatten().cloned().collect();
+    let settings = ALL.iter().filter_map(|setting| setting.flag).filter(|flag| given(flag));
+    let settings = settings.map(|flag| (flag.to_owned(), values(flag)));
+    let switches = COLLECTORS.iter().filter_map(|name| {
+        let flag = format!("{COLLECTOR_FLAG}{name}");
+        let on = given(&flag) && matches.get_flag(&flag);
+        let off = || {
+            let flag = format!("{NO_COLLECTOR_FLAG}{name}");
+            given(&flag) && matches.get_flag(&flag)
+        };
+        let value = if on { Some(true) } else { off().then_some(false) }?;
+        Some((flag, vec![value.to_string()]))
+    });
+    settings.chain(switches).collect()
+}
+
+#[cfg(test)]
+mod tests;

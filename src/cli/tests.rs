@@ -1,0 +1,103 @@
+//! Command lines, and what they print.
+
+use super::*;
+
+fn output(arguments: &[&str], env: &[(&str, &str)]) -> Result<String, String> {
+    let arguments = std::iter::once("dockmeter").chain(arguments.iter().copied()).map(OsString::from);
+    let env = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let mut out = Vec::new();
+    let serve: Serve = |_| anyhow::bail!("served");
+    let result = execute(arguments.collect(), Sources { env, ..Sources::default() }, &mut out, serve);
+    result.map(|()| String::from_utf8(out).unwrap()).map_err(|error| format!("{error:#}"))
+}
+
+#[test]
+fn clap_finds_no_contradiction() {
+    command().debug_assert();
+}
+
+#[test]
+fn serving_is_the_default() {
+    assert_eq!(output(&[], &[]), Err("served".into()));
+    assert_eq!(output(&["serve", "--log.level=debug"], &[]), Err("served".into()));
+}
+
+#[test]
+fn flags_may_stand_before_and_after_the_command() {
+    for arguments in [["--sampling.full=7s", "config", "show"], ["config", "show", "--sampling.full=7s"]] {
+        let page = output(&arguments, &[]).unwrap();
+        assert!(page.contains("  full: 7s  # --sampling.full\n"), "{page}");
+    }
+}
+
+#[test]
+fn a_flag_may_be_repeated() {
+    let page =
+        output(&["config", "show", "--web.trust-network=10.0.0.0/8", "--web.trust-network=fd00::/8"], &[]);
+    let page = page.unwrap();
+    assert!(page.contains("    - \"10.0.0.0/8\"\n    - \"fd00::/8\"\n"), "{page}");
+}
+
+#[test]
+fn the_last_switch_of_a_collector_holds() {
+    let name = COLLECTORS[0];
+    let (on, off) = (format!("--collector.{name}"), format!("--no-collector.{name}"));
+    let shown = |arguments: &[&str], env: &[(&str, &str)]| {
+        let page = output(&[&["config", "show"], arguments].concat(), env).unwrap();
+        page.contains(&format!("  {name}: true\n"))
+    };
+    assert!(shown(&[], &[]));
+    assert!(!shown(&[&off], &[]));
+    assert!(shown(&[&off, &on], &[]));
+    assert!(!shown(&[&on, &off], &[]));
+    let variable = crate::config::settings::env_name(&format!("{COLLECTOR_FLAG}{name}"));
+    assert!(!shown(&[], &[(&variable, "false")]));
+    assert!(shown(&[&on], &[(&variable, "false")]));
+}
+
+#[test]
+fn a_mistake_in_the_command_line_is_an_error_that_teaches() {
+    let unknown = output(&["--web.listen-adress=:1"], &[]).unwrap_err();
+    assert!(unknown.contains("--web.listen-adress") && unknown.contains("--web.listen-address"), "{unknown}");
+    assert!(output(&["sreve"], &[]).is_err());
+    assert!(output(&["config"], &[]).is_err());
+    assert_eq!(
+        output(&["--web.max-requests=many"], &[]),
+        Err("--web.max-requests: `many` is not a whole number from 1 to 10000".into())
+    );
+}
+
+#[test]
+fn help_names_every_flag_and_version_the_version() {
+    let help = output(&["--help"], &[]).unwrap();
+    for flag in ALL.iter().filter_map(|setting| setting.flag) {
+        assert!(help.contains(&format!("--{flag}")), "{flag}");
+    }
+    assert!(COLLECTORS.iter().all(|name| help.contains(name)));
+    assert_eq!(output(&["--version"], &[]), Ok(format!("dockmeter {}\n", env!("CARGO_PKG_VERSION"))));
+}
+
+#[test]
+fn a_new_token_comes_with_its_hash_and_is_new_each_time() {
+    let page = output(&["token", "new"], &[]).unwrap();
+    let value = |name: &str| page.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim().to_owned();
+    let (token, hash) = (value("token:"), value("hash:"));
+    assert_eq!(TokenHash::of(&token).to_string(), hash);
+    assert_ne!(output(&["token", "new"], &[]).unwrap(), page);
+}
+
+#[test]
+fn check_says_what_it_checked() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("dockmeter.yml");
+    let check = |text: &str| {
+        std::fs::write(&file, text).unwrap();
+        output(&["config", "check", "--config.file", file.to_str().unwrap()], &[])
+    };
+    assert_eq!(check("sampling: {full: 5s}"), Ok(format!("`{}` is valid\n", file.display())));
+    let refused = check("sampling:\n  full: 5\n").unwrap_err();
+    assert!(refused.starts_with(&format!("{}:2:9: `5` is not a duration", file.display())), "{refused}");
+    let map = check("tenancy: {team: [{map: {from: project, file: teams.yml}}]}").unwrap_err();
+    assert!(map.contains("teams.yml") && map.contains("could not read"), "{map}");
+    assert!(output(&["config", "check"], &[]).unwrap().contains("there is no configuration file"));
+}

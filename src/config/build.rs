@@ -1,0 +1,219 @@
+//! From the sources to a validated configuration.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::file::{self, File, TokenEntry};
+use super::layers::{Layers, Origin};
+use super::settings::{self, COLLECTOR_FLAG, Setting};
+use super::tenancy;
+use super::token::{Token, TokenHash};
+use super::value::{self, DockerHost};
+use super::{Config, ConfigError, Log, LogFormat, Sources, Web, folder_of};
+use crate::metrics::catalogue::COLLECTORS;
+use crate::paths::Paths;
+use crate::yaml::one_of;
+
+/// The most requests that may be answered at once; each may hold a page of some megabytes.
+const MAX_REQUESTS: usize = 10_000;
+
+/// The most distinct values a cap may allow; each is kept in memory and has series.
+const MAX_CAP: usize = 100_000;
+
+/// The most Docker labels on every series; a page grows with each.
+const MAX_EXPOSED_LABELS: usize = 32;
+
+/// Below a second a removed container would be gone before any scrape, and reading
+/// everything would cost more than it tells.
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Removed containers cost series as live ones do.
+const MAX_LINGER: Duration = Duration::from_secs(3600);
+
+/// Beyond a minute the totals of short containers would be guesses.
+const MAX_SAMPLING: Duration = Duration::from_secs(60);
+
+/// Puts everything together.
+pub(super) fn config(sources: Sources) -> Result<Config, ConfigError> {
+    let path = file_to_read(&sources)?;
+    let file = path.as_deref().map(file::read).transpose()?.unwrap_or_default();
+    let named = path.as_deref().unwrap_or(Path::new(""));
+    let mut layers = Layers::new(&sources, named);
+    let layers = &mut layers;
+    let config = Config {
+        paths: Paths {
+            procfs: directory(layers, &settings::PATH_PROCFS)?,
+            sysfs: directory(layers, &settings::PATH_SYSFS)?,
+            rootfs: directory(layers, &settings::PATH_ROOTFS)?,
+        },
+        docker_host: docker_host(layers, &file)?,
+        container_labels: container_labels(layers, &file)?,
+        linger: layers.one(&settings::CONTAINER_LINGER, file.containers.linger.as_ref(), |text| {
+            value::duration(text, SECOND..=MAX_LINGER)
+        })?,
+        policy: tenancy::policy(layers, &file, folder_of(named), 1..=MAX_CAP)?,
+        sampling_full: layers.one(&settings::SAMPLING_FULL, file.sampling.full.as_ref(), |text| {
+            value::duration(text, SECOND..=MAX_SAMPLING)
+        })?,
+        web: web(layers, &file.web)?,
+        tokens: tokens(layers, &file)?,
+        disabled_collectors: disabled_collectors(layers, &file)?,
+        log: log(layers, &file.log)?,
+        origins: std::mem::take(&mut layers.origins),
+        file: path.clone(),
+        sources: sources.clone(),
+    };
+    Ok(config)
+}
+
+/// The file that was named, else the default one if it exists.
+fn file_to_read(sources: &Sources) -> Result<Option<PathBuf>, ConfigError> {
+    let named =
+        Layers::new(sources, Path::new("")).one(&settings::CONFIG_FILE, None, |text| Ok(text.to_owned()))?;
+    if !named.is_empty() {
+        return Ok(Some(named.into()));
+    }
+    // One that may not be looked at is not absent: reading it then says why.
+    Ok(sources.default_file.clone().filter(|path| path.try_exists().unwrap_or(true)))
+}
+
+/// The engine. Where Docker's own variables ask for TLS, speaking without it would only
+/// give an answer that nobody understands.
+fn docker_host(layers: &mut Layers<'_>, file: &File) -> Result<DockerHost, ConfigError> {
+    let host = layers.one(&settings::DOCKER_HOST, file.docker.host.as_ref(), DockerHost::parse)?;
+    let wants_tls = layers.is_set(settings::DOCKER_TLS_VARIABLE) && matches!(host, DockerHost::Tcp(_));
+    match layers.origins.get(settings::DOCKER_HOST.name()) {
+        Some(origin @ Origin::Env(variable)) if wants_tls && variable == settings::DOCKER_HOST_VARIABLE => {
+            let message =
+                format!("TLS, as `{}` asks for, is not in this version", settings::DOCKER_TLS_VARIABLE);
+            Err(origin.refuse(message))
+        }
+        _ => Ok(host),
+    }
+}
+
+fn directory(layers: &mut Layers<'_>, setting: &'static Setting) -> Result<PathBuf, ConfigError> {
+    layers.one(setting, None, |text| match Path::new(text) {
+        path if path.is_absolute() => Ok(path.to_owned()),
+        _ => Err(format!("`{text}` is not an absolute path")),
+    })
+}
+
+/// The allow-list of Docker labels; no two may become the same label of a series.
+fn container_labels(layers: &mut Layers<'_>, file: &File) -> Result<Vec<String>, ConfigError> {
+    let mut names = BTreeSet::new();
+    layers.many(&settings::CONTAINERS_LABELS, &file.containers.labels, |given| {
+        given.parse(|key| {
+            if key.is_empty() || key.len() > crate::tenant::MAX_LABEL_BYTES {
+                return Err(format!("`{key}` is not the key of a Docker label"));
+            }
+            let name = key.replace(|c: char| !c.is_ascii_alphanumeric(), "_");
+            if !names.insert(name.clone()) {
+                return Err(format!("`{key}` would be a second `container_label_{name}`; keep one"));
+            }
+            if names.len() > MAX_EXPOSED_LABELS {
+                return Err(format!("more than {MAX_EXPOSED_LABELS} labels on every series; take some out"));
+            }
+            Ok(key.to_owned())
+        })
+    })
+}
+
+fn web(layers: &mut Layers<'_>, file: &file::Web) -> Result<Web, ConfigError> {
+    let listen_addresses = layers.many(&settings::WEB_LISTEN_ADDRESS, &file.listen_address, |given| {
+        given.parse(value::listen_address)
+    })?;
+    if listen_addresses.is_empty() {
+        let origin = layers.origins.get(settings::WEB_LISTEN_ADDRESS.name()).cloned().unwrap_or_default();
+        return Err(
+            origin.refuse("an exporter without an address cannot be read; give one, or leave the key out")
+        );
+    }
+    Ok(Web {
+        listen_addresses,
+        max_requests: layers.one(&settings::WEB_MAX_REQUESTS, file.max_requests.as_ref(), |text| {
+            value::count(text, 1..=MAX_REQUESTS)
+        })?,
+        trust_networks: layers.many(&settings::WEB_TRUST_NETWORKS, &file.trust_networks, |given| {
+            given.parse(|text| text.parse().map_err(|error: super::InvalidNetwork| error.to_string()))
+        })?,
+        allowed_hosts: layers.many(&settings::WEB_ALLOWED_HOSTS, &file.allowed_hosts, |given| {
+            given.parse(|text| match text {
+                "" => Err("an empty name is no host".to_owned()),
+                text if text.contains(['/', ' ', ':']) => {
+                    Err(format!("`{text}` is not the name of a host; leave scheme and port out"))
+                }
+                text => Ok(text.to_owned()),
+            })
+        })?,
+    })
+}
+
+fn tokens(layers: &mut Layers<'_>, file: &File) -> Result<Vec<Token>, ConfigError> {
+    layers.note(&settings::AUTH_TOKENS, &file.auth.tokens);
+    let mut tokens: Vec<Token> = Vec::new();
+    for entry in file.auth.tokens.iter().flat_map(|list| &list.value) {
+        let token = token(layers, entry)?;
+        if tokens.iter().any(|other| other.name == token.name) {
+            return Err(layers
+                .place(entry.name.referenced)
+                .refuse(format!("a second token is called `{}`", token.name)));
+        }
+        tokens.push(token);
+    }
+    Ok(tokens)
+}
+
+fn token(layers: &Layers<'_>, entry: &TokenEntry) -> Result<Token, ConfigError> {
+    if entry.scopes.value.is_empty() {
+        return Err(layers
+            .place(entry.scopes.referenced)
+            .refuse("a token without a scope may do nothing; give `[read]`"));
+    }
+    for scope in &entry.scopes.value {
+        layers.given(scope).parse(|scope| match scope {
+            "read" => Ok(()),
+            "write" | "admin" => Err(format!("the scope `{scope}` is not in this version")),
+            other => Err(format!("`{other}` is not a scope, expected `read`")),
+        })?;
+    }
+    let name = layers.given(&entry.name).parse(|name| match name.trim() {
+        "" => Err("a token needs a name".to_owned()),
+        name => Ok(name.to_owned()),
+    })?;
+    // The text is not repeated: what stands there may be the token itself.
+    let hash = layers.given(&entry.hash);
+    let hash = hash.parse(|text| text.parse::<TokenHash>().map_err(|error| error.to_string()))?;
+    Ok(Token { name, hash })
+}
+
+/// Every collector is on unless a flag, a variable or the file switches it off.
+fn disabled_collectors(layers: &Layers<'_>, file: &File) -> Result<BTreeSet<&'static str>, ConfigError> {
+    if let Some((name, text)) = file.collectors.iter().find(|(name, _)| !COLLECTORS.contains(&name.as_str()))
+    {
+        let message = format!("there is no collector `{name}`, expected {}", one_of(COLLECTORS));
+        return Err(layers.place(text.referenced).refuse(message));
+    }
+    let mut disabled = BTreeSet::new();
+    for name in COLLECTORS.iter().copied() {
+        let in_file = || file.collectors.get(name).map(|text| layers.given(text));
+        let given = layers.switch(&format!("{COLLECTOR_FLAG}{name}")).or_else(in_file);
+        if given.map(|given| given.parse(value::boolean)).transpose()? == Some(false) {
+            disabled.insert(name);
+        }
+    }
+    Ok(disabled)
+}
+
+fn log(layers: &mut Layers<'_>, file: &file::Log) -> Result<Log, ConfigError> {
+    use tracing::Level;
+    let levels =
+        [("error", Level::ERROR), ("warn", Level::WARN), ("info", Level::INFO), ("debug", Level::DEBUG)];
+    let formats = [("logfmt", LogFormat::Logfmt), ("json", LogFormat::Json)];
+    Ok(Log {
+        level: layers.one(&settings::LOG_LEVEL, file.level.as_ref(), |text| value::word(text, &levels))?,
+        format: layers
+            .one(&settings::LOG_FORMAT, file.format.as_ref(), |text| value::word(text, &formats))?,
+    })
+}

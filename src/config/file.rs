@@ -1,0 +1,155 @@
+//! The shape of `dockmeter.yml`, before anything in it is believed: every value is text with
+//! its place. What the text means is decided where flags and environment are, too.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::Deserialize;
+
+use crate::yaml::{self, Problem, Spanned, YamlError};
+
+/// A value with its place.
+pub(super) type Text = Spanned<String>;
+
+/// A list with the place where it begins, so that an empty one can be told from none.
+pub(super) type List<T> = Option<Spanned<Vec<T>>>;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct File {
+    pub(super) docker: Docker,
+    pub(super) containers: Containers,
+    pub(super) tenancy: Tenancy,
+    pub(super) sampling: Sampling,
+    pub(super) web: Web,
+    pub(super) auth: Auth,
+    pub(super) limits: Limits,
+    pub(super) log: Log,
+    pub(super) collectors: BTreeMap<String, Text>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Docker {
+    pub(super) host: Option<Text>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Containers {
+    pub(super) include: List<Spanned<PatternEntry>>,
+    pub(super) exclude: List<Spanned<PatternEntry>>,
+    pub(super) labels: List<Text>,
+    pub(super) linger: Option<Text>,
+}
+
+/// One entry of `containers.include` and `.exclude`; exactly one key is to be given.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct PatternEntry {
+    pub(super) name: Option<Text>,
+    pub(super) image: Option<Text>,
+    pub(super) label: Option<Text>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Tenancy {
+    pub(super) user: List<Spanned<RuleEntry>>,
+    pub(super) project: List<Spanned<RuleEntry>>,
+    pub(super) team: List<Spanned<RuleEntry>>,
+    pub(super) ignore_image_labels: Option<Text>,
+    pub(super) strict: Option<Text>,
+}
+
+/// One rule; exactly one key is to be given, besides `decode`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RuleEntry {
+    pub(super) label: Option<Text>,
+    pub(super) name: Option<Text>,
+    pub(super) compose_dir_owner: Option<Text>,
+    pub(super) cgroup_user: Option<Text>,
+    pub(super) map: Option<MapEntry>,
+    pub(super) value: Option<Text>,
+    pub(super) default: Option<Text>,
+    pub(super) decode: Option<Text>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MapEntry {
+    pub(super) from: Text,
+    pub(super) file: Text,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Sampling {
+    pub(super) full: Option<Text>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Web {
+    pub(super) listen_address: List<Text>,
+    pub(super) max_requests: Option<Text>,
+    pub(super) trust_networks: List<Text>,
+    pub(super) allowed_hosts: List<Text>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Auth {
+    pub(super) tokens: List<TokenEntry>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TokenEntry {
+    pub(super) name: Text,
+    pub(super) hash: Text,
+    pub(super) scopes: Spanned<Vec<Text>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Limits {
+    pub(super) users: Option<Text>,
+    pub(super) projects: Option<Text>,
+    pub(super) teams: Option<Text>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Log {
+    pub(super) level: Option<Text>,
+    pub(super) format: Option<Text>,
+}
+
+/// Keys that are promised and not there yet: a key that stands beside them, by which the
+/// mapping is known, the path to the mapping, and the keys.
+const NOT_YET: &[(&str, &str, &[&str])] = &[
+    ("docker", "", &["history", "prometheus", "grafana", "alertmanager", "databases"]),
+    ("full", "sampling.", &["fast"]),
+    ("users", "limits.", &["series_per_tenant", "series_total", "body_bytes"]),
+    ("hash", "auth.tokens.", &["user", "project", "team", "delegate"]),
+];
+
+/// Reads a configuration file.
+pub(super) fn read(path: &Path) -> Result<File, YamlError> {
+    yaml::read(path).map_err(name_the_promised)
+}
+
+/// An unknown key that is promised is answered as such.
+fn name_the_promised(error: YamlError) -> YamlError {
+    let YamlError::Content { path, at, problem: Problem::UnknownKey { key, expected } } = error else {
+        return error;
+    };
+    let promised = NOT_YET
+        .iter()
+        .find(|(beside, _, keys)| expected.contains(beside) && keys.contains(&key.as_str()))
+        .map(|(_, prefix, _)| Problem::Other(format!("`{prefix}{key}` is not in this version")));
+    let problem = promised.unwrap_or(Problem::UnknownKey { key, expected });
+    YamlError::Content { path, at, problem }
+}

@@ -1,0 +1,171 @@
+//! Flags, environment and `dockmeter.yml` to one validated [`Config`].
+//!
+//! - [`settings`]: every setting, declared once as data;
+//! - [`Sources`]: what was said where, kept so that it can be read again on a reload;
+//! - [`Config`]: what is in force; nothing in it has to be checked again.
+//!
+//! Invariants: a flag stands before the environment, the environment before the file, the
+//! file before the default, value by value; whatever is refused is one line that names the
+//! flag, the variable, or file, line and column.
+
+mod build;
+mod file;
+mod layers;
+mod network;
+mod reference;
+pub mod settings;
+mod show;
+mod tenancy;
+mod token;
+mod value;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+pub use layers::Origin;
+pub use network::{InvalidNetwork, Network};
+pub use reference::reference;
+pub use token::{InvalidTokenHash, TOKEN_BYTES, Token, TokenHash, token_of};
+pub use value::DockerHost;
+
+use crate::paths::Paths;
+use crate::tenant::Policy;
+use crate::yaml::YamlError;
+
+/// The file that is read if none is named and this one exists.
+pub const DEFAULT_FILE: &str = "/etc/dockmeter/dockmeter.yml";
+
+/// Everything that is configured, validated.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The file that was read, if any.
+    pub file: Option<PathBuf>,
+    /// Where the host's file systems are seen.
+    pub paths: Paths,
+    /// The engine.
+    pub docker_host: DockerHost,
+    /// Docker labels that every series of a container carries.
+    pub container_labels: Vec<String>,
+    /// How long a removed container's last values stay.
+    pub linger: Duration,
+    /// How containers are attributed, and which are looked at.
+    pub policy: Policy,
+    /// How often everything is read between scrapes.
+    pub sampling_full: Duration,
+    /// Where and how pages are served.
+    pub web: Web,
+    /// Tokens that may read.
+    pub tokens: Vec<Token>,
+    /// Collectors that are switched off, by their names in the catalogue.
+    pub disabled_collectors: BTreeSet<&'static str>,
+    /// What is logged and how.
+    pub log: Log,
+    /// Where the value of each setting comes from, by [`settings::Setting::name`].
+    origins: BTreeMap<&'static str, Origin>,
+    sources: Sources,
+}
+
+/// Where and how pages are served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Web {
+    /// Addresses to listen on; at least one.
+    pub listen_addresses: Vec<SocketAddr>,
+    /// Requests that are answered at once.
+    pub max_requests: usize,
+    /// Networks that read without a token.
+    pub trust_networks: Vec<Network>,
+    /// Further names under which pages are asked for.
+    pub allowed_hosts: Vec<String>,
+}
+
+/// What is logged and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Log {
+    /// The least important level that is logged.
+    pub level: tracing::Level,
+    /// The shape of a line.
+    pub format: LogFormat,
+}
+
+/// The shape of a line in the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// `ts=… level=info msg="…" key=value`
+    Logfmt,
+    /// One JSON object.
+    Json,
+}
+
+/// What flags and environment say, and where a file is looked for.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    /// The values of each flag that was given, by its name without dashes; a collector's
+    /// switch is `collector.NAME` with `true` or `false`.
+    pub flags: BTreeMap<String, Vec<String>>,
+    /// Environment variables; those that are not ours do no harm. An empty one counts as unset.
+    pub env: BTreeMap<String, String>,
+    /// The file that is read if none is named and this one exists.
+    pub default_file: Option<PathBuf>,
+}
+
+/// Why there is no configuration: always one line.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read, or its shape is wrong.
+    #[error(transparent)]
+    File(#[from] YamlError),
+    /// A value is impossible.
+    #[error("{origin}: {message}")]
+    Value {
+        /// Where the value comes from.
+        origin: Origin,
+        /// What is wrong with it.
+        message: String,
+    },
+}
+
+impl Sources {
+    /// Reads the file and puts everything together.
+    ///
+    /// # Errors
+    /// The file cannot be read, or something in it, in a flag or in a variable is refused.
+    pub fn load(self) -> Result<Config, ConfigError> {
+        build::config(self)
+    }
+}
+
+impl Config {
+    /// Reads the file again, as on SIGHUP; flags and environment stay as they were.
+    ///
+    /// # Errors
+    /// As [`Sources::load`]; this configuration then stays in force.
+    pub fn reload(&self) -> Result<Config, ConfigError> {
+        self.sources.clone().load()
+    }
+
+    /// Whether a collector of the catalogue is switched on.
+    pub fn collects(&self, collector: &str) -> bool {
+        !self.disabled_collectors.contains(collector)
+    }
+
+    /// Where the value of a setting comes from.
+    pub fn origin(&self, setting: &settings::Setting) -> &Origin {
+        self.origins.get(setting.name()).unwrap_or(&Origin::Default)
+    }
+
+    /// The effective configuration as a `dockmeter.yml` that says where each value comes
+    /// from; hashes of tokens are masked.
+    pub fn show(&self) -> String {
+        show::page(self)
+    }
+}
+
+/// The folder that relative paths of a file are meant from.
+fn folder_of(file: &Path) -> &Path {
+    file.parent().unwrap_or(Path::new(""))
+}
+
+#[cfg(test)]
+mod tests;

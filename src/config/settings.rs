@@ -1,0 +1,136 @@
+//! Every setting, declared once as data: flag, environment variable, key of
+//! `dockmeter.yml`, default and documentation. `--help`, the layering of sources,
+//! `config show` and `docs/configuration.md` come from here.
+
+/// How often a setting may be given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arity {
+    /// One value.
+    One,
+    /// The flag may be repeated, the variable holds values between commas, the key a list.
+    Many,
+}
+
+/// One setting.
+#[derive(Debug)]
+pub struct Setting {
+    /// The flag without its dashes; `None` for what only the file can say.
+    pub flag: Option<&'static str>,
+    /// The key in the file, with dots between the levels; `None` for what the file cannot say.
+    pub key: Option<&'static str>,
+    /// How often it may be given.
+    pub arity: Arity,
+    /// What a value is, in capitals.
+    pub value: &'static str,
+    /// The values in force if nothing is said.
+    pub default: &'static [&'static str],
+    /// What it is for: one sentence, and what else there is to know.
+    pub help: &'static str,
+}
+
+impl Setting {
+    /// The environment variables, the first that is set wins: that of the flag and, for the
+    /// engine, the one that every Docker client reads.
+    pub fn variables(&self) -> Vec<String> {
+        let docker = (self.flag == DOCKER_HOST.flag).then(|| DOCKER_HOST_VARIABLE.to_owned());
+        self.flag.map(env_name).into_iter().chain(docker).collect()
+    }
+
+    /// The name that stands for the setting in origins and errors: its key, else its flag.
+    pub fn name(&self) -> &'static str {
+        self.key.or(self.flag).unwrap_or_default()
+    }
+}
+
+/// The environment variable of a flag: `DOCKMETER_` and the flag in capitals.
+pub fn env_name(flag: &str) -> String {
+    format!("{ENV_PREFIX}{}", flag.to_ascii_uppercase().replace(['.', '-'], "_"))
+}
+
+/// The beginning of all our environment variables.
+pub const ENV_PREFIX: &str = "DOCKMETER_";
+
+/// Where Docker's own clients look for the engine.
+pub const DOCKER_HOST_VARIABLE: &str = "DOCKER_HOST";
+
+/// What asks Docker's own clients for TLS, if it is not empty.
+pub const DOCKER_TLS_VARIABLE: &str = "DOCKER_TLS_VERIFY";
+
+/// Declares the settings and the table of all of them.
+macro_rules! settings {
+    ($($ident:ident $flag:expr, $key:expr, $arity:ident $value:literal [$($default:literal),*] $help:literal;)*) => {
+        $(
+            #[doc = $help]
+            pub static $ident: Setting = Setting {
+                flag: $flag,
+                key: $key,
+                arity: Arity::$arity,
+                value: $value,
+                default: &[$($default),*],
+                help: $help,
+            };
+        )*
+
+        /// Every setting, in the order of the reference.
+        pub static ALL: &[&Setting] = &[$(&$ident),*];
+    };
+}
+
+settings! {
+    CONFIG_FILE Some("config.file"), None, One "FILE" []
+        "The configuration file. A file named here has to exist; otherwise `/etc/dockmeter/dockmeter.yml` is read if there is one.";
+    WEB_LISTEN_ADDRESS Some("web.listen-address"), Some("web.listen_address"), Many "ADDRESS" ["127.0.0.1:10417"]
+        "Where pages are served: an IP address and a port, `localhost:PORT`, or `:PORT` for every address of the machine. Off loopback every read needs a token, but from trusted networks.";
+    WEB_MAX_REQUESTS Some("web.max-requests"), Some("web.max_requests"), One "COUNT" ["40"]
+        "How many requests are answered at once, 1 to 10000; more get the status 503.";
+    WEB_TRUST_NETWORKS Some("web.trust-network"), Some("web.trust_networks"), Many "CIDR" []
+        "A network that reads without a token, as the one that only Prometheus is in.";
+    WEB_ALLOWED_HOSTS Some("web.allowed-host"), Some("web.allowed_hosts"), Many "NAME" []
+        "A further name under which pages are asked for. A request for another host is refused, which keeps foreign web pages from reading through a visitor's browser.";
+    DOCKER_HOST Some("docker.host"), Some("docker.host"), One "ADDRESS" ["unix:///var/run/docker.sock"]
+        "The engine: `unix:///PATH` or `tcp://HOST:PORT`. The variable `DOCKER_HOST` stands behind `DOCKMETER_DOCKER_HOST` and before the file.";
+    CONTAINER_LINGER Some("container.linger"), Some("containers.linger"), One "DURATION" ["60s"]
+        "How long a removed container's last values stay, 1s to 1h. At least two scrapes, so that Prometheus sees the end.";
+    CONTAINERS_LABELS None, Some("containers.labels"), Many "KEY" ["com.docker.compose.project", "com.docker.compose.service"]
+        "Docker labels that every series of a container carries as `container_label_*`, for dashboards made for cAdvisor. At most 32; every one costs memory on every series. `[]` is none.";
+    CONTAINERS_INCLUDE None, Some("containers.include"), Many "PATTERN" []
+        "Only containers that fit one of these are looked at; all if empty. A pattern is `{name: REGEX}`, `{image: REGEX}`, `{label: KEY}` or `{label: KEY=VALUE}`.";
+    CONTAINERS_EXCLUDE None, Some("containers.exclude"), Many "PATTERN" []
+        "Containers that fit one of these are not looked at, nor those with the label `dockmeter.ignore=true`.";
+    SAMPLING_FULL Some("sampling.full"), Some("sampling.full"), One "DURATION" ["5s"]
+        "How often everything is read between scrapes, 1s to 60s.";
+    TENANCY_USER None, Some("tenancy.user"), Many "RULE" []
+        "How the user is found; the first rule that yields a value wins. Built in: `dockmeter.user`, Coder, owner of the Compose directory, JupyterHub's names, slice of a rootless engine.";
+    TENANCY_PROJECT None, Some("tenancy.project"), Many "RULE" []
+        "How the project is found. Built in: the labels `dockmeter.project`, and those of Coolify, Coder, Compose, Swarm, Dokku and Dev Containers.";
+    TENANCY_TEAM None, Some("tenancy.team"), Many "RULE" []
+        "How the team is found. Built in: the label `dockmeter.team`.";
+    TENANCY_IGNORE_IMAGE_LABELS None, Some("tenancy.ignore_image_labels"), One "BOOLEAN" ["true"]
+        "Whether a label that the image brought along counts for nothing. Compose's own labels count on containers that Compose made. While an image cannot be inspected, all labels count.";
+    TENANCY_STRICT None, Some("tenancy.strict"), One "BOOLEAN" ["false"]
+        "Whether cgroup slices and map files come before labels. For hosts where whoever starts containers must not choose whose they are.";
+    LIMITS_USERS None, Some("limits.users"), One "COUNT" ["1000"]
+        "How many distinct users there can be; the next ones are `other`.";
+    LIMITS_PROJECTS None, Some("limits.projects"), One "COUNT" ["1000"]
+        "How many distinct projects there can be; the next ones are `other`.";
+    LIMITS_TEAMS None, Some("limits.teams"), One "COUNT" ["200"]
+        "How many distinct teams there can be; the next ones are `other`.";
+    AUTH_TOKENS None, Some("auth.tokens"), Many "TOKEN" []
+        "Tokens that may read: `{name: NAME, hash: 'sha256:…', scopes: [read]}`. `dockmeter token new` makes one.";
+    LOG_LEVEL Some("log.level"), Some("log.level"), One "LEVEL" ["info"]
+        "What is logged to standard error: `error`, `warn`, `info` or `debug`.";
+    LOG_FORMAT Some("log.format"), Some("log.format"), One "FORMAT" ["logfmt"]
+        "How it is logged: `logfmt` or `json`.";
+    PATH_PROCFS Some("path.procfs"), None, One "DIRECTORY" ["/proc"]
+        "Where the host's `/proc` is seen.";
+    PATH_SYSFS Some("path.sysfs"), None, One "DIRECTORY" ["/sys"]
+        "Where the host's `/sys` is seen.";
+    PATH_ROOTFS Some("path.rootfs"), None, One "DIRECTORY" ["/"]
+        "Where the host's `/` is seen.";
+}
+
+/// The beginning of the flag, and the section of the file, that switch a collector.
+pub const COLLECTOR_FLAG: &str = "collector.";
+
+/// The beginning of the flag that switches a collector off.
+pub const NO_COLLECTOR_FLAG: &str = "no-collector.";

@@ -1,0 +1,120 @@
+//! The effective configuration, written as a `dockmeter.yml` with the origin of each value.
+
+use std::fmt::{Display, Write as _};
+
+use super::settings::{self, Setting};
+use super::value::show_duration;
+use super::{Config, LogFormat};
+use crate::metrics::catalogue::COLLECTORS;
+use crate::tenant::Dimension;
+use crate::yaml::quoted;
+
+/// The whole page.
+pub(super) fn page(config: &Config) -> String {
+    let mut page = Page { config, text: String::new(), section: "" };
+    page.outside_the_file();
+    page.many(&settings::WEB_LISTEN_ADDRESS, config.web.listen_addresses.iter().map(shown));
+    page.one(&settings::WEB_MAX_REQUESTS, config.web.max_requests);
+    page.many(&settings::WEB_TRUST_NETWORKS, config.web.trust_networks.iter().map(shown));
+    page.many(&settings::WEB_ALLOWED_HOSTS, config.web.allowed_hosts.iter().map(shown));
+    page.one(&settings::DOCKER_HOST, shown(&config.docker_host));
+    page.one(&settings::CONTAINER_LINGER, show_duration(config.linger));
+    page.many(&settings::CONTAINERS_LABELS, config.container_labels.iter().map(shown));
+    page.many(&settings::CONTAINERS_INCLUDE, config.policy.filter.include.iter());
+    page.many(&settings::CONTAINERS_EXCLUDE, config.policy.filter.exclude.iter());
+    page.one(&settings::SAMPLING_FULL, show_duration(config.sampling_full));
+    page.tenancy();
+    page.one(&settings::LIMITS_USERS, config.policy.caps.users);
+    page.one(&settings::LIMITS_PROJECTS, config.policy.caps.projects);
+    page.one(&settings::LIMITS_TEAMS, config.policy.caps.teams);
+    let token = |name: &str| format!("{{name: {}, hash: \"sha256:****\", scopes: [read]}}", quoted(name));
+    page.many(&settings::AUTH_TOKENS, config.tokens.iter().map(|t| token(&t.name)));
+    page.one(&settings::LOG_LEVEL, config.log.level.as_str().to_ascii_lowercase());
+    let format = match config.log.format {
+        LogFormat::Logfmt => "logfmt",
+        LogFormat::Json => "json",
+    };
+    page.one(&settings::LOG_FORMAT, format);
+    page.collectors();
+    page.text
+}
+
+/// A value as a text that YAML reads back.
+fn shown(value: &impl Display) -> String {
+    quoted(&value.to_string())
+}
+
+struct Page<'a> {
+    config: &'a Config,
+    text: String,
+    section: &'static str,
+}
+
+impl Page<'_> {
+    /// What only flags and environment can say.
+    fn outside_the_file(&mut self) {
+        let Config { file, paths, .. } = self.config;
+        let file = file.as_ref().map_or("none".to_owned(), |file| file.display().to_string());
+        self.line(format_args!("# configuration file: {file}"));
+        for (setting, path) in [
+            (&settings::PATH_PROCFS, &paths.procfs),
+            (&settings::PATH_SYSFS, &paths.sysfs),
+            (&settings::PATH_ROOTFS, &paths.rootfs),
+        ] {
+            let origin = self.config.origin(setting);
+            self.line(format_args!("# --{}={}  ({origin})", setting.name(), path.display()));
+        }
+    }
+
+    fn tenancy(&mut self) {
+        let policy = &self.config.policy;
+        for (setting, dimension) in [
+            (&settings::TENANCY_USER, Dimension::User),
+            (&settings::TENANCY_PROJECT, Dimension::Project),
+            (&settings::TENANCY_TEAM, Dimension::Team),
+        ] {
+            self.many(setting, policy.rules.list(dimension).iter());
+        }
+        self.one(&settings::TENANCY_IGNORE_IMAGE_LABELS, policy.ignore_image_labels);
+        self.one(&settings::TENANCY_STRICT, policy.rules.is_strict());
+    }
+
+    fn collectors(&mut self) {
+        self.line(format_args!("collectors:"));
+        for name in COLLECTORS {
+            self.line(format_args!("  {name}: {}", self.config.collects(name)));
+        }
+    }
+
+    fn one(&mut self, setting: &'static Setting, value: impl Display) {
+        let (key, origin) = (self.key(setting), self.config.origin(setting));
+        self.line(format_args!("  {key}: {value}  # {origin}"));
+    }
+
+    fn many(&mut self, setting: &'static Setting, values: impl ExactSizeIterator<Item: Display>) {
+        let (key, origin) = (self.key(setting), self.config.origin(setting));
+        if values.len() == 0 {
+            self.line(format_args!("  {key}: []  # {origin}"));
+            return;
+        }
+        self.line(format_args!("  {key}:  # {origin}"));
+        for value in values {
+            self.line(format_args!("    - {value}"));
+        }
+    }
+
+    /// The last part of a setting's key, after the header of its section if that begins here.
+    fn key(&mut self, setting: &'static Setting) -> &'static str {
+        let (section, key) = setting.name().split_once('.').unwrap_or_default();
+        if section != self.section {
+            self.section = section;
+            self.line(format_args!("{section}:"));
+        }
+        key
+    }
+
+    fn line(&mut self, line: std::fmt::Arguments<'_>) {
+        // Writing into a string cannot fail.
+        let _ = writeln!(self.text, "{line}");
+    }
+}

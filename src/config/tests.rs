@@ -1,0 +1,356 @@
+//! What a file, a flag and a variable come to, and the exact words of every refusal.
+
+use std::fs;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::metrics::catalogue::COLLECTORS;
+use crate::tenant::Dimension;
+
+/// The configuration of a file's text, with flags and environment.
+fn load(text: &[u8], flags: &[(&str, &str)], env: &[(&str, &str)]) -> Result<Config, String> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("dockmeter.yml");
+    fs::write(&path, text).unwrap();
+    let mut sources = Sources { default_file: Some(path), ..Sources::default() };
+    for (flag, value) in flags {
+        sources.flags.entry((*flag).to_owned()).or_default().push((*value).to_owned());
+    }
+    sources.env = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let folder = format!("{}/", folder.path().display());
+    sources.load().map_err(|error| error.to_string().replace(&folder, ""))
+}
+
+fn file(text: &str) -> Config {
+    load(text.as_bytes(), &[], &[]).unwrap()
+}
+
+fn refused(text: &str) -> String {
+    load(text.as_bytes(), &[], &[]).unwrap_err()
+}
+
+#[test]
+fn nothing_said_is_the_default() {
+    let config = Sources::default().load().unwrap();
+    assert_eq!(config.file, None);
+    assert_eq!(config.web.listen_addresses, ["127.0.0.1:10417".parse().unwrap()]);
+    assert_eq!(config.web.max_requests, 40);
+    assert_eq!(config.docker_host, DockerHost::Unix("/var/run/docker.sock".into()));
+    assert_eq!(config.linger, Duration::from_secs(60));
+    assert_eq!(config.sampling_full, Duration::from_secs(5));
+    assert_eq!(config.container_labels, ["com.docker.compose.project", "com.docker.compose.service"]);
+    assert_eq!(config.policy.caps, crate::tenant::Caps::default());
+    assert_eq!(config.paths, Paths::default());
+    assert_eq!(config.log, Log { level: tracing::Level::INFO, format: LogFormat::Logfmt });
+    assert!(COLLECTORS.iter().all(|name| config.collects(name)));
+    assert!(config.policy.ignore_image_labels && !config.policy.rules.is_strict());
+}
+
+#[test]
+fn a_whole_file_is_understood() {
+    let config = file(
+        "docker: {host: 'tcp://10.0.0.1:2375'}\n\
+         containers:\n  \
+           include: [{image: '^registry/'}, {label: tier=prod}]\n  \
+           exclude: [{name: '^dockmeter$'}, {label: ci}]\n  \
+           labels: []\n  \
+           linger: 2m\n\
+         tenancy:\n  \
+           user: [{label: dockmeter.user}, {compose_dir_owner: true}, {name: '^jupyter-(.+?)(?:--.*)?$', decode: jupyter}]\n  \
+           project: [{label: com.docker.compose.project}, {label: devcontainer.local_folder, decode: basename}]\n  \
+           team: [{map: {from: project, file: teams.yml}}, {default: guests}]\n  \
+           ignore_image_labels: false\n  \
+           strict: true\n\
+         sampling: {full: 10s}\n\
+         web: {listen_address: ['0.0.0.0:10417', ':80'], max_requests: 8, trust_networks: [10.0.0.0/8], allowed_hosts: [metrics.example.com]}\n\
+         auth: {tokens: [{name: prom, hash: 'sha256:0000000000000000000000000000000000000000000000000000000000000000', scopes: [read]}]}\n\
+         limits: {users: 10, projects: 20, teams: 3}\n\
+         log: {level: debug, format: json}\n\
+         collectors: {container_cpu: false}\n",
+    );
+    assert_eq!(config.docker_host, DockerHost::Tcp("10.0.0.1:2375".into()));
+    assert!(config.container_labels.is_empty());
+    assert_eq!((config.policy.filter.include.len(), config.policy.filter.exclude.len()), (2, 2));
+    assert_eq!(config.policy.rules.list(Dimension::User).len(), 3);
+    let team: Vec<String> =
+        config.policy.rules.list(Dimension::Team).iter().map(ToString::to_string).collect();
+    let folder = config.file.as_deref().and_then(Path::parent).unwrap().display().to_string();
+    let map = format!("{{map: {{from: project, file: \"{folder}/teams.yml\"}}}}");
+    assert_eq!(team, [map.as_str(), "{value: \"guests\"}"], "paths are meant from the file's folder");
+    assert!(config.policy.rules.is_strict() && !config.policy.ignore_image_labels);
+    assert_eq!(config.tokens[0].name, "prom");
+    assert_eq!(config.web.listen_addresses.len(), 2);
+    assert!(!config.collects("container_cpu") && config.collects("container_memory"));
+}
+
+#[test]
+fn flag_stands_before_variable_before_file_before_default() {
+    let text = b"sampling: {full: 20s}" as &[u8];
+    let (flag, variable) = (("sampling.full", "40s"), ("DOCKMETER_SAMPLING_FULL", "30s"));
+    let seconds = |text, flags: &[_], env: &[_]| load(text, flags, env).unwrap().sampling_full.as_secs();
+    assert_eq!(seconds(b"", &[], &[]), 5);
+    assert_eq!(seconds(text, &[], &[]), 20);
+    assert_eq!(seconds(text, &[], &[("DOCKMETER_SAMPLING_FULL", "")]), 20, "an empty variable is unset");
+    assert_eq!(seconds(text, &[], &[variable]), 30);
+    assert_eq!(seconds(text, &[flag], &[variable]), 40);
+}
+
+#[test]
+fn lists_are_replaced_as_a_whole_and_split_in_variables() {
+    let text = b"web: {trust_networks: [10.0.0.0/8, 11.0.0.0/8]}" as &[u8];
+    let networks = |env: &[_]| load(text, &[], env).unwrap().web.trust_networks.len();
+    assert_eq!(networks(&[]), 2);
+    assert_eq!(networks(&[("DOCKMETER_WEB_TRUST_NETWORK", "fd00::/8")]), 1);
+    assert_eq!(networks(&[("DOCKMETER_WEB_TRUST_NETWORK", "fd00::/8, fe80::/10, 10.0.0.0/8")]), 3);
+}
+
+#[test]
+fn docker_s_own_variable_stands_between_ours_and_the_file() {
+    let text = b"docker: {host: 'unix:///file.sock'}" as &[u8];
+    let docker = ("DOCKER_HOST", "unix:///docker.sock");
+    let host = |env: &[_]| load(text, &[], env).map(|config| config.docker_host.to_string());
+    assert_eq!(host(&[]), Ok("unix:///file.sock".into()));
+    assert_eq!(host(&[docker]), Ok("unix:///docker.sock".into()));
+    assert_eq!(
+        host(&[docker, ("DOCKMETER_DOCKER_HOST", "unix:///ours.sock")]),
+        Ok("unix:///ours.sock".into())
+    );
+    assert_eq!(
+        host(&[("DOCKER_HOST", "tcp://h:2376"), ("DOCKER_TLS_VERIFY", "1")]),
+        Err("DOCKER_HOST: TLS, as `DOCKER_TLS_VERIFY` asks for, is not in this version".into())
+    );
+    assert_eq!(
+        host(&[("DOCKER_HOST", "ssh://ann@host")]),
+        Err("DOCKER_HOST: `ssh://ann@host` is not the address of an engine: `unix:///PATH` or `tcp://HOST:PORT`".into())
+    );
+}
+
+#[test]
+fn every_mistake_in_the_file_is_one_line_with_its_place() {
+    for (text, message) in [
+        (
+            "web:\n  max_request: 4\n",
+            "2:3: unknown key `max_request`, expected `listen_address`, `max_requests`, `trust_networks` or `allowed_hosts`",
+        ),
+        ("log: {level: info}\nlog: {level: warn}\n", "2:1: key `log` stands twice in one mapping; keep one"),
+        ("web: {listen_address: ':1'}", "1:23: expected a list"),
+        ("web: 5", "1:6: expected a mapping"),
+        ("sampling: {full: [5s]}", "1:18: expected a single value"),
+        (
+            "sampling:\n  full: 5 s\n",
+            "2:9: `5 s` is not a duration such as `250ms`, `5s`, `1m`, `24h` or `7d`",
+        ),
+        ("sampling: {full: 2m}", "1:18: `2m` is not from 1s to 1m"),
+        ("web: {max_requests: -1}", "1:21: `-1` is not a whole number from 1 to 10000"),
+        (
+            "web: {listen_address: []}",
+            "1:23: an exporter without an address cannot be read; give one, or leave the key out",
+        ),
+        (
+            "web:\n  trust_networks:\n    - 10.0.0.0/8\n    - 10.0.0.1/8\n",
+            "4:7: `10.0.0.1/8` is not a network such as `10.0.0.0/8`, `192.168.1.7` or `fd00::/8`, with no bits set behind the prefix",
+        ),
+        (
+            "web: {allowed_hosts: ['http://a']}",
+            "1:23: `http://a` is not the name of a host; leave scheme and port out",
+        ),
+        ("containers: {exclude: [{name: '(a'}]}", "1:31: `(a` is not a regular expression: unclosed group"),
+        (
+            "containers: {exclude: [{name: a, image: b}]}",
+            "1:24: a pattern has exactly one of `name`, `image` or `label`",
+        ),
+        ("containers: {labels: [a.b, a-b]}", "1:28: `a-b` would be a second `container_label_a_b`; keep one"),
+        (
+            "tenancy: {user: [{name: '^dev-'}]}",
+            "1:25: `^dev-` has no group; put the part that is the value in parentheses",
+        ),
+        (
+            "tenancy: {user: [{label: a, decode: base64}]}",
+            "1:37: `base64` is not `plain`, `jupyter` or `basename`",
+        ),
+        (
+            "tenancy: {user: [{cgroup_user: true, decode: jupyter}]}",
+            "1:18: `decode` belongs to a `label` or a `name`",
+        ),
+        ("tenancy: {user: [{cgroup_user: false}]}", "1:32: leave the rule out instead of `false`"),
+        (
+            "tenancy: {user: [{default: unknown}]}",
+            "1:28: `unknown` has a meaning of its own; give another value, or leave the rule out",
+        ),
+        (
+            "tenancy: {team: [{map: {from: owner, file: a}}]}",
+            "1:31: `owner` is not `user`, `project` or `team`",
+        ),
+        (
+            "tenancy:\n  user: [{map: {from: team, file: a}}]\n  team: [{map: {from: user, file: b}}]\n",
+            "3:9: `team` is mapped from `user`, which is itself found by way of `team`; take one of the two `map` rules out",
+        ),
+        ("tenancy: {strict: yes}", "1:19: `yes` is neither `true` nor `false`"),
+        (
+            "docker: {host: 'ssh://a'}",
+            "1:16: `ssh://a` is not the address of an engine: `unix:///PATH` or `tcp://HOST:PORT`",
+        ),
+        ("limits: {teams: 0}", "1:17: `0` is not a whole number from 1 to 100000"),
+        ("log: {format: xml}", "1:15: `xml` is not `logfmt` or `json`"),
+        (
+            "auth: {tokens: [{name: a, hash: secret, scopes: [read]}]}",
+            "1:33: a token's hash is `sha256:` and 64 hexadecimal digits; `dockmeter token new` makes one",
+        ),
+        (
+            "auth: {tokens: [{name: a, hash: b, scopes: [write]}]}",
+            "1:45: the scope `write` is not in this version",
+        ),
+        (
+            "auth: {tokens: [{name: a, hash: b, scopes: []}]}",
+            "1:44: a token without a scope may do nothing; give `[read]`",
+        ),
+        ("log: [", "1:6: expected a mapping"),
+        ("log: {level: \"in\\nfo\"}", "1:14: `in\\nfo` is not `error`, `warn`, `info` or `debug`"),
+        (
+            "\"a\\nb\": 1",
+            "1:1: unknown key `a\\nb`, expected `docker`, `containers`, `tenancy`, `sampling`, `web`, `auth`, `limits`, `log` or `collectors`",
+        ),
+    ] {
+        assert_eq!(refused(text), format!("dockmeter.yml:{message}"), "{text}");
+    }
+}
+
+#[test]
+fn promised_keys_say_that_they_are_not_there_yet() {
+    for (text, message) in [
+        ("sampling: {full: 5s, fast: 250ms}", "1:22: `sampling.fast` is not in this version"),
+        ("history:\n  path: /var/lib/dockmeter\n", "1:1: `history` is not in this version"),
+        ("prometheus: {url: 'http://p:9090'}", "1:1: `prometheus` is not in this version"),
+        ("databases: []", "1:1: `databases` is not in this version"),
+        ("limits: {body_bytes: 8MiB}", "1:10: `limits.body_bytes` is not in this version"),
+        ("auth: {tokens: [{name: a, project: shop}]}", "1:27: `auth.tokens.project` is not in this version"),
+    ] {
+        assert_eq!(refused(text), format!("dockmeter.yml:{message}"), "{text}");
+    }
+    assert!(refused("containers: {project: shop}").contains("unknown key `project`"));
+}
+
+#[test]
+fn an_unknown_collector_is_refused_with_those_that_exist() {
+    let message = refused("collectors:\n  container_gpu: true\n");
+    assert!(
+        message.starts_with("dockmeter.yml:2:18: there is no collector `container_gpu`, expected `"),
+        "{message}"
+    );
+}
+
+#[test]
+fn two_tokens_of_one_name_are_refused() {
+    let entry = format!("{{name: a, hash: '{}', scopes: [read]}}", TokenHash::of("x"));
+    let message = refused(&format!("auth:\n  tokens:\n  - {entry}\n  - {entry}\n"));
+    assert_eq!(message, "dockmeter.yml:4:12: a second token is called `a`");
+}
+
+#[test]
+fn a_refused_flag_or_variable_is_named() {
+    assert_eq!(
+        load(b"", &[("container.linger", "0s")], &[]).unwrap_err(),
+        "--container.linger: `0s` is not from 1s to 1h"
+    );
+    assert_eq!(
+        load(b"", &[], &[("DOCKMETER_PATH_PROCFS", "proc")]).unwrap_err(),
+        "DOCKMETER_PATH_PROCFS: `proc` is not an absolute path"
+    );
+    assert_eq!(
+        load(b"", &[], &[("DOCKMETER_COLLECTOR_CONTAINER_CPU", "off")]).unwrap_err(),
+        "DOCKMETER_COLLECTOR_CONTAINER_CPU: `off` is neither `true` nor `false`"
+    );
+}
+
+#[test]
+fn a_named_file_has_to_exist_and_the_default_one_need_not() {
+    let missing = Sources { default_file: Some("/nowhere/dockmeter.yml".into()), ..Sources::default() };
+    assert_eq!(missing.load().unwrap().file, None);
+    let flags = [("config.file".to_owned(), vec!["/nowhere/dockmeter.yml".to_owned()])].into();
+    let message = Sources { flags, ..Sources::default() }.load().unwrap_err().to_string();
+    assert!(message.starts_with("could not read `/nowhere/dockmeter.yml`"), "{message}");
+}
+
+#[test]
+fn a_reload_reads_the_file_again_and_keeps_the_flags() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("dockmeter.yml");
+    fs::write(&path, "sampling: {full: 10s}").unwrap();
+    let flags = [("web.max-requests".to_owned(), vec!["7".to_owned()])].into();
+    let config = Sources { flags, default_file: Some(path.clone()), ..Sources::default() }.load().unwrap();
+    fs::write(&path, "sampling: {full: 20s}").unwrap();
+    let again = config.reload().unwrap();
+    assert_eq!((again.sampling_full.as_secs(), again.web.max_requests), (20, 7));
+    fs::write(&path, "sampling: {").unwrap();
+    assert!(again.reload().is_err());
+}
+
+#[test]
+fn what_is_shown_can_be_read_back() {
+    let text = "containers: {exclude: [{name: '\"quoted\" \\d'}, {label: 'a=b # c'}], labels: []}\n\
+                tenancy: {strict: true, user: [{name: '^x-(.*)', decode: jupyter}, {cgroup_user: true}, {value: é}]}\n\
+                web: {trust_networks: [10.0.0.0/8]}\nsampling: {full: 1500ms}\ncollectors: {container_cpu: false}\n";
+    let without_origins = |page: String| -> Vec<String> {
+        page.lines()
+            .map(|line| line.rsplit_once("  #").map_or(line, |(value, _)| value).to_owned())
+            .skip(1)
+            .collect()
+    };
+    let shown = file(text).show();
+    assert_eq!(without_origins(file(&shown).show()), without_origins(shown));
+}
+
+#[test]
+fn show_has_every_key_and_says_where_values_come_from() {
+    let page = load(b"log:\n  level: warn", &[("log.format", "json")], &[]).unwrap().show();
+    for key in settings::ALL.iter().filter_map(|setting| setting.key) {
+        let (section, key) = key.split_once('.').unwrap();
+        assert!(
+            page.contains(&format!("\n{section}:\n")) && page.contains(&format!("\n  {key}:")),
+            "{key}\n{page}"
+        );
+    }
+    assert!(page.contains("  level: warn  # ") && page.contains("dockmeter.yml:2:10\n"), "{page}");
+    assert!(page.contains("  format: json  # --log.format\n"), "{page}");
+    assert!(page.contains("  full: 5s  # default\n"), "{page}");
+}
+
+#[test]
+fn hashes_of_tokens_are_masked() {
+    let hash = TokenHash::of("x");
+    let config = file(&format!("auth: {{tokens: [{{name: a, hash: '{hash}', scopes: [read]}}]}}"));
+    let digits = hash.to_string().replace("sha256:", "");
+    assert!(!config.show().contains(&digits) && !format!("{:?}", config.tokens).contains(&digits));
+}
+
+#[test]
+fn the_reference_has_every_setting() {
+    let page = reference();
+    for setting in settings::ALL {
+        let names = setting.flag.iter().chain(&setting.key).map(|name| (*name).to_owned());
+        for name in names.chain(setting.variables()) {
+            assert!(page.contains(&name), "{name}");
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_a_configuration_or_one_line(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        if let Err(message) = load(&bytes, &[], &[]) {
+            prop_assert!(!message.contains('\n'), "{}", message);
+        }
+    }
+
+    #[test]
+    fn any_value_of_any_key_is_taken_or_refused_in_one_line(
+        key in proptest::sample::select(settings::ALL.iter().filter_map(|setting| setting.key).collect::<Vec<_>>()),
+        value in "[ -~é]{0,30}|\\[[^\\]]{0,20}\\]|\\{[a-z]{1,8}: [^}]{0,20}\\}",
+    ) {
+        let (section, key) = key.split_once('.').unwrap();
+        if let Err(message) = load(format!("{section}:\n  {key}: {value}\n").as_bytes(), &[], &[]) {
+            prop_assert!(!message.contains('\n') && message.contains("dockmeter.yml"), "{}", message);
+        }
+    }
+}

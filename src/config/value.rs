@@ -1,0 +1,192 @@
+//! From the text of a setting to its value: durations, counts, addresses, words.
+//!
+//! Every function answers what is wrong as a sentence about the text; who calls adds where
+//! the text came from.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Units of a duration, the largest first.
+const UNITS: [(&str, u64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
+
+/// A duration as `250ms`, `5s`, `1m`, `24h` or `7d`, within bounds.
+pub(super) fn duration(text: &str, bounds: RangeInclusive<Duration>) -> Result<Duration, String> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let milliseconds = || {
+        let (_, scale) = UNITS.iter().find(|(name, _)| *name == unit)?;
+        number.parse::<u64>().ok()?.checked_mul(*scale)
+    };
+    let duration = milliseconds()
+        .map(Duration::from_millis)
+        .ok_or_else(|| format!("`{text}` is not a duration such as `250ms`, `5s`, `1m`, `24h` or `7d`"))?;
+    if bounds.contains(&duration) {
+        return Ok(duration);
+    }
+    Err(format!(
+        "`{text}` is not from {} to {}",
+        show_duration(*bounds.start()),
+        show_duration(*bounds.end())
+    ))
+}
+
+/// A duration in the largest unit that divides it.
+pub(super) fn show_duration(duration: Duration) -> String {
+    let milliseconds = duration.as_millis();
+    let fitting = UNITS.iter().find(|(_, scale)| milliseconds.is_multiple_of(u128::from(*scale)));
+    fitting.map_or_else(
+        || format!("{milliseconds}ms"),
+        |(name, scale)| format!("{}{name}", milliseconds / u128::from(*scale)),
+    )
+}
+
+/// A whole number within bounds.
+pub(super) fn count(text: &str, bounds: RangeInclusive<usize>) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|number| bounds.contains(number));
+    number
+        .ok_or_else(|| format!("`{text}` is not a whole number from {} to {}", bounds.start(), bounds.end()))
+}
+
+/// `true` or `false`.
+pub(super) fn boolean(text: &str) -> Result<bool, String> {
+    text.parse().map_err(|_| format!("`{text}` is neither `true` nor `false`"))
+}
+
+/// One of a few words.
+pub(super) fn word<T: Copy>(text: &str, words: &[(&str, T)]) -> Result<T, String> {
+    let found = words.iter().find(|(word, _)| *word == text);
+    found.map(|(_, value)| *value).ok_or_else(|| {
+        let words: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+        format!("`{text}` is not {}", crate::yaml::one_of(&words))
+    })
+}
+
+/// An address to listen on.
+pub(super) fn listen_address(text: &str) -> Result<SocketAddr, String> {
+    let shorthand = || {
+        let (host, port) = text.rsplit_once(':')?;
+        let ip: IpAddr = match host {
+            "" => Ipv6Addr::UNSPECIFIED.into(),
+            "localhost" => Ipv4Addr::LOCALHOST.into(),
+            _ => return None,
+        };
+        Some(SocketAddr::new(ip, port.parse().ok()?))
+    };
+    text.parse().ok().or_else(shorthand).ok_or_else(|| {
+        format!(
+            "`{text}` is not an address to listen on, such as `127.0.0.1:10417`, `[::1]:10417` or `:10417`"
+        )
+    })
+}
+
+/// A regular expression; of the compiler's drawing only the sentence is kept.
+pub(super) fn regex(text: &str) -> Result<regex::Regex, String> {
+    regex::Regex::new(text).map_err(|error| bad_regex(text, &error))
+}
+
+/// Why a text is no regular expression, in one line.
+pub(super) fn bad_regex(text: &str, error: &regex::Error) -> String {
+    let whole = error.to_string();
+    let sentence = whole.lines().last().unwrap_or_default().trim();
+    format!("`{text}` is not a regular expression: {}", sentence.trim_start_matches("error: "))
+}
+
+/// Where the engine is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DockerHost {
+    /// A socket of this machine.
+    Unix(PathBuf),
+    /// Host and port, spoken to without TLS.
+    Tcp(String),
+}
+
+impl DockerHost {
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        let port = |authority: &str| authority.rsplit_once(':')?.1.parse::<u16>().ok();
+        if let Some(path) = text.strip_prefix("unix://").filter(|path| path.starts_with('/')) {
+            return Ok(DockerHost::Unix(path.into()));
+        }
+        let authority = text.strip_prefix("tcp://").map(|rest| rest.trim_end_matches('/'));
+        if let Some(authority) =
+            authority.filter(|a| !a.starts_with(':') && !a.contains('/') && port(a).is_some())
+        {
+            return Ok(DockerHost::Tcp(authority.to_owned()));
+        }
+        Err(format!("`{text}` is not the address of an engine: `unix:///PATH` or `tcp://HOST:PORT`"))
+    }
+}
+
+impl fmt::Display for DockerHost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            DockerHost::Unix(path) => write!(f, "unix://{}", path.display()),
+            DockerHost::Tcp(authority) => write!(f, "tcp://{authority}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const ANY: RangeInclusive<Duration> = Duration::ZERO..=Duration::MAX;
+
+    #[test]
+    fn durations_have_one_number_and_one_unit() {
+        for (text, milliseconds) in
+            [("250ms", 250), ("5s", 5_000), ("1m", 60_000), ("24h", 86_400_000), ("7d", 604_800_000)]
+        {
+            assert_eq!(duration(text, ANY), Ok(Duration::from_millis(milliseconds)), "{text}");
+        }
+        for text in ["", "5", "s", "-5s", "1.5s", "1h30m", "5 s", "99999999999999999d"] {
+            assert!(duration(text, ANY).is_err(), "{text}");
+        }
+        let refused = duration("2h", Duration::from_secs(1)..=Duration::from_secs(3600));
+        assert_eq!(refused, Err("`2h` is not from 1s to 1h".to_owned()));
+    }
+
+    #[test]
+    fn listen_addresses_know_prometheus_s_shorthand() {
+        for (text, address) in [
+            ("127.0.0.1:10417", "127.0.0.1:10417"),
+            ("[::1]:80", "[::1]:80"),
+            (":10417", "[::]:10417"),
+            ("localhost:10417", "127.0.0.1:10417"),
+        ] {
+            assert_eq!(listen_address(text).unwrap().to_string(), address);
+        }
+        for text in ["", "10417", "127.0.0.1", "example.com:80", ":99999"] {
+            assert!(listen_address(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn engines_are_reached_by_socket_or_tcp() {
+        for text in ["unix:///var/run/docker.sock", "tcp://10.0.0.1:2375", "tcp://[::1]:2375"] {
+            assert_eq!(DockerHost::parse(text).unwrap().to_string(), text);
+        }
+        for text in [
+            "",
+            "unix://docker.sock",
+            "tcp://host",
+            "tcp://:1",
+            "ssh://host",
+            "tcp://h:1/path",
+            "npipe:////./x",
+        ] {
+            assert!(DockerHost::parse(text).is_err(), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_duration_that_is_shown_is_read_back(milliseconds in 0..10_000_000_000u64) {
+            let value = Duration::from_millis(milliseconds);
+            prop_assert_eq!(duration(&show_duration(value), ANY), Ok(value));
+        }
+    }
+}
