@@ -4,6 +4,7 @@
 //! `ARCHITECTURE.md`; `tests` of this crate hold them to it.
 
 pub mod collect;
+pub mod docker;
 pub mod inventory;
 pub mod metrics;
 pub mod paths;

@@ -3,8 +3,10 @@
 //! This room knows nothing of Docker but a map of labels. [`Tenant`] cannot hold a
 //! value that is unsafe to expose, because it is built from [`LabelValue`] only.
 
+mod attribution;
 mod hygiene;
 
+pub use attribution::{Attribution, Facts};
 pub use hygiene::{LabelValue, MAX_LABEL_BYTES};
 
 /// Values with a meaning of their own; a label that claims one gets a trailing `_`.

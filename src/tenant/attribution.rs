@@ -1,0 +1,27 @@
+//! What the rules may look at, and what they answer.
+
+use std::collections::BTreeMap;
+
+use super::Tenant;
+
+/// What is known of a container when its tenant is looked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts<'a> {
+    /// The container's name, without the leading `/`.
+    pub name: &'a str,
+    /// The container's Docker labels, those of its image included.
+    pub labels: &'a BTreeMap<String, String>,
+    /// The image's own labels; `None` while they are not known.
+    pub image_labels: Option<&'a BTreeMap<String, String>>,
+    /// The text of `/proc/PID/cgroup` of its init, if it could be read.
+    pub cgroup: Option<&'a str>,
+}
+
+/// Decides whose a container is and whether it is looked at at all.
+pub trait Attribution: Send + Sync {
+    /// Whose the container is.
+    fn tenant(&self, facts: &Facts<'_>) -> Tenant;
+
+    /// Whether the container is observed (`containers.include`, `containers.exclude`, `dockmeter.ignore`).
+    fn observes(&self, name: &str, image: &str, labels: &BTreeMap<String, String>) -> bool;
+}
