@@ -155,4 +155,10 @@ impl Calls {
     pub(super) fn retries_at(&self) -> Option<Duration> {
         self.retries.first().map(|(at, _)| *at)
     }
+
+    /// How many containers' calls are held.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.calls.len()
+    }
 }
