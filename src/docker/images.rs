@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::types::Labels;
+use super::types::{Answer, Labels};
 
 /// Image inspects at once: there are few images, and containers come first.
 const MAX_IN_FLIGHT: usize = 2;
@@ -37,25 +37,12 @@ pub(super) struct Images {
     in_flight: usize,
 }
 
-/// How the engine answered.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Answer<T> {
-    /// With what was asked for.
-    Found(T),
-    /// That it does not exist.
-    Gone,
-    /// Not at all, or with an error.
-    Failed,
-}
-
 impl Images {
-    /// Makes sure that an image is or will be known; says whether it was already.
-    pub(super) fn want(&mut self, key: &str) -> bool {
-        if self.images.contains_key(key) {
-            return true;
+    /// Makes sure that an image is or will be known.
+    pub(super) fn want(&mut self, key: &str) {
+        if !self.images.contains_key(key) {
+            self.images.insert(key.to_owned(), Image::Wanted);
         }
-        self.images.insert(key.to_owned(), Image::Wanted);
-        false
     }
 
     /// The next image to ask for, if one may be asked for now.

@@ -233,7 +233,11 @@ impl Life {
         }
         state.oom_killed = details.oom_killed.unwrap_or(state.oom_killed) || state.oom_events > 0;
         state.health = details.health;
-        set(&mut network.sandbox_id, details.sandbox_id.clone());
+        // The engine still names the sandbox of the last run of one that is stopped.
+        match state.is_live() {
+            true => set(&mut network.sandbox_id, details.sandbox_id.clone()),
+            false => network.sandbox_id.clear(),
+        }
     }
 }
 

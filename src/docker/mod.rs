@@ -9,6 +9,8 @@ mod client;
 mod directory;
 mod endpoint;
 mod events;
+#[cfg(test)]
+mod fake;
 mod images;
 mod life;
 mod socket;

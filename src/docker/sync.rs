@@ -22,14 +22,16 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::client::Greeting;
-use super::images::{Answer, ImageLabels, Images};
+use super::images::{ImageLabels, Images};
 use super::life::{Life, Verdict};
-use super::types::{Details, Event, Happening, Labels, List, Summary};
+use super::types::{Answer, Details, Event, Happening, Labels, List, Summary};
 use crate::inventory::{ContainerId, Engine, Status};
 
 mod calls;
+mod exchange;
 
 use calls::{Calls, Urgency};
+pub(super) use exchange::{Action, Changes, Input, Moment, Notice};
 
 /// Waiting time after the first failure to connect; doubled with each further one.
 const FIRST_BACKOFF: Duration = Duration::from_millis(250);
@@ -48,77 +50,6 @@ const RELIST_EVERY: Duration = Duration::from_secs(300);
 
 /// How soon it is read again after it failed or an event was unreadable.
 const RELIST_SOON: Duration = Duration::from_secs(15);
-
-/// The time, handed in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Moment {
-    /// Monotonic.
-    pub(super) uptime: Duration,
-    /// By the clock on the wall.
-    pub(super) wall: Timestamp,
-}
-
-/// What is to be done outside.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Action {
-    /// Make a new pool of connections and negotiate; answered by [`Input::Connected`].
-    Connect,
-    /// Subscribe to events; answered by [`Input::Subscribed`].
-    Subscribe { since: Option<Timestamp> },
-    /// Read the list; answered by [`Input::Listed`].
-    List,
-    /// Ask whether the engine is well; answered by [`Input::Pinged`].
-    Ping,
-    /// Answered by [`Input::Inspected`].
-    Inspect(ContainerId),
-    /// Answered by [`Input::ImageInspected`].
-    InspectImage(String),
-    /// Drop the stream and every call in flight; nothing of them may be handed in any more.
-    Disconnect,
-    /// Tell the user.
-    Tell(Notice),
-}
-
-/// What a user wants to read in the log.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Notice {
-    /// The engine cannot be reached; said once.
-    Lost { error: String },
-    /// It still cannot.
-    StillLost { error: String, retry_in: Duration },
-    /// It can, for the first time or again after that long.
-    Connected { after: Option<Duration> },
-}
-
-/// What happened outside.
-#[derive(Clone, Debug)]
-pub(super) enum Input {
-    Connected(Result<Greeting, String>),
-    Subscribed(Result<(), String>),
-    Listed(Result<List, String>),
-    Pinged(Result<(), String>),
-    Event(Event),
-    /// A line of the stream could not be understood.
-    UnreadableEvent,
-    /// A line of the stream was about something else.
-    OtherEvent,
-    StreamEnded(String),
-    Inspected(ContainerId, Answer<Details>),
-    ImageInspected(String, Answer<Labels>),
-    /// Nothing but the time.
-    Tick,
-}
-
-/// What readers of the inventory have to be told.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Changes {
-    /// Containers whose description changed or that are gone.
-    pub(super) containers: BTreeSet<ContainerId>,
-    /// Whether the engine's state changed.
-    pub(super) engine: bool,
-    /// Look-ups answered from what was known.
-    pub(super) hits: u64,
-}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
@@ -139,22 +70,34 @@ struct Entry {
 /// The state machine.
 #[derive(Debug)]
 pub(super) struct Reconciler {
+    /// How long a removed container stays.
     linger: Duration,
     phase: Phase,
+    /// Every container that the engine has, and those that linger.
     entries: BTreeMap<ContainerId, Entry>,
+    /// The images of these.
     images: Images,
+    /// The inspects of these; emptied at a loss.
     calls: Calls,
     engine: Engine,
-    /// Containers that events spoke of since the list on its way was asked for.
+    /// Containers that events spoke of since the list on its way was asked for; `None` while
+    /// none is on its way.
     touched: Option<BTreeSet<ContainerId>>,
     /// Whether the list on its way is the first since a loss.
     resync: bool,
+    /// When the list is read again.
     list_at: Duration,
+    /// When the stream last said something.
     heard_at: Duration,
+    /// Whether a ping is in flight.
     pinging: bool,
+    /// Losses in a row.
     failures: u32,
+    /// Since when the engine has been out of reach.
     lost_at: Option<Duration>,
+    /// Time of the latest event, by the engine's clock.
     last_event: Option<Timestamp>,
+    /// What this input has led to; handed out at its end.
     actions: Vec<Action>,
     changes: Changes,
 }
@@ -449,20 +392,19 @@ impl Reconciler {
     }
 
     fn want_image(&mut self, id: ContainerId) {
-        let Some(key) = self.entries.get(&id).and_then(|entry| image_key(&entry.life)) else { return };
-        if self.images.want(key) {
-            self.changes.hits += 1;
+        if let Some(key) = self.entries.get(&id).and_then(|entry| image_key(&entry.life)) {
+            self.images.want(key);
         }
     }
 
-    fn inspected(&mut self, id: ContainerId, answer: Answer<Details>, now: Moment) {
+    fn inspected(&mut self, id: ContainerId, answer: Answer<Box<Details>>, now: Moment) {
         let overtaken = self.calls.answered(id);
         let removed = self.is_removed(id);
         let Some(entry) = self.entries.get_mut(&id) else { return };
         match answer {
             Answer::Found(details) => {
                 self.calls.succeeded(id);
-                entry.life.inspected(details, overtaken);
+                entry.life.inspected(*details, overtaken);
                 if overtaken && !removed {
                     self.calls.queue(id, Urgency::Now);
                 }

@@ -22,6 +22,17 @@ pub(super) use version::{ApiVersion, Version};
 /// Docker labels.
 pub(super) type Labels = BTreeMap<String, String>;
 
+/// How the engine answered a question about one thing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Answer<T> {
+    /// With what was asked for.
+    Found(T),
+    /// That it does not exist.
+    Gone,
+    /// Not at all, or with an error.
+    Failed,
+}
+
 /// The answer is not the JSON that was asked for.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]

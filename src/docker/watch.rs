@@ -21,8 +21,8 @@ use super::client::{CallError, Client, Greeting};
 use super::directory::Directory;
 use super::endpoint::Endpoint;
 use super::events::EventStream;
-use super::images::Answer;
 use super::sync::{Action, Input, Moment, Notice, Reconciler};
+use super::types::Answer;
 use crate::inventory::Inventory;
 use crate::paths::Paths;
 use crate::tenant::Attribution;
@@ -213,8 +213,10 @@ impl Driver {
             Action::Inspect(id) => {
                 self.inventory.lookups.count_miss();
                 self.call(move |client| {
-                    async move { Outcome::Other(Input::Inspected(id, answer(client.inspect(id).await))) }
-                        .boxed()
+                    async move {
+                        Outcome::Other(Input::Inspected(id, answer(client.inspect(id).await.map(Box::new))))
+                    }
+                    .boxed()
                 });
             }
             Action::InspectImage(key) => {

@@ -327,8 +327,8 @@ impl World {
     }
 }
 
-fn found(real: &Real) -> Answer<Details> {
-    Answer::Found(Details {
+fn found(real: &Real) -> Answer<Box<Details>> {
+    Answer::Found(Box::new(Details {
         name: Some(real.name.clone()),
         image_id: Some("sha256:bb".into()),
         status: Some(real.status.clone()),
@@ -338,7 +338,7 @@ fn found(real: &Real) -> Answer<Details> {
         finished_at: real.finished_at,
         restart_policy: Some("no".into()),
         ..Details::default()
-    })
+    }))
 }
 
 proptest! {

@@ -45,6 +45,10 @@ fn details(number: u8, status: Status, pid: u32, started: i64) -> Details {
     }
 }
 
+fn found(details: Details) -> Answer<Box<Details>> {
+    Answer::Found(Box::new(details))
+}
+
 fn event(number: u8, happening: Happening, second: i64) -> Event {
     Event {
         id: id(number),
@@ -81,10 +85,7 @@ impl Bench {
     fn with_one_running() -> Self {
         let mut bench = Bench::live(vec![summary(1, Status::Running)]);
         bench.give(Input::ImageInspected("sha256:bb".into(), Answer::Found(Labels::new())));
-        assert_eq!(
-            bench.give(Input::Inspected(id(1), Answer::Found(details(1, Status::Running, 7, 10)))),
-            []
-        );
+        assert_eq!(bench.give(Input::Inspected(id(1), found(details(1, Status::Running, 7, 10)))), []);
         bench
     }
 
@@ -132,7 +133,7 @@ fn a_container_that_starts_while_the_list_is_on_its_way_is_not_missed() {
     bench.give(Input::Subscribed(Ok(())));
     assert_eq!(bench.event(1, Happening::Start, 1), [Action::Inspect(id(1))]);
     bench.give(list(vec![]));
-    bench.give(Input::Inspected(id(1), Answer::Found(details(1, Status::Running, 7, 1))));
+    bench.give(Input::Inspected(id(1), found(details(1, Status::Running, 7, 1))));
     assert_eq!(bench.container(1).state.pid, Some(7));
 }
 
@@ -154,7 +155,7 @@ fn what_a_list_does_not_show_any_more_is_gone_unless_the_list_was_damaged() {
     let damaged = Input::Listed(Ok(List { containers: vec![], malformed: 1 }));
     assert_eq!(bench.give(damaged), [Action::Inspect(id(1))]);
     assert_eq!(bench.container(1).removed_at, None);
-    bench.give(Input::Inspected(id(1), Answer::Found(details(1, Status::Running, 7, 10))));
+    bench.give(Input::Inspected(id(1), found(details(1, Status::Running, 7, 10))));
     bench.pass(RELIST_EVERY);
     bench.give(list(vec![]));
     let gone = bench.container(1);
@@ -197,7 +198,7 @@ fn an_event_that_overtakes_an_inspect_is_believed_and_asked_about_again() {
     let mut bench = Bench::with_one_running();
     assert_eq!(bench.event(1, Happening::Update, 20), [Action::Inspect(id(1))]);
     assert_eq!(bench.event(1, Happening::Die { exit_code: Some(1) }, 21), []);
-    let older = Answer::Found(details(1, Status::Running, 7, 10));
+    let older = found(details(1, Status::Running, 7, 10));
     assert_eq!(bench.give(Input::Inspected(id(1), older)), [Action::Inspect(id(1))]);
     assert_eq!(bench.container(1).state.pid, None);
 }
@@ -254,7 +255,7 @@ fn few_inspects_are_made_at_once_and_one_a_container() {
     let first = bench.give(list((0..100).map(|number| summary(number, Status::Running)).collect()));
     assert_eq!(inspects(&first), 4);
     assert_eq!(bench.event(0, Happening::Update, 1), []);
-    let next = bench.give(Input::Inspected(id(1), Answer::Found(details(1, Status::Running, 7, 1))));
+    let next = bench.give(Input::Inspected(id(1), found(details(1, Status::Running, 7, 1))));
     assert_eq!(inspects(&next), 1);
 }
 
@@ -266,7 +267,7 @@ fn restarts_never_fall_back_although_the_engine_counts_from_zero_again() {
         bench.event(1, Happening::Die { exit_code: Some(1) }, second);
         bench.event(1, Happening::Start, second + 1);
         let details = Details { restart_count: Some(count), ..details(1, Status::Running, 8, second + 1) };
-        bench.give(Input::Inspected(id(1), Answer::Found(details)));
+        bench.give(Input::Inspected(id(1), found(details)));
         seen.push(bench.container(1).state.restarts);
     }
     assert_eq!(seen, [2, 5, 5, 6]);
@@ -280,8 +281,8 @@ fn oom_events_are_those_of_one_run() {
     assert_eq!(bench.container(1).state.oom_events, 1);
     bench.event(1, Happening::Start, 13);
     bench.event(1, Happening::Oom, 14);
-    bench.give(Input::Inspected(id(1), Answer::Found(details(1, Status::Running, 8, 13))));
-    bench.give(Input::Inspected(id(1), Answer::Found(details(1, Status::Running, 8, 13))));
+    bench.give(Input::Inspected(id(1), found(details(1, Status::Running, 8, 13))));
+    bench.give(Input::Inspected(id(1), found(details(1, Status::Running, 8, 13))));
     assert_eq!(bench.container(1).state.oom_events, 1);
 }
 
@@ -289,7 +290,7 @@ fn oom_events_are_those_of_one_run() {
 fn a_container_that_never_ran_has_no_exit_code() {
     let mut bench = Bench::live(vec![summary(1, Status::Created)]);
     let created = Details { started_at: None, ..details(1, Status::Created, 0, 0) };
-    bench.give(Input::Inspected(id(1), Answer::Found(created)));
+    bench.give(Input::Inspected(id(1), found(created)));
     let state = &bench.container(1).state;
     assert_eq!((state.exit_code, state.pid, state.started_at), (None, None, None));
 }
@@ -298,7 +299,7 @@ fn a_container_that_never_ran_has_no_exit_code() {
 fn with_a_restart_policy_a_death_is_asked_about() {
     let mut bench = Bench::live(vec![summary(1, Status::Running)]);
     let always = Details { restart_policy: Some("always".into()), ..details(1, Status::Running, 7, 10) };
-    bench.give(Input::Inspected(id(1), Answer::Found(always)));
+    bench.give(Input::Inspected(id(1), found(always)));
     assert_eq!(bench.event(1, Happening::Die { exit_code: Some(1) }, 20), [Action::Inspect(id(1))]);
     assert_eq!(bench.container(1).state.pid, None);
 }
@@ -324,7 +325,7 @@ fn an_image_is_asked_for_once_for_all_its_containers() {
     let actions = bench.give(list(vec![summary(1, Status::Running), summary(2, Status::Running)]));
     let images = actions.iter().filter(|action| matches!(action, Action::InspectImage(_))).count();
     assert_eq!(images, 1);
-    bench.give(Input::Inspected(id(1), Answer::Found(details(1, Status::Running, 7, 1))));
+    bench.give(Input::Inspected(id(1), found(details(1, Status::Running, 7, 1))));
     let labels_of_image = |bench: &Bench| bench.reconciler.shown(&id(1)).unwrap().1;
     assert_eq!(labels_of_image(&bench), ImageLabels::Pending);
     bench.give(Input::ImageInspected("sha256:bb".into(), Answer::Failed));
