@@ -9,8 +9,8 @@ use super::layers::{Layers, Origin};
 use super::settings::{self, COLLECTOR_FLAG, Setting};
 use super::tenancy;
 use super::token::{Token, TokenHash};
-use super::value::{self, DockerHost};
-use super::{Config, ConfigError, Log, LogFormat, Sources, Web, folder_of};
+use super::value;
+use super::{Config, ConfigError, Endpoint, Log, LogFormat, Sources, Web, folder_of};
 use crate::metrics::catalogue::COLLECTORS;
 use crate::paths::Paths;
 use crate::yaml::one_of;
@@ -80,9 +80,11 @@ fn file_to_read(sources: &Sources) -> Result<Option<PathBuf>, ConfigError> {
 
 /// The engine. Where Docker's own variables ask for TLS, speaking without it would only
 /// give an answer that nobody understands.
-fn docker_host(layers: &mut Layers<'_>, file: &File) -> Result<DockerHost, ConfigError> {
-    let host = layers.one(&settings::DOCKER_HOST, file.docker.host.as_ref(), DockerHost::parse)?;
-    let wants_tls = layers.is_set(settings::DOCKER_TLS_VARIABLE) && matches!(host, DockerHost::Tcp(_));
+fn docker_host(layers: &mut Layers<'_>, file: &File) -> Result<Endpoint, ConfigError> {
+    let host = layers.one(&settings::DOCKER_HOST, file.docker.host.as_ref(), |text: &str| {
+        text.parse::<Endpoint>().map_err(|error| error.to_string())
+    })?;
+    let wants_tls = layers.is_set(settings::DOCKER_TLS_VARIABLE) && matches!(host, Endpoint::Tcp(_));
     match layers.origins.get(settings::DOCKER_HOST.name()) {
         Some(origin @ Origin::Env(variable)) if wants_tls && variable == settings::DOCKER_HOST_VARIABLE => {
             let message =

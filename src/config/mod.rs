@@ -9,6 +9,7 @@
 //! flag, the variable, or file, line and column.
 
 mod build;
+mod endpoint;
 mod file;
 mod layers;
 mod network;
@@ -24,11 +25,11 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use endpoint::{Endpoint, EndpointError};
 pub use layers::Origin;
 pub use network::{InvalidNetwork, Network};
 pub use reference::reference;
 pub use token::{InvalidTokenHash, TOKEN_BYTES, Token, TokenHash, token_of};
-pub use value::DockerHost;
 
 use crate::paths::Paths;
 use crate::tenant::Policy;
@@ -45,7 +46,7 @@ pub struct Config {
     /// Where the host's file systems are seen.
     pub paths: Paths,
     /// The engine.
-    pub docker_host: DockerHost,
+    pub docker_host: Endpoint,
     /// Docker labels that every series of a container carries.
     pub container_labels: Vec<String>,
     /// How long a removed container's last values stay.

@@ -36,7 +36,7 @@ fn nothing_said_is_the_default() {
     assert_eq!(config.file, None);
     assert_eq!(config.web.listen_addresses, ["127.0.0.1:10417".parse().unwrap()]);
     assert_eq!(config.web.max_requests, 40);
-    assert_eq!(config.docker_host, DockerHost::Unix("/var/run/docker.sock".into()));
+    assert_eq!(config.docker_host, Endpoint::Unix("/var/run/docker.sock".into()));
     assert_eq!(config.linger, Duration::from_secs(60));
     assert_eq!(config.sampling_full, Duration::from_secs(5));
     assert_eq!(config.container_labels, ["com.docker.compose.project", "com.docker.compose.service"]);
@@ -69,7 +69,7 @@ fn a_whole_file_is_understood() {
          log: {level: debug, format: json}\n\
          collectors: {container_cpu: false}\n",
     );
-    assert_eq!(config.docker_host, DockerHost::Tcp("10.0.0.1:2375".into()));
+    assert_eq!(config.docker_host, Endpoint::Tcp("10.0.0.1:2375".into()));
     assert!(config.container_labels.is_empty());
     assert_eq!((config.policy.filter.include.len(), config.policy.filter.exclude.len()), (2, 2));
     assert_eq!(config.policy.rules.list(Dimension::User).len(), 3);
@@ -122,7 +122,7 @@ fn docker_s_own_variable_stands_between_ours_and_the_file() {
     );
     assert_eq!(
         host(&[("DOCKER_HOST", "ssh://ann@host")]),
-        Err("DOCKER_HOST: `ssh://ann@host` is not the address of an engine: `unix:///PATH` or `tcp://HOST:PORT`".into())
+        Err("DOCKER_HOST: `ssh://ann@host`: `ssh` is not in this version; use `unix:///var/run/docker.sock`, or `tcp://host:port` without TLS".into())
     );
 }
 
@@ -189,7 +189,7 @@ fn every_mistake_in_the_file_is_one_line_with_its_place() {
         ("tenancy: {strict: yes}", "1:19: `yes` is neither `true` nor `false`"),
         (
             "docker: {host: 'ssh://a'}",
-            "1:16: `ssh://a` is not the address of an engine: `unix:///PATH` or `tcp://HOST:PORT`",
+            "1:16: `ssh://a`: `ssh` is not in this version; use `unix:///var/run/docker.sock`, or `tcp://host:port` without TLS",
         ),
         ("limits: {teams: 0}", "1:17: `0` is not a whole number from 1 to 100000"),
         ("log: {format: xml}", "1:15: `xml` is not `logfmt` or `json`"),

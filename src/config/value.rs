@@ -3,10 +3,8 @@
 //! Every function answers what is wrong as a sentence about the text; who calls adds where
 //! the text came from.
 
-use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
-use std::path::PathBuf;
 use std::time::Duration;
 
 /// Units of a duration, the largest first.
@@ -94,40 +92,6 @@ pub(super) fn bad_regex(text: &str, error: &regex::Error) -> String {
     format!("`{text}` is not a regular expression: {}", sentence.trim_start_matches("error: "))
 }
 
-/// Where the engine is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum DockerHost {
-    /// A socket of this machine.
-    Unix(PathBuf),
-    /// Host and port, spoken to without TLS.
-    Tcp(String),
-}
-
-impl DockerHost {
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
-        let port = |authority: &str| authority.rsplit_once(':')?.1.parse::<u16>().ok();
-        if let Some(path) = text.strip_prefix("unix://").filter(|path| path.starts_with('/')) {
-            return Ok(DockerHost::Unix(path.into()));
-        }
-        let authority = text.strip_prefix("tcp://").map(|rest| rest.trim_end_matches('/'));
-        if let Some(authority) =
-            authority.filter(|a| !a.starts_with(':') && !a.contains('/') && port(a).is_some())
-        {
-            return Ok(DockerHost::Tcp(authority.to_owned()));
-        }
-        Err(format!("`{text}` is not the address of an engine: `unix:///PATH` or `tcp://HOST:PORT`"))
-    }
-}
-
-impl fmt::Display for DockerHost {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            DockerHost::Unix(path) => write!(f, "unix://{}", path.display()),
-            DockerHost::Tcp(authority) => write!(f, "tcp://{authority}"),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -161,24 +125,6 @@ mod tests {
         }
         for text in ["", "10417", "127.0.0.1", "example.com:80", ":99999"] {
             assert!(listen_address(text).is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn engines_are_reached_by_socket_or_tcp() {
-        for text in ["unix:///var/run/docker.sock", "tcp://10.0.0.1:2375", "tcp://[::1]:2375"] {
-            assert_eq!(DockerHost::parse(text).unwrap().to_string(), text);
-        }
-        for text in [
-            "",
-            "unix://docker.sock",
-            "tcp://host",
-            "tcp://:1",
-            "ssh://host",
-            "tcp://h:1/path",
-            "npipe:////./x",
-        ] {
-            assert!(DockerHost::parse(text).is_err(), "{text}");
         }
     }
 

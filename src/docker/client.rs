@@ -1,0 +1,285 @@
+//! HTTP to the engine over one pool of connections.
+//!
+//! Every call has a deadline over connection, headers and body together, and a bound on the
+//! body. The version of the API is negotiated with each new client, so that an engine that
+//! comes back as another release is spoken to in a version that it accepts.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Empty, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use hyper::header::DATE;
+use hyper::{HeaderMap, Response, StatusCode};
+use hyper_util::client::legacy;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use jiff::Timestamp;
+use jiff::fmt::rfc2822;
+use tokio::time::timeout;
+
+use super::events::EventStream;
+use super::socket::Connector;
+use super::types::{
+    ApiVersion, Details, Happening, Labels, List, Malformed, Version, read_details, read_error,
+    read_image_labels, read_list,
+};
+use crate::config::Endpoint;
+use crate::inventory::ContainerId;
+
+/// A small question: the engine answers in about a millisecond, but a container that is
+/// being stopped holds its lock for seconds.
+const CALL_DEADLINE: Duration = Duration::from_secs(10);
+
+/// A ping touches nothing, so an engine that takes longer is not well.
+const PING_DEADLINE: Duration = Duration::from_secs(5);
+
+/// The list of a thousand containers takes a busy engine some seconds.
+const LIST_DEADLINE: Duration = Duration::from_secs(30);
+
+/// One container or image is described in about 10 KiB; its labels and its health check's
+/// output make it larger.
+const BODY_LIMIT: usize = 4 << 20;
+
+/// The list takes about 1 KiB a container, more with many labels.
+const LIST_LIMIT: usize = 64 << 20;
+
+/// Connections kept for the next call: as many as there are calls at once, usually.
+const IDLE_CONNECTIONS: usize = 4;
+
+/// How long an idle connection is kept.
+const IDLE_TIME: Duration = Duration::from_secs(90);
+
+/// The most that is repeated of an engine's words.
+const MESSAGE_CHARS: usize = 200;
+
+/// Why a call was not answered.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CallError {
+    /// No connection, or it broke; the engine is probably not running or out of reach.
+    #[error("`{call}` on `{endpoint}`: {reason}; is the engine running, and may this user open its socket?")]
+    Transport {
+        call: String,
+        endpoint: Endpoint,
+        /// What the system said.
+        reason: String,
+    },
+    /// The deadline passed.
+    #[error("`{call}` on `{endpoint}`: no full answer within {} s; the engine hangs or is overloaded", .deadline.as_secs())]
+    Deadline { call: String, endpoint: Endpoint, deadline: Duration },
+    /// The engine said no.
+    #[error("`{call}` on `{endpoint}`: the engine answered {status}: {message}")]
+    Refused { call: String, endpoint: Endpoint, status: StatusCode, message: String },
+    /// The answer is larger than anything an engine says.
+    #[error("`{call}` on `{endpoint}`: the answer is larger than {limit} bytes; is this an engine?")]
+    TooLarge { call: String, endpoint: Endpoint, limit: usize },
+    /// The answer is not what was asked for.
+    #[error("`{call}` on `{endpoint}`: the answer could not be understood ({reason}); is this an engine?")]
+    Malformed { call: String, endpoint: Endpoint, reason: Malformed },
+}
+
+impl CallError {
+    /// Whether the engine says that what was asked about does not exist.
+    pub(super) fn is_gone(&self) -> bool {
+        matches!(self, CallError::Refused { status: StatusCode::NOT_FOUND, .. })
+    }
+
+    fn is_refused(&self) -> bool {
+        matches!(self, CallError::Refused { .. })
+    }
+}
+
+/// What is learnt when a connection is made.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Greeting {
+    /// Name and version of the engine.
+    pub(super) product: Option<String>,
+    /// The version of its API that is spoken from now on; `None` leaves the choice to it.
+    pub(super) api: Option<ApiVersion>,
+    /// The engine's clock, to the second.
+    pub(super) clock: Option<Timestamp>,
+}
+
+/// A pool of connections to one engine. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(super) struct Client {
+    http: legacy::Client<Connector, Empty<Bytes>>,
+    endpoint: Endpoint,
+    /// `/v1.41`, or nothing before the version is known.
+    prefix: String,
+}
+
+impl Client {
+    /// Connects and agrees on a version.
+    pub(super) async fn connect(endpoint: Endpoint) -> Result<(Client, Greeting), CallError> {
+        let http = legacy::Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE_TIME)
+            .pool_max_idle_per_host(IDLE_CONNECTIONS)
+            .build(Connector(endpoint.clone()));
+        let mut client = Client { http, endpoint, prefix: String::new() };
+        let greeting = client.greet().await?;
+        client.prefix = greeting.api.map(|api| format!("/v{api}")).unwrap_or_default();
+        Ok((client, greeting))
+    }
+
+    /// Asks who is there. A proxy that hides `/version` usually lets `/_ping` through.
+    async fn greet(&self) -> Result<Greeting, CallError> {
+        let (headers, version) = match self.get("/version", CALL_DEADLINE, BODY_LIMIT).await {
+            Ok((headers, body)) => {
+                let version = Version::read(&body).map_err(|reason| self.malformed("/version", reason))?;
+                (headers, version)
+            }
+            Err(error) if error.is_refused() => {
+                let (headers, _) = self.get("/_ping", PING_DEADLINE, BODY_LIMIT).await?;
+                let api = headers.get("api-version").and_then(|value| value.to_str().ok()?.parse().ok());
+                (headers, Version { api, ..Version::default() })
+            }
+            Err(error) => return Err(error),
+        };
+        Ok(Greeting {
+            product: version.product,
+            api: version.api.map(|api| ApiVersion::negotiated(api, version.minimum_api)),
+            clock: headers.get(DATE).and_then(|date| clock(date.to_str().ok()?)),
+        })
+    }
+
+    /// Asks whether the engine is well.
+    pub(super) async fn ping(&self) -> Result<(), CallError> {
+        self.get("/_ping", PING_DEADLINE, BODY_LIMIT).await.map(drop)
+    }
+
+    /// Lists every container, stopped ones included.
+    pub(super) async fn list(&self) -> Result<List, CallError> {
+        let path = format!("{}/containers/json?all=1", self.prefix);
+        let (_, body) = self.get(&path, LIST_DEADLINE, LIST_LIMIT).await?;
+        read_list(&body).map_err(|reason| self.malformed(&path, reason))
+    }
+
+    /// Describes one container.
+    pub(super) async fn inspect(&self, id: ContainerId) -> Result<Details, CallError> {
+        let path = format!("{}/containers/{id}/json", self.prefix);
+        let (_, body) = self.get(&path, CALL_DEADLINE, BODY_LIMIT).await?;
+        read_details(&body).map_err(|reason| self.malformed(&path, reason))
+    }
+
+    /// The labels of an image, given by its id or a reference.
+    pub(super) async fn image_labels(&self, image: &str) -> Result<Labels, CallError> {
+        let path = format!("{}/images/{}/json", self.prefix, percent_encoded(image));
+        let (_, body) = self.get(&path, CALL_DEADLINE, BODY_LIMIT).await?;
+        read_image_labels(&body).map_err(|reason| self.malformed(&path, reason))
+    }
+
+    /// Subscribes to what happens to containers, beginning with what the engine still
+    /// remembers since the given time.
+    pub(super) async fn events(&self, since: Option<Timestamp>) -> Result<EventStream, CallError> {
+        let filters = serde_json::json!({ "type": ["container"], "event": Happening::WORDS }).to_string();
+        let mut path = format!("{}/events?filters={}", self.prefix, percent_encoded(&filters));
+        if let Some(since) = since {
+            let (seconds, rest) = (since.as_second(), since.subsec_nanosecond());
+            path.push_str(&format!("&since={seconds}.{rest:09}"));
+        }
+        let answer = timeout(CALL_DEADLINE, async {
+            let response = self.send(&path).await?;
+            match response.status().is_success() {
+                true => Ok(EventStream::new(response.into_body())),
+                false => Err(self.refusal(&path, response).await),
+            }
+        });
+        answer.await.map_err(|_| self.late(&path, CALL_DEADLINE))?
+    }
+
+    async fn get(
+        &self,
+        path: &str,
+        deadline: Duration,
+        limit: usize,
+    ) -> Result<(HeaderMap, Bytes), CallError> {
+        let answer = timeout(deadline, async {
+            let response = self.send(path).await?;
+            if !response.status().is_success() {
+                return Err(self.refusal(path, response).await);
+            }
+            let (head, body) = response.into_parts();
+            Ok((head.headers, self.body(path, body, limit).await?))
+        });
+        answer.await.map_err(|_| self.late(path, deadline))?
+    }
+
+    async fn send(&self, path: &str) -> Result<Response<Incoming>, CallError> {
+        let authority = match &self.endpoint {
+            Endpoint::Unix(_) => "localhost",
+            Endpoint::Tcp(authority) => authority,
+        };
+        let uri = format!("http://{authority}{path}");
+        let uri = uri.parse().map_err(|error| self.broken(path, &error))?;
+        self.http.get(uri).await.map_err(|error| self.broken(path, &error))
+    }
+
+    async fn body(&self, path: &str, body: Incoming, limit: usize) -> Result<Bytes, CallError> {
+        match Limited::new(body, limit).collect().await {
+            Ok(body) => Ok(body.to_bytes()),
+            Err(error) if error.is::<LengthLimitError>() => {
+                Err(CallError::TooLarge { call: call(path), endpoint: self.endpoint.clone(), limit })
+            }
+            Err(error) => Err(self.broken(path, error.as_ref())),
+        }
+    }
+
+    /// The error that an answer other than a success is.
+    async fn refusal(&self, path: &str, response: Response<Incoming>) -> CallError {
+        let status = response.status();
+        let message = match self.body(path, response.into_body(), BODY_LIMIT).await {
+            Ok(body) => read_error(&body).unwrap_or_else(|| "without a reason".to_owned()),
+            Err(error) => return error,
+        };
+        let message = message.trim().chars().take(MESSAGE_CHARS).collect();
+        CallError::Refused { call: call(path), endpoint: self.endpoint.clone(), status, message }
+    }
+
+    fn late(&self, path: &str, deadline: Duration) -> CallError {
+        CallError::Deadline { call: call(path), endpoint: self.endpoint.clone(), deadline }
+    }
+
+    fn malformed(&self, path: &str, reason: Malformed) -> CallError {
+        CallError::Malformed { call: call(path), endpoint: self.endpoint.clone(), reason }
+    }
+
+    fn broken(&self, path: &str, error: &dyn std::error::Error) -> CallError {
+        // The innermost error is the system's own; those around it only say "client error".
+        let mut innermost = error;
+        while let Some(source) = innermost.source() {
+            innermost = source;
+        }
+        CallError::Transport {
+            call: call(path),
+            endpoint: self.endpoint.clone(),
+            reason: innermost.to_string(),
+        }
+    }
+}
+
+/// The call as a message shows it, without the query.
+fn call(path: &str) -> String {
+    format!("GET {}", path.split('?').next().unwrap_or(path))
+}
+
+/// The time of an HTTP `Date` header.
+fn clock(date: &str) -> Option<Timestamp> {
+    rfc2822::DateTimeParser::new().parse_timestamp(date).ok()
+}
+
+/// Text as part of a path or a query; the characters of image references stay readable.
+fn percent_encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~/:@".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    encoded
+}
+
+#[cfg(test)]
+mod tests;

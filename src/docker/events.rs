@@ -1,0 +1,62 @@
+//! The event stream: chunks of bytes in, one line at a time out.
+
+use bytes::BytesMut;
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+
+use super::types::{Event, Malformed, read_event};
+
+/// An event carries all labels of its container; nothing sensible is longer.
+const MAX_LINE: usize = 1 << 20;
+
+/// A subscription that is being read. Dropping it ends it.
+#[derive(Debug)]
+pub(super) struct EventStream {
+    body: Incoming,
+    buffer: BytesMut,
+    /// How much of the buffer is known to hold no end of line.
+    scanned: usize,
+}
+
+/// Why a stream says nothing more.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum StreamError {
+    /// The engine closed it, as it does when it stops.
+    #[error("the engine closed the event stream")]
+    Ended,
+    /// The connection broke.
+    #[error("the event stream broke: {0}")]
+    Broken(#[from] hyper::Error),
+    /// What comes is no event.
+    #[error("the event stream brought a line of more than {MAX_LINE} bytes; is this an engine?")]
+    TooLong,
+}
+
+impl EventStream {
+    pub(super) fn new(body: Incoming) -> Self {
+        EventStream { body, buffer: BytesMut::new(), scanned: 0 }
+    }
+
+    /// The next line, read: an event, `None` for one that is not asked about, or a line that
+    /// cannot be understood. Nothing is lost when the future is dropped.
+    pub(super) async fn next(&mut self) -> Result<Result<Option<Event>, Malformed>, StreamError> {
+        loop {
+            if let Some(end) = memchr::memchr(b'\n', &self.buffer[self.scanned..]) {
+                let line = self.buffer.split_to(self.scanned + end + 1);
+                self.scanned = 0;
+                if line.trim_ascii().is_empty() {
+                    continue;
+                }
+                return Ok(read_event(&line));
+            }
+            self.scanned = self.buffer.len();
+            if self.scanned > MAX_LINE {
+                return Err(StreamError::TooLong);
+            }
+            let frame = self.body.frame().await.ok_or(StreamError::Ended)??;
+            if let Some(bytes) = frame.data_ref() {
+                self.buffer.extend_from_slice(bytes);
+            }
+        }
+    }
+}

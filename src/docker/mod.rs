@@ -1,0 +1,21 @@
+//! The Docker engine: who keeps the [`Inventory`](crate::inventory::Inventory) true.
+//!
+//! The list and the event stream are joined by a state machine without I/O (`sync`), which
+//! says what to ask next; `watch` asks it over one pool of connections (`client`) and puts
+//! what came back into the inventory. Only `types` knows the engine's JSON, and there a
+//! field that is unknown or of another type costs that field only.
+
+mod client;
+mod directory;
+
+mod events;
+#[cfg(test)]
+mod fake;
+mod images;
+mod life;
+mod socket;
+mod sync;
+mod types;
+mod watch;
+
+pub use watch::{DEFAULT_LINGER, Options, Watcher};

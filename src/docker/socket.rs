@@ -1,0 +1,94 @@
+//! Opens connections to the engine for the pool, over a Unix socket or TCP.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use hyper::Uri;
+use hyper_util::client::legacy::connect::{Connected, Connection};
+use hyper_util::rt::TokioIo;
+use rustix::net::sockopt;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpStream, UnixStream};
+use tokio_util::either::Either;
+use tower::Service;
+
+use crate::config::Endpoint;
+
+/// How long a TCP connection may be silent before the kernel probes it: the event stream of
+/// a host that vanished would otherwise look quiet for ever.
+const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
+
+/// Makes connections to one endpoint, whatever address is asked for.
+#[derive(Clone, Debug)]
+pub(super) struct Connector(pub(super) Endpoint);
+
+/// A connection to the engine.
+#[derive(Debug)]
+pub(super) struct Socket(Either<UnixStream, TcpStream>);
+
+impl Connector {
+    async fn connect(self) -> io::Result<TokioIo<Socket>> {
+        let socket = match self.0 {
+            Endpoint::Unix(path) => Either::Left(UnixStream::connect(path).await?),
+            Endpoint::Tcp(authority) => {
+                let stream = TcpStream::connect(authority).await?;
+                stream.set_nodelay(true)?;
+                sockopt::set_socket_keepalive(&stream, true)?;
+                sockopt::set_tcp_keepidle(&stream, KEEPALIVE_IDLE)?;
+                Either::Right(stream)
+            }
+        };
+        Ok(TokioIo::new(Socket(socket)))
+    }
+}
+
+impl Service<Uri> for Connector {
+    type Response = TokioIo<Socket>;
+    type Error = io::Error;
+    type Future = BoxFuture<'static, io::Result<TokioIo<Socket>>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Uri) -> Self::Future {
+        Box::pin(self.clone().connect())
+    }
+}
+
+impl Connection for Socket {
+    fn connected(&self) -> Connected {
+        Connected::new()
+    }
+}
+
+impl AsyncRead for Socket {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for Socket {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(context)
+    }
+}

@@ -1,0 +1,303 @@
+//! The engine's JSON, read leniently: a field that is missing or of another type than
+//! expected is `None` and costs nothing else; a malformed element of a list costs that
+//! element; a malformed event costs that event.
+//!
+//! Source: the Engine API, 1.24 to 1.52, and Podman's compatible one.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+
+use crate::inventory::{ContainerId, Health, Status};
+
+mod event;
+mod version;
+
+pub(super) use event::{Event, Happening, read_event};
+pub(super) use version::{ApiVersion, Version};
+
+/// Docker labels.
+pub(super) type Labels = BTreeMap<String, String>;
+
+/// How the engine answered a question about one thing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Answer<T> {
+    /// With what was asked for.
+    Found(T),
+    /// That it does not exist.
+    Gone,
+    /// Not at all, or with an error.
+    Failed,
+}
+
+/// The answer is not the JSON that was asked for.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct Malformed(String);
+
+/// Reads a field; one of another type is as good as absent.
+fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Result<Option<T>, D::Error> {
+    Ok(serde_json::from_value(Value::deserialize(deserializer)?).ok())
+}
+
+/// Parses a whole answer. Bytes that are not UTF-8 cost the characters they stand for.
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Malformed> {
+    serde_json::from_str(&String::from_utf8_lossy(body)).map_err(|error| Malformed(error.to_string()))
+}
+
+/// A time as the engine writes it; the year 1 stands for never.
+fn time(text: Option<String>) -> Option<Timestamp> {
+    text?.parse().ok().filter(|time| *time > Timestamp::UNIX_EPOCH)
+}
+
+/// Labels without those whose value is no text.
+fn texts(map: BTreeMap<String, Value>) -> Labels {
+    map.into_iter().filter_map(|(key, value)| Some((key, value.as_str()?.to_owned()))).collect()
+}
+
+/// A name without its leading `/`.
+fn bare(name: &str) -> String {
+    name.strip_prefix('/').unwrap_or(name).to_owned()
+}
+
+/// One container of `GET /containers/json`.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Summary {
+    pub(super) id: ContainerId,
+    pub(super) name: Option<String>,
+    pub(super) image: Option<String>,
+    pub(super) image_id: Option<String>,
+    pub(super) labels: Option<Labels>,
+    pub(super) status: Option<Status>,
+    pub(super) created_at: Option<Timestamp>,
+}
+
+/// The answer to `GET /containers/json`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct List {
+    pub(super) containers: Vec<Summary>,
+    /// Elements without a readable id: with some, absence from the list proves nothing.
+    pub(super) malformed: usize,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct SummaryJson {
+    #[serde(deserialize_with = "lenient")]
+    id: Option<String>,
+    #[serde(deserialize_with = "lenient")]
+    names: Option<Vec<Value>>,
+    #[serde(deserialize_with = "lenient")]
+    image: Option<String>,
+    #[serde(rename = "ImageID", deserialize_with = "lenient")]
+    image_id: Option<String>,
+    #[serde(deserialize_with = "lenient")]
+    labels: Option<BTreeMap<String, Value>>,
+    #[serde(deserialize_with = "lenient")]
+    state: Option<String>,
+    #[serde(deserialize_with = "lenient")]
+    created: Option<i64>,
+}
+
+/// Reads the answer to `GET /containers/json`.
+pub(super) fn read_list(body: &[u8]) -> Result<List, Malformed> {
+    let elements: Vec<Value> = parse(body)?;
+    let mut list = List::default();
+    for element in elements {
+        match serde_json::from_value(element).ok().and_then(summary) {
+            Some(summary) => list.containers.push(summary),
+            None => list.malformed += 1,
+        }
+    }
+    Ok(list)
+}
+
+fn summary(json: SummaryJson) -> Option<Summary> {
+    // A legacy link shows up as a further name with a `/` inside.
+    let own_name = |names: Vec<Value>| {
+        names.iter().filter_map(Value::as_str).map(bare).find(|name| !name.is_empty() && !name.contains('/'))
+    };
+    Some(Summary {
+        id: json.id?.parse().ok()?,
+        name: json.names.and_then(own_name),
+        image: json.image,
+        image_id: json.image_id,
+        labels: json.labels.map(texts),
+        status: json.state.map(|word| Status::from_word(&word)),
+        created_at: json.created.and_then(|seconds| Timestamp::from_second(seconds).ok()),
+    })
+}
+
+/// The answer to `GET /containers/{id}/json`, as far as it is used.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Details {
+    pub(super) name: Option<String>,
+    pub(super) image: Option<String>,
+    pub(super) image_id: Option<String>,
+    pub(super) labels: Option<Labels>,
+    pub(super) created_at: Option<Timestamp>,
+    pub(super) restart_count: Option<u64>,
+    pub(super) status: Option<Status>,
+    pub(super) pid: Option<u32>,
+    pub(super) exit_code: Option<i64>,
+    pub(super) oom_killed: Option<bool>,
+    pub(super) started_at: Option<Timestamp>,
+    pub(super) finished_at: Option<Timestamp>,
+    pub(super) health: Option<Health>,
+    pub(super) network_mode: Option<String>,
+    pub(super) sandbox_id: Option<String>,
+    pub(super) restart_policy: Option<String>,
+    pub(super) runtime: Option<String>,
+    pub(super) cpuset_cpus: Option<u32>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct DetailsJson {
+    #[serde(deserialize_with = "lenient")]
+    name: Option<String>,
+    #[serde(deserialize_with = "lenient")]
+    image: Option<String>,
+    #[serde(deserialize_with = "lenient")]
+    created: Option<String>,
+    #[serde(deserialize_with = "lenient")]
+    restart_count: Option<u64>,
+    #[serde(deserialize_with = "lenient")]
+    state: Option<StateJson>,
+    #[serde(deserialize_with = "lenient")]
+    config: Option<ConfigJson>,
+    #[serde(deserialize_with = "lenient")]
+    host_config: Option<HostConfigJson>,
+    #[serde(deserialize_with = "lenient")]
+    network_settings: Option<NetworkSettingsJson>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct StateJson {
+    #[serde(deserialize_with = "lenient")]
+    status: Option<String>,
+    #[serde(deserialize_with = "lenient")]
+    pid: Option<u32>,
+    #[serde(deserialize_with = "lenient")]
+    exit_code: Option<i64>,
+    #[serde(rename = "OOMKilled", deserialize_with = "lenient")]
+    oom_killed: Option<bool>,
+    #[serde(deserialize_with = "lenient")]
+    started_at: Option<String>,
+    #[serde(deserialize_with = "lenient")]
+    finished_at: Option<String>,
+    #[serde(deserialize_with = "lenient")]
+    health: Option<HealthJson>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct HealthJson {
+    #[serde(deserialize_with = "lenient")]
+    status: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct ConfigJson {
+    #[serde(deserialize_with = "lenient")]
+    image: Option<String>,
+    #[serde(deserialize_with = "lenient")]
+    labels: Option<BTreeMap<String, Value>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct HostConfigJson {
+    #[serde(deserialize_with = "lenient")]
+    network_mode: Option<String>,
+    #[serde(deserialize_with = "lenient")]
+    restart_policy: Option<RestartPolicyJson>,
+    #[serde(deserialize_with = "lenient")]
+    runtime: Option<String>,
+    #[serde(deserialize_with = "lenient")]
+    cpuset_cpus: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct RestartPolicyJson {
+    #[serde(deserialize_with = "lenient")]
+    name: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct NetworkSettingsJson {
+    #[serde(rename = "SandboxID", deserialize_with = "lenient")]
+    sandbox_id: Option<String>,
+}
+
+/// Reads the answer to `GET /containers/{id}/json`.
+pub(super) fn read_details(body: &[u8]) -> Result<Details, Malformed> {
+    let json: DetailsJson = parse(body)?;
+    let state = json.state.unwrap_or_default();
+    let config = json.config.unwrap_or_default();
+    let host = json.host_config.unwrap_or_default();
+    Ok(Details {
+        name: json.name.as_deref().map(bare),
+        image: config.image,
+        image_id: json.image,
+        labels: config.labels.map(texts),
+        created_at: time(json.created),
+        restart_count: json.restart_count,
+        status: state.status.map(|word| Status::from_word(&word)),
+        pid: state.pid,
+        exit_code: state.exit_code,
+        oom_killed: state.oom_killed,
+        started_at: time(state.started_at),
+        finished_at: time(state.finished_at),
+        health: state.health.and_then(|health| Health::from_word(&health.status?)),
+        network_mode: host.network_mode,
+        sandbox_id: json.network_settings.and_then(|settings| settings.sandbox_id),
+        restart_policy: host.restart_policy.and_then(|policy| policy.name),
+        runtime: host.runtime,
+        cpuset_cpus: host.cpuset_cpus.and_then(|set| cpuset_size(&set)),
+    })
+}
+
+/// Number of cores in a set such as `0-3,8`; `None` for an empty or malformed one.
+fn cpuset_size(set: &str) -> Option<u32> {
+    set.trim().split(',').try_fold(0_u32, |size, range| {
+        let (first, last) = range.split_once('-').unwrap_or((range, range));
+        let (first, last): (u32, u32) = (first.trim().parse().ok()?, last.trim().parse().ok()?);
+        size.checked_add(last.checked_sub(first)?.checked_add(1)?)
+    })
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct ImageJson {
+    #[serde(deserialize_with = "lenient")]
+    config: Option<ConfigJson>,
+}
+
+/// Reads the labels out of the answer to `GET /images/{name}/json`.
+pub(super) fn read_image_labels(body: &[u8]) -> Result<Labels, Malformed> {
+    let json: ImageJson = parse(body)?;
+    Ok(json.config.and_then(|config| config.labels).map(texts).unwrap_or_default())
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct ErrorJson {
+    #[serde(deserialize_with = "lenient")]
+    message: Option<String>,
+}
+
+/// The engine's words in an answer that is an error.
+pub(super) fn read_error(body: &[u8]) -> Option<String> {
+    parse::<ErrorJson>(body).ok()?.message
+}
+
+#[cfg(test)]
+mod tests;

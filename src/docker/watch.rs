@@ -1,0 +1,304 @@
+//! Drives the state machine: performs its calls, follows the event stream, keeps the time,
+//! and lets the directory put what changed into the inventory.
+//!
+//! Everything runs in one task. Calls in flight are futures that it owns, so dropping them
+//! is all it takes to forget an engine that hangs.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use jiff::Timestamp;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::client::{CallError, Client, Greeting};
+use super::directory::Directory;
+use super::events::EventStream;
+use super::sync::{Action, Input, Moment, Notice, Reconciler};
+use super::types::Answer;
+use crate::config::Endpoint;
+use crate::inventory::Inventory;
+use crate::paths::Paths;
+use crate::tenant::Attribution;
+
+/// How long a removed container stays in the inventory, unless told otherwise: two scrapes
+/// at Prometheus's usual intervals see its last values.
+pub const DEFAULT_LINGER: Duration = Duration::from_secs(60);
+
+/// Which engine is watched, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Where the engine listens.
+    pub endpoint: Endpoint,
+    /// How long a removed container stays in the inventory.
+    pub linger: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options { endpoint: Endpoint::default(), linger: DEFAULT_LINGER }
+    }
+}
+
+/// The task that keeps an inventory true.
+pub struct Watcher {
+    task: JoinHandle<()>,
+    attribution: watch::Sender<Arc<dyn Attribution>>,
+}
+
+impl Watcher {
+    /// Starts to watch; must be called within a tokio runtime. An engine that is absent,
+    /// restarts or hangs is waited for; `cancel` ends the task.
+    pub fn spawn(
+        options: Options,
+        inventory: Arc<Inventory>,
+        attribution: Arc<dyn Attribution>,
+        paths: Paths,
+        cancel: CancellationToken,
+    ) -> Watcher {
+        let directory = Directory::new(inventory.clone(), attribution.clone(), paths);
+        let (sender, receiver) = watch::channel(attribution);
+        let driver = Driver::new(options, inventory, directory, receiver);
+        let task = tokio::spawn(async move {
+            cancel.run_until_cancelled(driver.run()).await;
+        });
+        Watcher { task, attribution: sender }
+    }
+
+    /// Asks the same rules again about every known container, because what they read (a map
+    /// file, say) has changed.
+    pub fn reattribute(&self) {
+        self.attribution.send_modify(|_| {});
+    }
+
+    /// Asks other rules from now on, and about every known container.
+    pub fn attribute_by(&self, attribution: Arc<dyn Attribution>) {
+        self.attribution.send_replace(attribution);
+    }
+
+    /// The task, to wait for after it was cancelled.
+    pub fn into_task(self) -> JoinHandle<()> {
+        self.task
+    }
+}
+
+impl fmt::Debug for Watcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Watcher").field("task", &self.task).finish_non_exhaustive()
+    }
+}
+
+/// How a call ended.
+enum Outcome {
+    Connected(Result<(Client, Greeting), CallError>),
+    Subscribed(Result<EventStream, CallError>),
+    Other(Input),
+}
+
+/// Everything the task owns.
+struct Driver {
+    options: Options,
+    inventory: Arc<Inventory>,
+    directory: Directory,
+    attribution: watch::Receiver<Arc<dyn Attribution>>,
+    reconciler: Reconciler,
+    started: Instant,
+    client: Option<Client>,
+    stream: Option<EventStream>,
+    calls: FuturesUnordered<BoxFuture<'static, Outcome>>,
+}
+
+impl Driver {
+    fn new(
+        options: Options,
+        inventory: Arc<Inventory>,
+        directory: Directory,
+        attribution: watch::Receiver<Arc<dyn Attribution>>,
+    ) -> Self {
+        let started = Instant::now();
+        let reconciler = Reconciler::new(options.linger, moment(started));
+        Driver {
+            options,
+            inventory,
+            directory,
+            attribution,
+            reconciler,
+            started,
+            client: None,
+            stream: None,
+            calls: FuturesUnordered::new(),
+        }
+    }
+
+    async fn run(mut self) {
+        let mut input = Input::Tick;
+        loop {
+            for action in self.reconciler.handle(input, moment(self.started)) {
+                self.perform(action);
+            }
+            self.publish();
+            input = self.next_input().await;
+        }
+    }
+
+    /// Waits for whatever comes first.
+    async fn next_input(&mut self) -> Input {
+        let wakes_at = self.reconciler.wakes_at().map(|uptime| self.started + uptime);
+        tokio::select! {
+            Some(outcome) = self.calls.next(), if !self.calls.is_empty() => self.taken_in(outcome),
+            input = next_event(&mut self.stream), if self.stream.is_some() => input,
+            Ok(()) = self.attribution.changed() => {
+                let attribution = self.attribution.borrow_and_update().clone();
+                self.directory.attribute_by(attribution);
+                self.directory.publish(&self.reconciler, self.reconciler.ids(), false);
+                Input::Tick
+            }
+            () = at(wakes_at) => Input::Tick,
+        }
+    }
+
+    fn taken_in(&mut self, outcome: Outcome) -> Input {
+        match outcome {
+            Outcome::Connected(Ok((client, greeting))) => {
+                self.client = Some(client);
+                Input::Connected(Ok(greeting))
+            }
+            Outcome::Connected(Err(error)) => Input::Connected(Err(error.to_string())),
+            Outcome::Subscribed(Ok(stream)) => {
+                self.stream = Some(stream);
+                Input::Subscribed(Ok(()))
+            }
+            Outcome::Subscribed(Err(error)) => Input::Subscribed(Err(error.to_string())),
+            Outcome::Other(input) => input,
+        }
+    }
+
+    fn publish(&mut self) {
+        let changes = self.reconciler.take_changes();
+        (0..changes.hits).for_each(|_| self.inventory.lookups.count_hit());
+        self.directory.publish(&self.reconciler, changes.containers, changes.engine);
+    }
+
+    fn perform(&mut self, action: Action) {
+        match action {
+            Action::Connect => {
+                let connecting = Client::connect(self.options.endpoint.clone());
+                self.calls.push(connecting.map(Outcome::Connected).boxed());
+            }
+            Action::Disconnect => {
+                self.calls.clear();
+                self.stream = None;
+                self.client = None;
+            }
+            Action::Tell(notice) => self.tell(notice),
+            Action::Subscribe { since } => {
+                self.call(|client| async move { Outcome::Subscribed(client.events(since).await) }.boxed());
+            }
+            Action::List => {
+                self.call(|client| {
+                    async move { Outcome::Other(Input::Listed(said(client.list().await))) }.boxed()
+                });
+            }
+            Action::Ping => {
+                self.call(|client| {
+                    async move { Outcome::Other(Input::Pinged(said(client.ping().await))) }.boxed()
+                });
+            }
+            Action::Inspect(id) => {
+                self.inventory.lookups.count_miss();
+                self.call(move |client| {
+                    async move {
+                        Outcome::Other(Input::Inspected(id, answer(client.inspect(id).await.map(Box::new))))
+                    }
+                    .boxed()
+                });
+            }
+            Action::InspectImage(key) => {
+                self.inventory.lookups.count_miss();
+                self.call(move |client| {
+                    async move {
+                        let labels = answer(client.image_labels(&key).await);
+                        Outcome::Other(Input::ImageInspected(key, labels))
+                    }
+                    .boxed()
+                });
+            }
+        }
+    }
+
+    /// Starts a call over the present pool; the machine makes none before there is one.
+    fn call(&mut self, make: impl FnOnce(Client) -> BoxFuture<'static, Outcome>) {
+        if let Some(client) = &self.client {
+            self.calls.push(make(client.clone()));
+        }
+    }
+
+    fn tell(&self, notice: Notice) {
+        let engine = self.reconciler.engine();
+        let endpoint = &self.options.endpoint;
+        match notice {
+            Notice::Lost { error } => {
+                tracing::warn!(%endpoint, error, "the engine is out of reach; what is known is served on, and it is tried again");
+            }
+            Notice::StillLost { error, retry_in } => {
+                tracing::debug!(%endpoint, error, ?retry_in, "the engine is still out of reach");
+            }
+            Notice::Connected { after } => {
+                let (version, api_version) = (engine.version.as_deref(), engine.api_version.as_deref());
+                let lost_seconds = after.map(|after| after.as_secs_f64());
+                tracing::info!(%endpoint, version, api_version, lost_seconds, "the engine is connected");
+            }
+        }
+    }
+}
+
+fn moment(started: Instant) -> Moment {
+    Moment { uptime: started.elapsed(), wall: Timestamp::now() }
+}
+
+async fn at(instant: Option<Instant>) {
+    match instant {
+        Some(instant) => tokio::time::sleep_until(instant).await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn next_event(stream: &mut Option<EventStream>) -> Input {
+    let Some(open) = stream else { return std::future::pending().await };
+    match open.next().await {
+        Ok(Ok(Some(event))) => Input::Event(event),
+        Ok(Ok(None)) => Input::OtherEvent,
+        Ok(Err(error)) => {
+            tracing::debug!(%error, "an event could not be understood; the list will be read again");
+            Input::UnreadableEvent
+        }
+        Err(error) => {
+            *stream = None;
+            Input::StreamEnded(error.to_string())
+        }
+    }
+}
+
+fn answer<T>(result: Result<T, CallError>) -> Answer<T> {
+    match result {
+        Ok(found) => Answer::Found(found),
+        Err(error) if error.is_gone() => Answer::Gone,
+        Err(error) => {
+            tracing::debug!(%error, "a call to the engine failed; it will be made again");
+            Answer::Failed
+        }
+    }
+}
+
+fn said<T>(result: Result<T, CallError>) -> Result<T, String> {
+    result.map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests;
