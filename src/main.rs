@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    dockmeter::cli::run(|_| anyhow::bail!("this build has no exporter; only `config` and `token` work"))
+    dockmeter::cli::run(dockmeter::exporter::serve)
 }

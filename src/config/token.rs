@@ -94,7 +94,7 @@ mod tests {
 
     #[test]
     fn a_hash_is_read_as_it_is_written() {
-        let hash = TokenHash::of(&token_of([7; TOKEN_BYTES]));
+        let hash = TokenHash::of(token_of([7; TOKEN_BYTES]));
         assert_eq!(hash.to_string().parse(), Ok(hash));
         assert_eq!(TokenHash::of("abc").to_string().get(..15), Some("sha256:ba7816bf"));
     }

@@ -4,6 +4,7 @@ mod engine;
 mod own;
 #[cfg(feature = "prometheus-registry")]
 pub mod registry;
+mod serve;
 
 use jiff::Timestamp;
 
@@ -13,6 +14,7 @@ use crate::host::machine::MachineCollector;
 
 pub use engine::EngineCollector;
 pub use own::OwnCollector;
+pub use serve::serve;
 
 /// Every collector there is, in the order of the page. `started_at` is the start of the process.
 pub fn collectors(started_at: Timestamp) -> Vec<Box<dyn Collector>> {

@@ -1,0 +1,218 @@
+//! The running exporter: start, reload and stop.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use jiff::Timestamp;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Config;
+use crate::container::cgroup::Groups;
+use crate::container::observed::ExposedLabels;
+use crate::container::sampler;
+use crate::container::thread::SamplerThread;
+use crate::docker::{self, Watcher};
+use crate::inventory::Inventory;
+use crate::tenant::Resolver;
+use crate::web::access::Access;
+use crate::web::server::{self, Listeners};
+use crate::web::{Context, router};
+
+/// Threads that serve the network; reading has a thread of its own.
+const WORKER_THREADS: usize = 2;
+
+/// How often map files are looked at for a change: one `stat` each.
+const MAP_FILES_EVERY: Duration = Duration::from_secs(5);
+
+/// Runs the exporter until it is told to stop by SIGINT or SIGTERM.
+///
+/// # Errors
+/// Something needed at the start is not to be had: an address, a map file, the mount table.
+pub fn serve(config: Config) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(WORKER_THREADS)
+        .thread_name("web")
+        .enable_all()
+        .build()
+        .context("could not start the runtime")?;
+    runtime.block_on(Exporter::start(config))?;
+    // A call to the host that hangs must not keep a stopped exporter alive.
+    runtime.shutdown_background();
+    Ok(())
+}
+
+/// Everything that runs.
+struct Exporter {
+    config: Config,
+    resolver: Arc<Resolver>,
+    watcher: Watcher,
+    context: Arc<Context>,
+}
+
+impl Exporter {
+    async fn start(config: Config) -> anyhow::Result<()> {
+        let started_at = Timestamp::now();
+        // Signals first, so that none is lost while the rest starts.
+        let signals = Signals::new().context("could not listen for signals")?;
+        let cancel = CancellationToken::new();
+        let listeners = Listeners::bind(&config.web.listen_addresses).await?;
+        let resolver = Arc::new(Resolver::new(config.policy.clone(), config.paths.clone())?);
+        let inventory = Arc::new(Inventory::default());
+        let sampler = SamplerThread::start(
+            sampler_options(&config, started_at),
+            inventory.clone(),
+            config.sampling_full,
+        )
+        .context("could not start to read containers")?;
+        let watcher = Watcher::spawn(
+            docker::Options { endpoint: config.docker_host.clone(), linger: config.linger },
+            inventory.clone(),
+            resolver.clone(),
+            config.paths.clone(),
+            cancel.clone(),
+        );
+        let mut collectors = super::collectors(started_at);
+        collectors.retain(|collector| config.collects(collector.name()));
+        let source = Arc::new(sampler);
+        let context =
+            Context::new(source, inventory, Arc::new(collectors), access(&config), config.web.max_requests);
+        let context = Arc::new(context);
+        for address in listeners.addresses() {
+            tracing::info!(%address, docker = %config.docker_host, version = env!("CARGO_PKG_VERSION"), "listening");
+        }
+        let serving = server::serve(
+            listeners,
+            server::Options::default(),
+            router::router(context.clone()),
+            cancel.clone(),
+        );
+        let mut exporter = Exporter { config, resolver, watcher, context };
+        tokio::join!(serving, exporter.attend(signals, &cancel));
+        let Exporter { watcher, .. } = exporter;
+        // The task was cancelled; that it ended is all there is to know.
+        let _ = watcher.into_task().await;
+        tracing::info!("stopped");
+        Ok(())
+    }
+
+    /// Reacts to signals and to changes of map files until it is time to stop.
+    async fn attend(&mut self, mut signals: Signals, cancel: &CancellationToken) {
+        let mut map_files = tokio::time::interval(MAP_FILES_EVERY);
+        loop {
+            tokio::select! {
+                signal = signals.next() => match signal {
+                    Asked::Reload => self.reload().await,
+                    Asked::Stop(name) => {
+                        tracing::info!(signal = name, "stopping");
+                        cancel.cancel();
+                        return;
+                    }
+                },
+                _ = map_files.tick() => self.refresh_maps().await,
+            }
+        }
+    }
+
+    /// Reads the configuration again; a broken one is refused and the old one stays.
+    async fn reload(&mut self) {
+        let next = match self.config.reload() {
+            Ok(next) => next,
+            Err(error) => {
+                tracing::error!(%error, "the new configuration is refused; the old one stays in force");
+                return;
+            }
+        };
+        let (resolver, policy) = (self.resolver.clone(), next.policy.clone());
+        let replaced = tokio::task::spawn_blocking(move || resolver.replace(policy)).await;
+        if let Ok(Err(error)) = replaced {
+            tracing::error!(%error, "the new configuration is refused; the old one stays in force");
+            return;
+        }
+        self.context.set_access(access(&next));
+        self.watcher.reattribute();
+        for setting in needs_restart(&self.config, &next) {
+            tracing::warn!(setting, "the new value takes effect only after a restart");
+        }
+        self.config = next;
+        tracing::info!("configuration read again");
+    }
+
+    async fn refresh_maps(&self) {
+        let resolver = self.resolver.clone();
+        let changed = tokio::task::spawn_blocking(move || resolver.reload()).await;
+        if matches!(changed, Ok(true)) {
+            tracing::info!("a map file has changed; containers are attributed again");
+            self.watcher.reattribute();
+        }
+    }
+}
+
+/// The settings that differ and are looked at only at the start.
+fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
+    let settings = [
+        ("web.listen_address", old.web.listen_addresses != new.web.listen_addresses),
+        ("web.max_requests", old.web.max_requests != new.web.max_requests),
+        ("docker.host", old.docker_host != new.docker_host),
+        ("containers.labels", old.container_labels != new.container_labels),
+        ("containers.linger", old.linger != new.linger),
+        ("sampling.full", old.sampling_full != new.sampling_full),
+        ("collectors", old.disabled_collectors != new.disabled_collectors),
+        ("log", old.log != new.log),
+    ];
+    settings.into_iter().filter_map(|(name, differs)| differs.then_some(name)).collect()
+}
+
+fn access(config: &Config) -> Access {
+    let hashes = config.tokens.iter().map(|token| token.hash).collect();
+    Access::new(config.web.trust_networks.clone(), hashes, config.web.allowed_hosts.clone())
+}
+
+fn sampler_options(config: &Config, started_at: Timestamp) -> sampler::Options {
+    sampler::Options {
+        paths: config.paths.clone(),
+        groups: Groups {
+            cpu: config.collects("container_cpu") || config.collects("tenant"),
+            memory: config.collects("container_memory") || config.collects("tenant"),
+            io: config.collects("container_io"),
+            network: config.collects("container_network") || config.collects("tenant"),
+            pressure: config.collects("container_pressure"),
+            processes: config.collects("container_processes"),
+        },
+        exposed: ExposedLabels::new(config.container_labels.iter().map(String::as_str)),
+        linger: config.linger,
+        started_at,
+    }
+}
+
+/// What a signal asks for.
+enum Asked {
+    Stop(&'static str),
+    Reload,
+}
+
+/// The signals that are listened for.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Signals {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    async fn next(&mut self) -> Asked {
+        tokio::select! {
+            _ = self.interrupt.recv() => Asked::Stop("SIGINT"),
+            _ = self.terminate.recv() => Asked::Stop("SIGTERM"),
+            _ = self.hangup.recv() => Asked::Reload,
+        }
+    }
+}
