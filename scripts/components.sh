@@ -54,7 +54,7 @@ component_program() {
     if [[ -e "$components/$1/.unpacked" ]]; then
         while read -r candidate; do
             [[ -x "$candidate" ]] && echo "$candidate" && return 0
-        done < <(find "$components/$1" -path '*/share/*' -prune -o -name "$2" ! -type d -print | sort)
+        done < <(find "$components/$1" \( -path "*bin/$2" -o -path "*/cli-plugins/$2" \) ! -type d | sort)
     fi
     command -v "$2"
 }
@@ -148,7 +148,7 @@ libraries_missing() {
     local program path libraries
     libraries=$(find "$1" -name '*.so.*' -printf '%h\n' | sort -u | paste -sd: -)
     for program in $2; do
-        path=$(find "$1" -name "$program" -perm -u+x ! -type d | head -n 1)
+        path=$(find "$1" -path "*bin/$program" -perm -u+x ! -type d | head -n 1)
         [[ -n $path ]] && LD_LIBRARY_PATH=$libraries ldd "$path" 2>/dev/null | grep -q 'not found' && return 0
     done
     return 1

@@ -62,6 +62,21 @@ serve() {
     fail "dockerd did not answer within 30 s; $(tail -n 3 "$dir/log")"
 }
 
+# Starts dockerd where one was killed: it may not have been reaped yet, and its pid file would
+# stop the new one, so both files are removed once nothing runs any more.
+again() {
+    local file process
+    for file in "$dir/pid" "$dir/x/containerd/containerd.pid"; do
+        process=$(cat "$file" 2>/dev/null) || continue
+        for _ in $(seq 50); do
+            ours "$process" || break
+            sleep 0.1
+        done
+        ours "$process" || rm -f "$file"
+    done
+    serve
+}
+
 # The image that the tests run: static busybox, a name for each of its programs.
 import_image() {
     local tree="$dir/image"
@@ -121,6 +136,9 @@ end_containers() {
 
 stop() {
     local process mount networks
+    process=$(cat "$dir/pid" 2>/dev/null) || process=
+    # A test may have frozen it.
+    [[ -n $process ]] && ours "$process" && kill -CONT "$process"
     if client version >/dev/null 2>&1; then
         client ps -aq | xargs -r -n 50 env DOCKER_CONFIG="$dir/client" docker -H "unix://$dir/docker.sock" rm -f >/dev/null 2>&1 || true
         networks=$(client network ls -q --filter type=custom) || networks=
@@ -145,7 +163,7 @@ stop() {
 
 case "$command" in
     start) start "$@" ;;
-    again) serve ;;
+    again) again ;;
     stop) stop ;;
     *) fail "\`$command\` is none of start, again, stop" ;;
 esac
