@@ -88,7 +88,8 @@ impl Engine {
         let mut command = Command::new(program);
         command
             .env_clear()
-            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            // Compose may call `docker`; it finds ours, and no program of the user's.
+            .env("PATH", self.docker.parent().unwrap_or(Path::new("/")))
             .env("DOCKER_CONFIG", self.directory.join("client"))
             .env("DOCKER_HOST", self.host())
             // The classic builder needs no component of its own.
