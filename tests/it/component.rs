@@ -1,0 +1,59 @@
+//! Where `./test` has put the servers and programs that a test needs.
+
+use std::env;
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::path::PathBuf;
+
+/// A server or program that may be missing on a machine.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Component {
+    /// The directory of a running engine, as `scripts/engine.sh` makes it.
+    Engine,
+    /// The `docker` command.
+    Docker,
+    /// Docker Compose 2 as a command of its own.
+    Compose,
+    /// The Prometheus server.
+    Prometheus,
+    /// Prometheus' checker.
+    Promtool,
+}
+
+impl Component {
+    fn variable(self) -> &'static str {
+        match self {
+            Component::Engine => "DOCKMETER_TEST_ENGINE",
+            Component::Docker => "DOCKMETER_TEST_DOCKER",
+            Component::Compose => "DOCKMETER_TEST_COMPOSE",
+            Component::Prometheus => "DOCKMETER_TEST_PROMETHEUS",
+            Component::Promtool => "DOCKMETER_TEST_PROMTOOL",
+        }
+    }
+
+    /// Its path; where it is missing the running test is reported as skipped.
+    pub(crate) fn path(self) -> Option<PathBuf> {
+        let found = env::var_os(self.variable()).map(PathBuf::from);
+        if found.is_none() {
+            let reason = env::var(format!("{}_MISSING", self.variable()))
+                .unwrap_or_else(|_| format!("`{}` is not set; `./test` sets it", self.variable()));
+            skip(&reason);
+        }
+        found
+    }
+}
+
+/// Reports the running test as skipped: on the terminal, past the test runner's capture, and
+/// in the file that `./test` counts.
+fn skip(reason: &str) {
+    let thread = std::thread::current();
+    let line = format!("skipped: {}: {reason}\n", thread.name().unwrap_or("a test"));
+    let _ = std::io::stderr().write_all(line.as_bytes());
+    if let Some(file) = env::var_os("DOCKMETER_TEST_SKIPPED") {
+        let mut file =
+            OpenOptions::new().create(true).append(true).open(file).expect("the list of skipped tests");
+        file.write_all(line.as_bytes()).expect("the list of skipped tests");
+    }
+    let forbidden = env::var("CI").is_ok_and(|ci| ci == "true");
+    assert!(!forbidden, "with CI=true nothing is skipped: {reason}");
+}

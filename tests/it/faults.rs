@@ -1,0 +1,101 @@
+//! The engine is absent, dies, or hangs: the exporter serves what it has and heals by itself.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+
+use crate::engine::{BUSY, Engine, IDLE};
+use crate::exporter::Exporter;
+
+/// A scrape never waits for the engine; this is generous for a machine under load.
+const A_SCRAPE: Duration = Duration::from_secs(2);
+
+fn cpu(exporter: &Exporter, name: &str) -> f64 {
+    exporter.page().sum("container_cpu_usage_seconds_total", &[("name", name)])
+}
+
+#[test]
+fn without_an_engine_the_exporter_serves_and_finds_one_that_comes_later() {
+    let Some(engine) = Engine::own("late") else { return };
+    let exporter = Exporter::start(&engine, &[]);
+    assert_eq!(exporter.get("/-/healthy").status, 200);
+    assert_eq!(exporter.page().value("dockmeter_docker_up", &[]), Some(0.0));
+    assert!(exporter.page().value("machine_cpu_cores", &[]).is_some(), "what needs no engine is there");
+    engine.start();
+    let _container = engine.run("late-comer", &[], IDLE);
+    exporter.until_value("dockmeter_docker_up", &[], 1.0);
+    exporter.until_value("container_state", &[("name", "late-comer"), ("state", "running")], 1.0);
+    assert_eq!(exporter.get("/-/ready").status, 200);
+}
+
+#[test]
+fn the_exporter_is_ready_after_ten_seconds_even_without_an_engine() {
+    let Some(engine) = Engine::own("never") else { return };
+    let exporter = Exporter::start(&engine, &[]);
+    assert_eq!(exporter.get("/-/ready").status, 503);
+    crate::poll::eventually("ready all the same", || (exporter.get("/-/ready").status == 200).then_some(()));
+}
+
+#[test]
+fn a_killed_engine_costs_no_scrape_and_is_found_again_under_load() {
+    let Some(engine) = Engine::own("kill") else { return };
+    engine.start();
+    let exporter = Exporter::of(&engine);
+    let _steady = engine.run("kill-steady", &[], BUSY);
+    exporter.until_value("container_state", &[("name", "kill-steady"), ("state", "running")], 1.0);
+
+    let over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(Ordering::Relaxed) {
+                engine.try_docker(&["run", "--rm", "--network=none", "dockmeter-test", "true"]);
+            }
+        });
+        engine.signal(Signal::KILL);
+        exporter.until_value("dockmeter_docker_up", &[], 0.0);
+        let before = cpu(&exporter, "kill-steady");
+        exporter.until("the kernel is still read", |page| {
+            (page.sum("container_cpu_usage_seconds_total", &[("name", "kill-steady")]) > before).then_some(())
+        });
+        engine.again();
+        exporter.until_value("dockmeter_docker_up", &[], 1.0);
+        over.store(true, Ordering::Relaxed);
+    });
+
+    let _after = engine.run("kill-after", &[], IDLE);
+    exporter.until_value("container_state", &[("name", "kill-after"), ("state", "running")], 1.0);
+    exporter.until("the page shows what the engine lists", |page| {
+        let mut shown: Vec<_> =
+            page.all("container_info", &[]).filter_map(|sample| sample.label("container_id")).collect();
+        shown.sort_unstable();
+        let listed = engine.docker(&["ps", "-aq", "--no-trunc"]);
+        let mut listed: Vec<_> = listed.lines().collect();
+        listed.sort_unstable();
+        (shown == listed).then_some(())
+    });
+}
+
+#[test]
+fn a_frozen_engine_does_not_hold_up_a_scrape() {
+    let Some(engine) = Engine::own("ice") else { return };
+    engine.start();
+    let exporter = Exporter::of(&engine);
+    let _container = engine.run("ice-busy", &[], BUSY);
+    exporter.until_value("container_state", &[("name", "ice-busy"), ("state", "running")], 1.0);
+
+    engine.signal(Signal::STOP);
+    let before = cpu(&exporter, "ice-busy");
+    for _ in 0..5 {
+        let started = Instant::now();
+        exporter.page();
+        assert!(started.elapsed() < A_SCRAPE, "a scrape took {:?}", started.elapsed());
+    }
+    exporter.until("the kernel is still read", |page| {
+        (page.sum("container_cpu_usage_seconds_total", &[("name", "ice-busy")]) > before).then_some(())
+    });
+    engine.signal(Signal::CONT);
+    let _after = engine.run("ice-after", &[], IDLE);
+    exporter.until_value("container_state", &[("name", "ice-after"), ("state", "running")], 1.0);
+}

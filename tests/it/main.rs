@@ -1,0 +1,30 @@
+//! The whole program against a real Docker engine and a real Prometheus.
+//!
+//! `./test` brings the servers and says by environment where they are ([`component`]); a test
+//! whose server is missing is reported as skipped, and fails under `CI=true`. Each test starts
+//! its own exporter, and containers of its own whose names and tenants no other test uses, so
+//! that all can run at once on one engine; tests that hurt an engine start their own.
+//! One binary with modules, since linking dominates the time.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a test fails by panicking, and the test runner shows what it printed"
+)]
+
+mod component;
+mod engine;
+mod exporter;
+mod exposition;
+mod http;
+mod poll;
+mod prometheus;
+
+mod faults;
+mod lifecycle;
+mod page;
+mod run_command;
+mod running;
+mod short_lived;
+mod tenants;

@@ -1,0 +1,128 @@
+//! Whose a container is, from real labels to sums in a real Prometheus.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use crate::component::Component;
+use crate::engine::{BUSY, Container, Engine, IDLE, done};
+use crate::exporter::Exporter;
+use crate::exposition::Sample;
+use crate::poll::eventually;
+use crate::prometheus::Prometheus;
+
+/// The `container_info` sample of a container.
+fn info(exporter: &Exporter, name: &str) -> Sample {
+    exporter.until(&format!("`{name}` is on the page"), |page| {
+        page.all("container_info", &[("name", name)]).next().cloned()
+    })
+}
+
+#[test]
+fn labels_of_a_container_name_its_tenant_and_reserved_words_are_marked() {
+    let Some(engine) = Engine::shared() else { return };
+    let exporter = Exporter::of(&engine);
+    let labels = ["--label=dockmeter.user=ann", "--label=dockmeter.project=idle", "--label=dockmeter.team="];
+    let _container = engine.run("tenant-labels", &labels, IDLE);
+    assert!(info(&exporter, "tenant-labels").has(&[
+        ("user", "ann"),
+        ("project", "idle_"),
+        ("team", "unknown")
+    ]));
+}
+
+#[test]
+fn a_team_baked_into_an_image_is_not_believed() {
+    let Some(engine) = Engine::shared() else { return };
+    let exporter = Exporter::of(&engine);
+    engine.build("tenant-baked", "FROM dockmeter-test\nLABEL dockmeter.team=core dockmeter.user=root\n");
+    let _claimed = engine.run_image("tenant-baked", "tenant-baked-1", &["--label=dockmeter.user=ann"], IDLE);
+    assert!(info(&exporter, "tenant-baked-1").has(&[("user", "ann"), ("team", "unknown")]));
+}
+
+/// Compose's newer builder bakes project and service into the image; this Dockerfile does the
+/// same for the classic one.
+const COMPOSE_IMAGE: &str = "FROM dockmeter-test\n\
+    LABEL com.docker.compose.project=tenant-shop com.docker.compose.service=api dockmeter.team=core\n\
+    CMD [\"sleep\", \"1000\"]\n";
+
+#[test]
+fn a_container_of_an_image_built_by_compose_belongs_to_its_compose_project() {
+    let (Some(engine), Some(compose)) = (Engine::shared(), Component::Compose.path()) else { return };
+    let exporter = Exporter::of(&engine);
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("compose.yml");
+    fs::write(&file, "services: {api: {build: ., network_mode: none}}\n").unwrap();
+    fs::write(directory.path().join("Dockerfile"), COMPOSE_IMAGE).unwrap();
+    let run = |arguments: &[&str]| {
+        let mut command = engine.command(&compose);
+        done(command.args(["--project-name", "tenant-shop", "--file"]).arg(&file).args(arguments));
+    };
+    run(&["up", "--detach", "--build"]);
+    let of_compose = info(&exporter, "tenant-shop-api-1");
+    // The same image without Compose: what was baked in claims nothing.
+    let bare = engine.run_image("tenant-shop-api", "tenant-shop-bare", &[], IDLE);
+    let without = info(&exporter, "tenant-shop-bare");
+    drop(bare);
+    run(&["down", "--timeout=0"]);
+    assert!(of_compose.has(&[("project", "tenant-shop"), ("team", "unknown")]), "{of_compose:?}");
+    assert_eq!(of_compose.label("container_label_com_docker_compose_service"), Some("api"));
+    assert!(without.has(&[("project", "unknown"), ("team", "unknown")]), "{without:?}");
+}
+
+#[test]
+fn an_ignored_container_is_nowhere_on_the_page() {
+    let Some(engine) = Engine::shared() else { return };
+    let exporter = Exporter::of(&engine);
+    let _ignored = engine.run("tenant-ignored", &["--label=dockmeter.ignore=true"], IDLE);
+    let _seen = engine.run("tenant-seen", &[], IDLE);
+    info(&exporter, "tenant-seen");
+    assert!(exporter.page().samples().all(|sample| sample.label("name") != Some("tenant-ignored")));
+}
+
+/// A container with a tenant and a known load: 0.1 of a core, and 10 MiB of shared memory.
+fn load<'e>(engine: &'e Engine, name: &str, user: &str, project: &str, team: &str) -> Container<'e> {
+    let labels = [
+        format!("--label=dockmeter.user={user}"),
+        format!("--label=dockmeter.project={project}"),
+        format!("--label=dockmeter.team={team}"),
+    ];
+    let options = ["--cpus=0.1", "--network=none", &labels[0], &labels[1], &labels[2]];
+    let container = engine.run(name, &options, BUSY);
+    container.exec(&["sh", "-c", "head -c 10485760 /dev/zero >/dev/shm/load"]);
+    container
+}
+
+/// Whether there are exactly these sums, each at least so many loads and little more.
+fn near(sums: &BTreeMap<String, f64>, loads: &[(&str, f64)], load: f64, below: f64, above: f64) -> bool {
+    sums.len() == loads.len()
+        && loads.iter().all(|(tenant, count)| {
+            sums.get(*tenant).is_some_and(|sum| (count * load * below..=count * load * above).contains(sum))
+        })
+}
+
+#[test]
+fn prometheus_sums_cpu_and_memory_by_user_project_and_team() {
+    let Some(engine) = Engine::shared() else { return };
+    let exporter = Exporter::of(&engine);
+    let Some(prometheus) = Prometheus::scraping(exporter.address) else { return };
+    let _loads = [
+        load(&engine, "sum-1", "sum-ann", "sum-shop", "sum-core"),
+        load(&engine, "sum-2", "sum-ann", "sum-blog", "sum-core"),
+        load(&engine, "sum-3", "sum-bob", "sum-shop", "sum-core"),
+        load(&engine, "sum-4", "sum-cyd", "sum-blog", "sum-web"),
+    ];
+    let expected = [
+        ("user", vec![("sum-ann", 2.0), ("sum-bob", 1.0), ("sum-cyd", 1.0)]),
+        ("project", vec![("sum-shop", 2.0), ("sum-blog", 2.0)]),
+        ("team", vec![("sum-core", 3.0), ("sum-web", 1.0)]),
+    ];
+    for (label, loads) in expected {
+        let ours = format!("{{{label}=~\"sum-.*\"}}");
+        let memory = format!("sum by ({label}) (container_memory_working_set_bytes{ours})");
+        eventually(&memory, || {
+            near(&prometheus.by(label, &memory), &loads, f64::from(10 << 20), 1.0, 1.3).then_some(())
+        });
+        let cpu = format!("sum by ({label}) (rate(container_cpu_usage_seconds_total{ours}[10s]))");
+        eventually(&cpu, || near(&prometheus.by(label, &cpu), &loads, 0.1, 0.75, 1.25).then_some(()));
+    }
+}
