@@ -179,9 +179,11 @@ impl Cgroup {
         self.limits = Limits {
             cpu: self.cpu.as_ref().and_then(|cpu| cpu.limits(reader)),
             memory: self.memory.as_ref().and_then(|memory| memory.limit(reader)),
-            threads: self.pids.as_ref().and_then(|(_, folder)| {
-                reader.once(folder, "pids.max", |text| parse::number_or_max(text).flatten())
-            }),
+            threads: self
+                .pids
+                .as_ref()
+                .and_then(|(_, folder)| reader.once(folder, "pids.max", parse::number_or_max))
+                .flatten(),
         };
     }
 }
