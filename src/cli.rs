@@ -132,6 +132,7 @@ fn command() -> Command {
         .version(env!("CARGO_PKG_VERSION"))
         .about("Metrics of a Docker host for Prometheus, with user, project and team on every container")
         .after_help(after_help())
+        .args_override_self(true)
         .disable_help_subcommand(true)
         .subcommand(Command::new("serve").about("Run the exporter; the same as no command"))
         .subcommand(config)

@@ -2,7 +2,8 @@
 //!
 //! - [`locate`]: where a container's cgroup is.
 //! - [`cgroup`], [`network`]: what is read of it; [`parse`] turns bytes into numbers.
-//! - [`sampler`]: the thread that reads, and the [`crate::snapshot::Source`] of everyone else.
+//! - [`sampler`], [`thread`]: the thread that reads, the [`crate::snapshot::Source`] of everyone
+//!   else; `last_read` is the thread that reads a container in the moment it ends.
 //! - [`bill`]: what tenants have used.
 //! - [`collectors`]: the families of all this.
 //!
@@ -13,6 +14,7 @@ pub mod cgroup;
 pub mod collectors;
 pub mod device;
 pub mod file;
+mod last_read;
 pub mod locate;
 pub mod network;
 pub mod observed;

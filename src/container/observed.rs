@@ -1,15 +1,15 @@
 //! One container under observation, from the engine's first word of it to its last series.
 
-use std::sync::Arc;
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
 use super::bill::{Meter, Use};
-use super::cgroup::{Gone, ReadContext};
-use super::network::InterfaceNames;
+use super::cgroup::Gone;
 use super::rates::Tick;
-use super::run::Run;
+use super::run::{ReadKit, Run};
 use crate::inventory::Container;
 use crate::metrics::LabelBlock;
 use crate::snapshot::{Rates, Reading, Stats};
@@ -33,6 +33,9 @@ impl ExposedLabels {
     }
 }
 
+/// A run that the sampler reads at its ticks and another thread at its end.
+pub type SharedRun = Arc<Mutex<Run>>;
+
 /// Which run of a container: a process id alone may come again.
 type RunKey = (u32, Option<Timestamp>);
 
@@ -42,7 +45,7 @@ pub struct Observed {
     container: Arc<Container>,
     labels: Arc<LabelBlock>,
     cgroup: Arc<str>,
-    run: Option<Run>,
+    run: Option<SharedRun>,
     opened: Option<RunKey>,
     meter: Meter,
     stats: Option<Arc<Stats>>,
@@ -83,8 +86,8 @@ impl Observed {
     }
 
     /// The open run.
-    pub fn run(&mut self) -> Option<&mut Run> {
-        self.run.as_mut()
+    pub fn run(&self) -> Option<&SharedRun> {
+        self.run.as_ref()
     }
 
     /// Takes over a new description.
@@ -94,8 +97,8 @@ impl Observed {
         }
         self.container = container;
         self.relabel(exposed);
-        if let Some(run) = &mut self.run {
-            run.cgroup().expect_new_limits();
+        if let Some(run) = &self.run {
+            run.lock().unwrap_or_else(PoisonError::into_inner).cgroup().expect_new_limits();
         }
     }
 
@@ -114,7 +117,7 @@ impl Observed {
     /// Begins to observe a run; `since_start` as [`Meter::new`] takes it.
     pub fn begin(&mut self, pid: u32, run: Run, since_start: Option<Duration>, exposed: &ExposedLabels) {
         self.cgroup = Arc::from(run.path());
-        self.run = Some(run);
+        self.run = Some(Arc::new(Mutex::new(run)));
         self.opened = Some((pid, self.container.state.started_at));
         self.meter = Meter::new(since_start);
         self.stats = None;
@@ -133,25 +136,24 @@ impl Observed {
     /// A cgroup that is gone ends the run.
     pub fn read(
         &mut self,
-        context: &mut ReadContext<'_>,
-        names: &mut InterfaceNames,
+        kit: &mut ReadKit,
+        failed: &mut dyn FnMut(&'static str, &io::Error),
         now: Instant,
     ) -> Option<Use> {
-        let run = self.run.as_mut()?;
-        match run.read(context, names, self.stats.as_deref()) {
-            Ok(stats) => {
-                let used = self.meter.measure(&stats, now);
-                let killed = stats.memory.and_then(|memory| memory.events.oom_kill).unwrap_or(0);
-                self.oom_kills = self.oom_kills.max(killed);
-                self.stats = Some(Arc::new(stats));
-                self.reading = None;
-                Some(used)
-            }
-            Err(Gone) => {
-                self.end(now);
-                None
-            }
+        let mut run = self.run.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner);
+        let read = run.take_last().map_or_else(|| run.read(kit, failed), Ok);
+        let counts_network = run.has_own_network();
+        drop(run);
+        let Ok(mut stats) = read.inspect_err(|Gone| self.end(now)) else { return None };
+        if counts_network && stats.network.is_none() {
+            stats.network = self.stats.as_ref().and_then(|before| before.network.clone());
         }
+        let used = self.meter.measure(&stats, now);
+        let killed = stats.memory.and_then(|memory| memory.events.oom_kill).unwrap_or(0);
+        self.oom_kills = self.oom_kills.max(killed);
+        self.stats = Some(Arc::new(stats));
+        self.reading = None;
+        Some(used)
     }
 
     /// Ends the run, if one is open: nothing is held any more, the last numbers stay for a while.

@@ -10,6 +10,7 @@ use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::process::{Pid, PidfdFlags};
 
 use super::cgroup::{Cgroup, Gone, Groups, ReadContext};
+use super::device::Devices;
 use super::file::{DescriptorBudget, is_gone, read_whole};
 use super::locate::{self, LocateError, MountTable};
 use super::network::{self, InterfaceNames};
@@ -66,6 +67,21 @@ pub enum OpenError {
     },
 }
 
+/// What a thread that reads runs has of its own.
+#[derive(Debug)]
+pub struct ReadKit {
+    devices: Devices,
+    names: InterfaceNames,
+    buffer: Vec<u8>,
+}
+
+impl ReadKit {
+    /// A kit that knows nothing yet.
+    pub fn new(paths: Paths) -> Self {
+        ReadKit { devices: Devices::new(paths), names: InterfaceNames::default(), buffer: Vec::new() }
+    }
+}
+
 /// A run and its held descriptors.
 #[derive(Debug)]
 pub struct Run {
@@ -75,6 +91,7 @@ pub struct Run {
     path: String,
     network_namespace: Option<u64>,
     own_network: bool,
+    last: Option<Stats>,
 }
 
 impl Run {
@@ -104,7 +121,7 @@ impl Run {
         let own_network = around.groups.network
             && has_own_network(&container.network.mode)
             && (network_namespace.is_none() || network_namespace != around.host_network);
-        Ok(Run { process, pidfd, cgroup, path: location.path, network_namespace, own_network })
+        Ok(Run { process, pidfd, cgroup, path: location.path, network_namespace, own_network, last: None })
     }
 
     /// The path of its cgroup.
@@ -132,20 +149,26 @@ impl Run {
         &mut self.cgroup
     }
 
-    /// Reads everything; what the network said last is kept where the process has just ended.
+    /// Whether its network counts for this container.
+    pub fn has_own_network(&self) -> bool {
+        self.own_network
+    }
+
+    /// Reads everything. The network of a process that has just ended is `None`. `failed` is
+    /// called with each file that could not be read although its cgroup is there.
     ///
     /// # Errors
     /// [`Gone`] once the cgroup has been removed.
     pub fn read(
         &mut self,
-        context: &mut ReadContext<'_>,
-        names: &mut InterfaceNames,
-        before: Option<&Stats>,
+        kit: &mut ReadKit,
+        failed: &mut dyn FnMut(&'static str, &io::Error),
     ) -> Result<Stats, Gone> {
-        let mut stats = self.cgroup.read(context)?;
+        let ReadKit { devices, names, buffer } = kit;
+        let mut context = ReadContext { devices, buffer, failed };
+        let mut stats = self.cgroup.read(&mut context)?;
         if self.own_network {
-            let last = || before.and_then(|stats| stats.network.clone());
-            stats.network = self.read_network(context, names).or_else(last);
+            stats.network = self.read_network(&mut context, names);
         }
         Ok(stats)
     }
@@ -155,8 +178,9 @@ impl Run {
         let interfaces = match read_at(&self.process, "net/dev", buffer) {
             Ok(text) => network::net_dev(text, names),
             Err(error) => {
-                // A process that ends has no namespace any more, and says so with this error.
-                if !is_gone(&error) && error.raw_os_error() != Some(rustix::io::Errno::INVAL.raw_os_error()) {
+                // A process that ends has no namespace any more, and says so with `EINVAL`.
+                let ended = error.raw_os_error() == Some(rustix::io::Errno::INVAL.raw_os_error());
+                if !ended && !is_gone(&error) {
                     (context.failed)("net/dev", &error);
                 }
                 return None;
@@ -165,6 +189,16 @@ impl Run {
         let tcp_established =
             read_at(&self.process, "net/snmp", buffer).ok().and_then(network::tcp_established);
         Some(Network { interfaces, tcp_established })
+    }
+
+    /// Keeps what was read in the moment the run ended, until it is asked for.
+    pub fn keep_last(&mut self, stats: Stats) {
+        self.last = Some(stats);
+    }
+
+    /// What was read in the moment the run ended, once.
+    pub fn take_last(&mut self) -> Option<Stats> {
+        self.last.take()
     }
 }
 

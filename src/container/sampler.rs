@@ -9,12 +9,10 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use super::bill::Bill;
-use super::cgroup::{Groups, ReadContext};
-use super::device::Devices;
+use super::cgroup::Groups;
 use super::file::DescriptorBudget;
-use super::network::InterfaceNames;
-use super::observed::{ExposedLabels, Observed};
-use super::run::{OpenError, Run, Surroundings};
+use super::observed::{ExposedLabels, Observed, SharedRun};
+use super::run::{OpenError, ReadKit, Run, Surroundings};
 use crate::host::machine;
 use crate::inventory::{self, Container, ContainerId};
 use crate::paths::Paths;
@@ -44,9 +42,7 @@ pub struct Sampler {
     /// Which container counts the traffic of a network namespace.
     network_owners: HashMap<u64, ContainerId>,
     bill: Bill,
-    devices: Devices,
-    names: InterfaceNames,
-    buffer: Vec<u8>,
+    kit: ReadKit,
     errors: ReadErrors,
     read_duration: Duration,
     engine: Arc<inventory::Engine>,
@@ -78,9 +74,7 @@ impl Sampler {
             observed: BTreeMap::new(),
             network_owners: HashMap::new(),
             bill: Bill::default(),
-            devices: Devices::new(paths),
-            names: InterfaceNames::default(),
-            buffer: Vec::new(),
+            kit: ReadKit::new(paths),
             errors: ReadErrors::default(),
             read_duration: Duration::ZERO,
             engine: Arc::default(),
@@ -172,12 +166,8 @@ impl Sampler {
     pub fn read(&mut self, id: ContainerId, now: Instant) {
         let Some(observed) = self.observed.get_mut(&id) else { return };
         let errors = &mut self.errors;
-        let mut context = ReadContext {
-            devices: &mut self.devices,
-            buffer: &mut self.buffer,
-            failed: &mut |file, error| errors.count(file, error),
-        };
-        if let Some(used) = observed.read(&mut context, &mut self.names, now) {
+        let mut failed = |file, error: &std::io::Error| errors.count(file, error);
+        if let Some(used) = observed.read(&mut self.kit, &mut failed, now) {
             self.bill.add(&observed.container().tenant, used);
         }
     }
@@ -186,7 +176,7 @@ impl Sampler {
     pub fn read_all(&mut self, now: Instant) {
         let began = Instant::now();
         let running: Vec<ContainerId> =
-            self.observed.iter_mut().filter_map(|(id, one)| one.run().is_some().then_some(*id)).collect();
+            self.observed.iter().filter_map(|(id, one)| one.run().is_some().then_some(*id)).collect();
         for id in running {
             self.read(id, now);
         }
@@ -203,9 +193,9 @@ impl Sampler {
         }
     }
 
-    /// An open run, for its descriptors.
-    pub fn run(&mut self, id: ContainerId) -> Option<&mut Run> {
-        self.observed.get_mut(&id)?.run()
+    /// The open run of a container.
+    pub fn run(&self, id: ContainerId) -> Option<&SharedRun> {
+        self.observed.get(&id)?.run()
     }
 
     /// Everything known now.

@@ -1,9 +1,7 @@
-//! The sampler's thread: one `epoll` that waits for the next tick, a scrape, a change of the
-//! inventory, or the end of a container's processes.
+//! The sampler's thread: waits for the next tick, a scrape, a change of the inventory, or the
+//! last read of a container.
 //!
-//! The end of a run is seen by a pidfd of its init and by `cgroup.events` (cgroup v2 and hybrid),
-//! not by the engine's event, which comes after the cgroup has been removed. Ticks have absolute
-//! deadlines; a late one is left out and counted, never made up for.
+//! Ticks have absolute deadlines; a late one is left out and counted, never made up for.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -14,11 +12,11 @@ use std::time::{Duration, Instant};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
-use rustix::event::epoll::{self, EventData, EventFlags};
-use rustix::event::{EventfdFlags, Timespec, eventfd};
+use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use tokio::sync::oneshot;
 
 use super::file::DescriptorBudget;
+use super::last_read::LastReader;
 use super::sampler::{Options, Sampler};
 use crate::inventory::{ContainerId, Inventory};
 use crate::snapshot::{Snapshot, Source};
@@ -26,16 +24,11 @@ use crate::snapshot::{Snapshot, Source};
 /// Scrapes that come within this time share one read.
 const SHARED_READ: Duration = Duration::from_millis(250);
 
-/// How many events one wait takes; the rest comes with the next.
-const EVENTS_AT_ONCE: usize = 256;
-
-/// The token of the wake-up descriptor; containers count from zero.
-const WAKE: u64 = u64::MAX;
-
 /// What others ask the thread for.
 #[derive(Default)]
 struct Requests {
     scrapes: Vec<oneshot::Sender<Arc<Snapshot>>>,
+    ended: Vec<ContainerId>,
     inventory_changed: bool,
     stop: bool,
 }
@@ -67,20 +60,24 @@ impl SamplerThread {
     /// # Errors
     /// The mount table cannot be read, or the kernel refuses a descriptor or a thread.
     pub fn start(options: Options, inventory: Arc<Inventory>, interval: Duration) -> io::Result<Self> {
+        let paths = options.paths.clone();
         let shared = Arc::new(Shared {
             requests: Mutex::new(Requests { inventory_changed: true, ..Requests::default() }),
             latest: Mutex::new(None),
             wake: eventfd(1, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?,
         });
         let sampler = Sampler::new(options, DescriptorBudget::of_this_process())?;
-        let watch = Watch::new(&shared.wake)?;
+        let told = shared.clone();
+        let ended = move |id| told.ask(|requests| requests.ended.push(id));
+        let last_reader = LastReader::start(paths, Box::new(ended))?;
         let listener: Weak<Shared> = Arc::downgrade(&shared);
         inventory.on_change(Box::new(move || {
             if let Some(shared) = listener.upgrade() {
                 shared.ask(|requests| requests.inventory_changed = true);
             }
         }));
-        let worker = Worker { sampler, watch, inventory, shared: shared.clone(), interval, last_read: None };
+        let worker =
+            Worker { sampler, last_reader, inventory, shared: shared.clone(), interval, last_read: None };
         let thread = std::thread::Builder::new().name("sampler".into()).spawn(move || worker.run())?;
         Ok(SamplerThread { shared, thread: Some(thread) })
     }
@@ -115,63 +112,9 @@ impl Source for SamplerThread {
     }
 }
 
-/// The descriptors that are waited for, and whose they are.
-struct Watch {
-    epoll: OwnedFd,
-    /// Containers by token; a token is never used again.
-    tokens: std::collections::HashMap<u64, ContainerId>,
-    next: u64,
-}
-
-impl Watch {
-    fn new(wake: &OwnedFd) -> io::Result<Self> {
-        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-        epoll::add(&epoll, wake, EventData::new_u64(WAKE), EventFlags::IN)?;
-        Ok(Watch { epoll, tokens: std::collections::HashMap::new(), next: 0 })
-    }
-
-    /// Waits for the end of a run. Closing its descriptors ends the waiting by itself.
-    fn add(&mut self, id: ContainerId, sampler: &mut Sampler) {
-        let Some(run) = sampler.run(id) else { return };
-        let token = self.next;
-        self.next += 1;
-        self.tokens.insert(token, id);
-        let data = EventData::new_u64(token);
-        let result = run.pidfd().map_or(Ok(()), |pidfd| {
-            epoll::add(&self.epoll, pidfd, data, EventFlags::IN | EventFlags::ONESHOT)
-        });
-        let events = run.cgroup().events().and_then(|file| file.descriptor());
-        let result = result.and(events.map_or(Ok(()), |events| {
-            epoll::add(&self.epoll, events, data, EventFlags::PRI | EventFlags::ET)
-        }));
-        if let Err(error) = result {
-            tracing::debug!(%error, container = %id, "the end of a container is not waited for; at most one step of it is lost");
-        }
-    }
-
-    /// Waits until the deadline and returns the containers that may have ended.
-    fn wait(&mut self, timeout: Duration) -> Vec<ContainerId> {
-        let mut events = Vec::with_capacity(EVENTS_AT_ONCE);
-        let timeout = Timespec::try_from(timeout).ok();
-        match epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut events), timeout.as_ref()) {
-            Ok(_) | Err(rustix::io::Errno::INTR) => {}
-            Err(error) => tracing::error!(%error, "epoll failed"),
-        }
-        let mut ended: Vec<ContainerId> =
-            events.iter().filter_map(|event| self.tokens.get(&event.data.u64()).copied()).collect();
-        ended.dedup();
-        ended
-    }
-
-    /// Forgets tokens of containers that are no longer observed.
-    fn forget(&mut self, sampler: &mut Sampler) {
-        self.tokens.retain(|_, id| sampler.run(*id).is_some());
-    }
-}
-
 struct Worker {
     sampler: Sampler,
-    watch: Watch,
+    last_reader: LastReader,
     inventory: Arc<Inventory>,
     shared: Arc<Shared>,
     interval: Duration,
@@ -182,13 +125,12 @@ impl Worker {
     fn run(mut self) {
         let mut deadline = Instant::now() + self.interval;
         loop {
-            let ended = self.watch.wait(deadline.saturating_duration_since(Instant::now()));
-            for id in ended {
-                self.sampler.read(id, Instant::now());
-            }
-            let requests = self.take_requests();
+            let requests = self.wait(deadline);
             if requests.stop {
                 return;
+            }
+            for id in requests.ended {
+                self.sampler.read(id, Instant::now());
             }
             if requests.inventory_changed {
                 self.follow();
@@ -207,7 +149,12 @@ impl Worker {
         }
     }
 
-    fn take_requests(&self) -> Requests {
+    /// Waits until somebody asks for something or the deadline has come.
+    fn wait(&self, deadline: Instant) -> Requests {
+        let timeout = Timespec::try_from(deadline.saturating_duration_since(Instant::now())).ok();
+        let mut wake = [PollFd::new(&self.shared.wake, PollFlags::IN)];
+        // Interrupted or not: what was asked for is looked at next.
+        let _ = poll(&mut wake, timeout.as_ref());
         let _ = rustix::io::read(&self.shared.wake, &mut [0_u8; 8]);
         std::mem::take(&mut *self.shared.requests.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -215,9 +162,10 @@ impl Worker {
     fn follow(&mut self) {
         let inventory = self.inventory.snapshot();
         for id in self.sampler.follow(&inventory, Instant::now(), Timestamp::now()) {
-            self.watch.add(id, &mut self.sampler);
+            if let Some(run) = self.sampler.run(id) {
+                self.last_reader.watch(id, run);
+            }
         }
-        self.watch.forget(&mut self.sampler);
     }
 
     fn answer(&mut self, scrapes: Vec<oneshot::Sender<Arc<Snapshot>>>) {
