@@ -69,6 +69,12 @@ impl Engine {
         self.directory.join("docker.sock")
     }
 
+    /// Freezes dockerd until the value is dropped, so that a story that fails goes on to clean up.
+    pub(crate) fn freeze(&self) -> Frozen<'_> {
+        self.signal(Signal::STOP);
+        Frozen(self)
+    }
+
     /// Sends a signal to dockerd; after one that kills, waits until it is dead.
     pub(crate) fn signal(&self, signal: Signal) {
         let pid = fs::read_to_string(self.directory.join("pid")).expect("the engine's pid file");
@@ -165,6 +171,15 @@ impl Container<'_> {
     /// Runs a command in it.
     pub(crate) fn exec(&self, command: &[&str]) -> String {
         self.engine.docker(&[&["exec", self.id.as_str()], command].concat())
+    }
+}
+
+/// A frozen engine.
+pub(crate) struct Frozen<'e>(&'e Engine);
+
+impl Drop for Frozen<'_> {
+    fn drop(&mut self) {
+        self.0.signal(Signal::CONT);
     }
 }
 

@@ -83,9 +83,11 @@ fn a_frozen_engine_does_not_hold_up_a_scrape() {
     engine.start();
     let exporter = Exporter::of(&engine);
     let _container = engine.run("ice-busy", &[], BUSY);
-    exporter.until_value("container_state", &[("name", "ice-busy"), ("state", "running")], 1.0);
+    exporter.until("the container is read", |page| {
+        (page.sum("container_cpu_usage_seconds_total", &[("name", "ice-busy")]) > 0.0).then_some(())
+    });
 
-    engine.signal(Signal::STOP);
+    let frozen = engine.freeze();
     let before = cpu(&exporter, "ice-busy");
     for _ in 0..5 {
         let started = Instant::now();
@@ -95,7 +97,7 @@ fn a_frozen_engine_does_not_hold_up_a_scrape() {
     exporter.until("the kernel is still read", |page| {
         (page.sum("container_cpu_usage_seconds_total", &[("name", "ice-busy")]) > before).then_some(())
     });
-    engine.signal(Signal::CONT);
+    drop(frozen);
     let _after = engine.run("ice-after", &[], IDLE);
     exporter.until_value("container_state", &[("name", "ice-after"), ("state", "running")], 1.0);
 }
