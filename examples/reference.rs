@@ -9,7 +9,10 @@ use std::process::ExitCode;
 fn main() -> std::io::Result<ExitCode> {
     let check = std::env::args().skip(1).any(|argument| argument == "--check");
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let references = [("docs/metrics.md", dockmeter::metrics::reference::markdown())];
+    let references = [
+        ("docs/metrics.md", dockmeter::metrics::reference::markdown()),
+        ("docs/configuration.md", dockmeter::config::reference()),
+    ];
     let mut stale = false;
     for (name, text) in references {
         let file = root.join(name);
