@@ -47,6 +47,10 @@ pub struct Observed {
     cgroup: Arc<str>,
     run: Option<SharedRun>,
     opened: Option<RunKey>,
+    /// The run of which it has been said that it cannot be observed.
+    complained: Option<RunKey>,
+    /// The network namespace whose traffic the open run counts.
+    network_namespace: Option<u64>,
     meter: Meter,
     stats: Option<Arc<Stats>>,
     /// When the last run ended; its numbers stay for the linger time.
@@ -69,6 +73,8 @@ impl Observed {
             cgroup,
             run: None,
             opened: None,
+            complained: None,
+            network_namespace: None,
             meter: Meter::new(None),
             stats: None,
             ended_at: None,
@@ -105,20 +111,30 @@ impl Observed {
     /// The process id of a run that the inventory shows and that has not been opened yet.
     pub fn unopened_run(&self) -> Option<u32> {
         let pid = self.container.state.pid?;
-        (self.opened != Some((pid, self.container.state.started_at))).then_some(pid)
+        (self.opened != Some(self.key_of(pid))).then_some(pid)
+    }
+
+    fn key_of(&self, pid: u32) -> RunKey {
+        (pid, self.container.state.started_at)
+    }
+
+    /// The network namespace whose traffic is counted here.
+    pub fn network_namespace(&self) -> Option<u64> {
+        self.network_namespace
     }
 
     /// Whether a run is open that the inventory no longer shows.
     pub fn has_outlived_run(&self) -> bool {
-        let shown = self.container.state.pid.map(|pid| (pid, self.container.state.started_at));
+        let shown = self.container.state.pid.map(|pid| self.key_of(pid));
         self.run.is_some() && shown != self.opened
     }
 
     /// Begins to observe a run; `since_start` as [`Meter::new`] takes it.
     pub fn begin(&mut self, pid: u32, run: Run, since_start: Option<Duration>, exposed: &ExposedLabels) {
         self.cgroup = Arc::from(run.path());
+        self.network_namespace = run.network_namespace();
         self.run = Some(Arc::new(Mutex::new(run)));
-        self.opened = Some((pid, self.container.state.started_at));
+        self.opened = Some(self.key_of(pid));
         self.meter = Meter::new(since_start);
         self.stats = None;
         self.ended_at = None;
@@ -127,9 +143,17 @@ impl Observed {
         self.relabel(exposed);
     }
 
-    /// Gives up on a run that cannot be observed, until the container is started again.
+    /// Gives up on a run whose process has ended, until the container is started again.
     pub fn give_up(&mut self, pid: u32) {
-        self.opened = Some((pid, self.container.state.started_at));
+        self.opened = Some(self.key_of(pid));
+    }
+
+    /// Whether this is the first time that a run could not be opened.
+    pub fn complain(&mut self, pid: u32) -> bool {
+        let key = Some(self.key_of(pid));
+        let first = self.complained != key;
+        self.complained = key;
+        first
     }
 
     /// Reads everything of an open run and returns what has been used since the last read.
@@ -161,6 +185,7 @@ impl Observed {
         if self.run.take().is_none() {
             return;
         }
+        self.network_namespace = None;
         self.ended_at = Some(now);
         self.tick = None;
         self.usage_cores = None;

@@ -2,7 +2,7 @@
 //!
 //! Time is handed in and nothing here waits, so fixtures and benchmarks drive it directly.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -39,8 +39,6 @@ pub struct Sampler {
     options: Options,
     around: Surroundings,
     observed: BTreeMap<ContainerId, Observed>,
-    /// Which container counts the traffic of a network namespace.
-    network_owners: HashMap<u64, ContainerId>,
     bill: Bill,
     kit: ReadKit,
     errors: ReadErrors,
@@ -72,7 +70,6 @@ impl Sampler {
             around: Surroundings::new(paths.clone(), options.groups, budget)?,
             options,
             observed: BTreeMap::new(),
-            network_owners: HashMap::new(),
             bill: Bill::default(),
             kit: ReadKit::new(paths),
             errors: ReadErrors::default(),
@@ -82,8 +79,8 @@ impl Sampler {
         })
     }
 
-    /// Follows the inventory: opens runs that have begun, reads those that have ended a last
-    /// time, drops containers that are no more. Returns the runs that were opened.
+    /// Follows the inventory: reads runs that have ended a last time, drops containers that are
+    /// no more, opens runs that have begun. Returns the runs that were opened.
     pub fn follow(
         &mut self,
         inventory: &inventory::Snapshot,
@@ -97,17 +94,22 @@ impl Sampler {
             self.end_run(id, now);
             self.observed.remove(&id);
         }
-        let mut opened = Vec::new();
         for (id, container) in &inventory.containers {
             self.describe(container);
             if self.observed.get(id).is_some_and(Observed::has_outlived_run) {
                 self.end_run(*id, now);
             }
-            if self.open_run(*id, now, clock) {
-                opened.push(*id);
-            }
         }
-        opened
+        self.open_runs(now, clock)
+    }
+
+    /// Opens the runs that the inventory shows and that are not open yet; what could not be
+    /// opened before is tried again. Returns those that were opened.
+    pub fn open_runs(&mut self, now: Instant, clock: Timestamp) -> Vec<ContainerId> {
+        let unopened = |(id, one): (&ContainerId, &Observed)| Some((*id, one.unopened_run()?));
+        let unopened: Vec<(ContainerId, u32)> = self.observed.iter().filter_map(unopened).collect();
+        let opened = unopened.into_iter().filter(|(id, pid)| self.open_run(*id, *pid, now, clock));
+        opened.map(|(id, _)| id).collect()
     }
 
     fn describe(&mut self, container: &Arc<Container>) {
@@ -120,15 +122,18 @@ impl Sampler {
         }
     }
 
-    /// Opens the run that the inventory shows, if it has not been yet, and reads it at once.
-    fn open_run(&mut self, id: ContainerId, now: Instant, clock: Timestamp) -> bool {
+    /// Opens a run and reads it at once.
+    fn open_run(&mut self, id: ContainerId, pid: u32, now: Instant, clock: Timestamp) -> bool {
+        let Some(container) = self.observed.get(&id).map(|observed| observed.container().clone()) else {
+            return false;
+        };
+        let opened = Run::open(&container, pid, &self.around);
+        let namespace = opened.as_ref().ok().and_then(Run::network_namespace);
+        let counted_elsewhere = namespace.is_some() && self.counts_network(namespace);
         let Some(observed) = self.observed.get_mut(&id) else { return false };
-        let Some(pid) = observed.unopened_run() else { return false };
-        let container = observed.container().clone();
-        match Run::open(&container, pid, &self.around) {
+        match opened {
             Ok(mut run) => {
-                let owner = |namespace| *self.network_owners.entry(namespace).or_insert(id);
-                if run.network_namespace().map(owner).is_some_and(|owner| owner != id) {
+                if counted_elsewhere {
                     run.leave_network();
                 }
                 let started = container.state.started_at.filter(|at| *at >= self.options.started_at);
@@ -143,20 +148,23 @@ impl Sampler {
                 false
             }
             Err(error) => {
-                // The inventory may be a moment behind the kernel, so this is tried again at the
-                // next change; what stays wrong is counted and said once per run.
-                observed.give_up(pid);
                 self.errors.count("open", &error);
-                tracing::warn!(container = %container.name, %error, "a container cannot be observed");
+                if observed.complain(pid) {
+                    tracing::warn!(container = %container.name, %error, "a container cannot be observed; it is tried again");
+                }
                 false
             }
         }
     }
 
+    /// Whether a container counts the traffic of a network namespace already.
+    fn counts_network(&self, namespace: Option<u64>) -> bool {
+        self.observed.values().any(|observed| observed.network_namespace() == namespace)
+    }
+
     /// A last read, and nothing is held any more.
     fn end_run(&mut self, id: ContainerId, now: Instant) {
         self.read(id, now);
-        self.network_owners.retain(|_, owner| *owner != id);
         if let Some(observed) = self.observed.get_mut(&id) {
             observed.end(now);
         }

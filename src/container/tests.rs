@@ -44,6 +44,25 @@ impl Host {
         Host { folder }
     }
 
+    /// Adds a second running container, process 101, beside the one of the v2 fixture.
+    fn add_neighbour(&self) -> Container {
+        let root = self.folder.path();
+        let scope = |id: &str| root.join(format!("sys/fs/cgroup/system.slice/docker-{id}.scope"));
+        fs::create_dir_all(scope(STOPPED)).unwrap();
+        for file in fs::read_dir(scope(RUNNING)).unwrap().map(Result::unwrap) {
+            fs::copy(file.path(), scope(STOPPED).join(file.file_name())).unwrap();
+        }
+        for file in ["net/dev", "net/snmp"] {
+            fs::create_dir_all(root.join("proc/101/net")).unwrap();
+            fs::copy(root.join("proc/100").join(file), root.join("proc/101").join(file)).unwrap();
+        }
+        fs::write(root.join("proc/101/cgroup"), format!("0::/system.slice/docker-{STOPPED}.scope\n"))
+            .unwrap();
+        let name = LabelValue::clean("neighbour");
+        let state = State { pid: Some(101), ..running().state };
+        Container { id: STOPPED.parse().unwrap(), name, state, ..running() }
+    }
+
     fn sampler(&self) -> Sampler {
         let root = self.folder.path();
         let paths = Paths { procfs: root.join("proc"), sysfs: root.join("sys"), rootfs: root.into() };
@@ -225,6 +244,44 @@ fn a_shared_network_namespace_is_counted_once_and_host_networking_not_at_all() {
         sampler.follow(&inventory([container]), Instant::now(), time(110));
         assert!(!page(&mut sampler).contains("container_network_receive_bytes_total"));
     }
+}
+
+#[test]
+fn a_namespace_seen_twice_is_counted_once_until_its_owner_is_gone() {
+    let host = Host::unpack("v2");
+    let neighbour = host.add_neighbour();
+    // One inode under both processes, as a shared namespace has.
+    let namespace = |pid: u32| host.folder.path().join(format!("proc/{pid}/ns/net"));
+    for pid in [100, 101] {
+        fs::create_dir_all(namespace(pid).parent().unwrap()).unwrap();
+    }
+    fs::write(namespace(100), "").unwrap();
+    fs::hard_link(namespace(100), namespace(101)).unwrap();
+    let mut sampler = host.sampler();
+    let traffic = |page: &str| {
+        let lines = page.lines().filter(|line| line.starts_with("container_network_receive_bytes_total{"));
+        lines.map(|line| line.contains("neighbour")).collect::<Vec<bool>>()
+    };
+    let now = Instant::now();
+    sampler.follow(&inventory([running(), neighbour.clone()]), now, time(110));
+    assert_eq!(traffic(&page(&mut sampler)), [false]);
+    sampler.follow(&inventory([]), now, time(111));
+    sampler.follow(&inventory([neighbour]), now, time(112));
+    assert_eq!(traffic(&page(&mut sampler)), [true], "inode numbers are used again");
+}
+
+#[test]
+fn a_container_that_could_not_be_read_is_tried_again() {
+    let host = Host::unpack("v2");
+    let neighbour = host.add_neighbour();
+    let cgroup = host.folder.path().join("proc/101/cgroup");
+    let text = fs::read(&cgroup).unwrap();
+    fs::write(&cgroup, "0::/\n").unwrap();
+    let mut sampler = host.sampler();
+    let now = Instant::now();
+    assert!(sampler.follow(&inventory([neighbour.clone()]), now, time(110)).is_empty());
+    fs::write(&cgroup, text).unwrap();
+    assert_eq!(sampler.open_runs(now, time(115)), [neighbour.id]);
 }
 
 #[test]

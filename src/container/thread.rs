@@ -83,6 +83,13 @@ impl SamplerThread {
     }
 }
 
+impl SamplerThread {
+    /// Whether the thread is still there; it ends only with its handle, or by a panic.
+    pub fn is_running(&self) -> bool {
+        self.thread.as_ref().is_some_and(|thread| !thread.is_finished())
+    }
+}
+
 impl Drop for SamplerThread {
     fn drop(&mut self) {
         self.shared.ask(|requests| requests.stop = true);
@@ -137,6 +144,8 @@ impl Worker {
             }
             let now = Instant::now();
             if now >= deadline {
+                let opened = self.sampler.open_runs(now, Timestamp::now());
+                self.watch(&opened);
                 self.sampler.read_all(now);
                 self.sampler.tick(now);
                 self.last_read = Some(now);
@@ -161,9 +170,14 @@ impl Worker {
 
     fn follow(&mut self) {
         let inventory = self.inventory.snapshot();
-        for id in self.sampler.follow(&inventory, Instant::now(), Timestamp::now()) {
-            if let Some(run) = self.sampler.run(id) {
-                self.last_reader.watch(id, run);
+        let opened = self.sampler.follow(&inventory, Instant::now(), Timestamp::now());
+        self.watch(&opened);
+    }
+
+    fn watch(&mut self, opened: &[ContainerId]) {
+        for id in opened {
+            if let Some(run) = self.sampler.run(*id) {
+                self.last_reader.watch(*id, run);
             }
         }
     }
