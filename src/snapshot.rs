@@ -17,7 +17,7 @@ use crate::tenant::Tenant;
 pub struct Snapshot {
     /// When the numbers were read.
     pub taken_at: Timestamp,
-    /// Every container that has not been gone for longer than the linger time, by name.
+    /// Every container that has not been gone for longer than the linger time, by id.
     pub containers: Vec<Arc<Reading>>,
     /// What tenants have used so far, by tenant.
     pub tenants: Vec<TenantUse>,
