@@ -39,7 +39,7 @@ pub fn run(serve: Serve) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // Nothing is left to be done if standard error is closed.
-            let _ = writeln!(io::stderr(), "dockmeter: {error:#}");
+            let _ = writeln!(io::stderr(), "dockmeter: {}", whole(&error));
             ExitCode::FAILURE
         }
     }
@@ -73,6 +73,15 @@ fn execute(
         ["token", "new"] => new_token(out),
         other => anyhow::bail!("`{}` is not a command; `dockmeter --help` lists them", other.join(" ")),
     }
+}
+
+/// An error with its causes, each said once: many of our messages already end with theirs.
+fn whole(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |said, cause| match said.as_str() {
+        "" => cause,
+        said if said.contains(&cause) => said.to_owned(),
+        said => format!("{said}: {cause}"),
+    })
 }
 
 /// Says that the configuration is valid, map files included.

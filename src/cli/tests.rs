@@ -8,7 +8,7 @@ fn output(arguments: &[&str], env: &[(&str, &str)]) -> Result<String, String> {
     let mut out = Vec::new();
     let serve: Serve = |_| anyhow::bail!("served");
     let result = execute(arguments.collect(), Sources { env, ..Sources::default() }, &mut out, serve);
-    result.map(|()| String::from_utf8(out).unwrap()).map_err(|error| format!("{error:#}"))
+    result.map(|()| String::from_utf8(out).unwrap()).map_err(|error| whole(&error))
 }
 
 #[test]
@@ -100,4 +100,12 @@ fn check_says_what_it_checked() {
     let map = check("tenancy: {team: [{map: {from: project, file: teams.yml}}]}").unwrap_err();
     assert!(map.contains("teams.yml") && map.contains("could not read"), "{map}");
     assert!(output(&["config", "check"], &[]).unwrap().contains("there is no configuration file"));
+}
+
+#[test]
+fn a_cause_is_said_once() {
+    let missing = output(&["config", "check", "--config.file=/nowhere/f.yml"], &[]).unwrap_err();
+    assert_eq!(missing.matches("No such file").count(), 1, "{missing}");
+    let error = anyhow::anyhow!("a is away").context("could not read b");
+    assert_eq!(whole(&error), "could not read b: a is away");
 }

@@ -107,15 +107,19 @@ pub struct DeviceCounters {
 }
 
 /// `io.stat` of cgroup v2: one line a device, `8:0 rbytes=1 wbytes=2 rios=3 wios=4 …`.
-/// A device that only has a number has done nothing yet and is left out.
+/// A device that only has a number has done nothing yet and is left out. Linux 5.14 to 6.4 end
+/// no line after such a number, so the counters belong to the last one before them.
 pub fn io_stat(text: &[u8], mut found: impl FnMut(DeviceNumber, DeviceCounters)) {
     for line in text.split(|byte| *byte == b'\n') {
         let mut words = line.split(|byte| *byte == b' ').filter(|word| !word.is_empty());
-        let Some(device) = words.next().and_then(device_number) else { continue };
+        let Some(mut device) = words.next().and_then(device_number) else { continue };
         let mut counters = DeviceCounters::default();
         let mut any = false;
         for word in words {
-            let Some(equals) = memchr::memchr(b'=', word) else { continue };
+            let Some(equals) = memchr::memchr(b'=', word) else {
+                device = device_number(word).unwrap_or(device);
+                continue;
+            };
             let field = match &word[..equals] {
                 b"rbytes" => &mut counters.read_bytes,
                 b"wbytes" => &mut counters.write_bytes,
@@ -211,6 +215,13 @@ mod tests {
         io_stat(b"8:0 \n253:1 rbytes=1 wbytes=2 rios=3 wios=4 dbytes=5 dios=6\n", |d, c| seen.push((d, c)));
         let counters = DeviceCounters { read_bytes: 1, write_bytes: 2, reads: 3, writes: 4 };
         assert_eq!(seen, [(DeviceNumber { major: 253, minor: 1 }, counters)]);
+    }
+
+    #[test]
+    fn io_stat_counters_belong_to_the_last_device_of_their_line() {
+        let mut seen = Vec::new();
+        io_stat(b"7:0 7:1 8:0 rbytes=1 wbytes=0 rios=1 wios=0\n", |device, _| seen.push(device));
+        assert_eq!(seen, [DeviceNumber { major: 8, minor: 0 }]);
     }
 
     #[test]

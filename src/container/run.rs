@@ -37,7 +37,14 @@ impl Surroundings {
     /// # Errors
     /// `/proc/self/mountinfo` cannot be read.
     pub fn new(paths: Paths, groups: Groups, budget: DescriptorBudget) -> io::Result<Self> {
-        let mountinfo = std::fs::read_to_string(paths.proc("self/mountinfo"))?;
+        let mountinfo = paths.proc("self/mountinfo");
+        let mountinfo = std::fs::read_to_string(&mountinfo).map_err(|error| {
+            let (file, kind) = (mountinfo.display(), error.kind());
+            io::Error::new(
+                kind,
+                format!("could not read `{file}`: {error}; `--path.procfs` has to be a `/proc`"),
+            )
+        })?;
         let mounts = MountTable::parse(&mountinfo, &paths.sysfs);
         let own_pid = rustix::process::getpid().as_raw_nonzero().to_string();
         let seen_as = std::fs::read_link(paths.proc("self"));

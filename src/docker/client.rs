@@ -36,9 +36,13 @@ const PING_DEADLINE: Duration = Duration::from_secs(5);
 /// The list of a thousand containers takes a busy engine some seconds.
 const LIST_DEADLINE: Duration = Duration::from_secs(30);
 
-/// One container or image is described in about 10 KiB; its labels and its health check's
+/// One container is described in about 10 KiB; its labels and its health check's
 /// output make it larger.
 const BODY_LIMIT: usize = 4 << 20;
+
+/// An engine says an image's labels twice. Whoever makes an image must not get its labels
+/// believed by making them so many that only the container can still be inspected.
+const IMAGE_LIMIT: usize = 4 * BODY_LIMIT;
 
 /// The list takes about 1 KiB a container, more with many labels.
 const LIST_LIMIT: usize = 64 << 20;
@@ -165,7 +169,7 @@ impl Client {
     /// The labels of an image, given by its id or a reference.
     pub(super) async fn image_labels(&self, image: &str) -> Result<Labels, CallError> {
         let path = format!("{}/images/{}/json", self.prefix, percent_encoded(image));
-        let (_, body) = self.get(&path, CALL_DEADLINE, BODY_LIMIT).await?;
+        let (_, body) = self.get(&path, CALL_DEADLINE, IMAGE_LIMIT).await?;
         read_image_labels(&body).map_err(|reason| self.malformed(&path, reason))
     }
 

@@ -38,6 +38,13 @@ pub(super) enum Answer<T> {
 #[error("{0}")]
 pub(super) struct Malformed(String);
 
+impl Malformed {
+    /// A line of more than `limit` bytes.
+    pub(super) fn too_long(limit: usize) -> Self {
+        Malformed(format!("a line of more than {limit} bytes"))
+    }
+}
+
 /// Reads a field; one of another type is as good as absent.
 fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Result<Option<T>, D::Error> {
     Ok(serde_json::from_value(Value::deserialize(deserializer)?).ok())

@@ -1,11 +1,13 @@
 //! The running exporter: start, reload and stop.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use jiff::Timestamp;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
@@ -97,19 +99,26 @@ impl Exporter {
         Ok(())
     }
 
-    /// Reacts to signals and to changes of map files until it is time to stop.
-    async fn attend(&mut self, mut signals: Signals, cancel: &CancellationToken) {
+    /// Reacts to signals and to changes of map files until it is time to stop. A file system
+    /// that hangs delays what is read from it, never the stop.
+    async fn attend(&mut self, signals: Signals, cancel: &CancellationToken) {
+        let Signals { mut interrupt, mut terminate, hangup } = signals;
+        let signal = tokio::select! {
+            _ = interrupt.recv() => "SIGINT",
+            _ = terminate.recv() => "SIGTERM",
+            never = self.follow_files(hangup) => match never {},
+        };
+        tracing::info!(signal, "stopping");
+        cancel.cancel();
+    }
+
+    /// Reads the configuration again at SIGHUP, and map files when they have changed; never ends.
+    async fn follow_files(&mut self, mut hangup: Signal) -> Infallible {
         let mut map_files = tokio::time::interval(MAP_FILES_EVERY);
+        map_files.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                signal = signals.next() => match signal {
-                    Asked::Reload => self.reload().await,
-                    Asked::Stop(name) => {
-                        tracing::info!(signal = name, "stopping");
-                        cancel.cancel();
-                        return;
-                    }
-                },
+                _ = hangup.recv() => self.reload().await,
                 _ = map_files.tick() => self.refresh_maps().await,
             }
         }
@@ -117,19 +126,19 @@ impl Exporter {
 
     /// Reads the configuration again; a broken one is refused and the old one stays.
     async fn reload(&mut self) {
-        let next = match self.config.reload() {
+        let (config, resolver) = (self.config.clone(), self.resolver.clone());
+        let read = tokio::task::spawn_blocking(move || -> anyhow::Result<Config> {
+            let next = config.reload()?;
+            resolver.replace(next.policy.clone())?;
+            Ok(next)
+        });
+        let next = match read.await.context("the reading was broken off").flatten() {
             Ok(next) => next,
             Err(error) => {
                 tracing::error!(%error, "the new configuration is refused; the old one stays in force");
                 return;
             }
         };
-        let (resolver, policy) = (self.resolver.clone(), next.policy.clone());
-        let replaced = tokio::task::spawn_blocking(move || resolver.replace(policy)).await;
-        if let Ok(Err(error)) = replaced {
-            tracing::error!(%error, "the new configuration is refused; the old one stays in force");
-            return;
-        }
         self.context.set_access(access(&next));
         self.watcher.reattribute();
         for setting in needs_restart(&self.config, &next) {
@@ -186,12 +195,6 @@ fn sampler_options(config: &Config, started_at: Timestamp) -> sampler::Options {
     }
 }
 
-/// What a signal asks for.
-enum Asked {
-    Stop(&'static str),
-    Reload,
-}
-
 /// The signals that are listened for.
 struct Signals {
     interrupt: Signal,
@@ -206,13 +209,5 @@ impl Signals {
             terminate: signal(SignalKind::terminate())?,
             hangup: signal(SignalKind::hangup())?,
         })
-    }
-
-    async fn next(&mut self) -> Asked {
-        tokio::select! {
-            _ = self.interrupt.recv() => Asked::Stop("SIGINT"),
-            _ = self.terminate.recv() => Asked::Stop("SIGTERM"),
-            _ = self.hangup.recv() => Asked::Reload,
-        }
     }
 }

@@ -282,7 +282,7 @@ metrics! {
         READ_ERRORS "dockmeter_read_errors_total" Counter None Plain ["reason"] Dockmeter
             "the sampler" "Files of a container that could not be read, by reason.";
         PROCESS_CPU "process_cpu_seconds_total" Counter Seconds Plain [] Prometheus
-            "getrusage" "CPU time of dockmeter itself.";
+            "clock_gettime CLOCK_PROCESS_CPUTIME_ID" "CPU time of dockmeter itself.";
         PROCESS_RESIDENT "process_resident_memory_bytes" Gauge Bytes Plain [] Prometheus
             "/proc/self/statm" "Resident memory of dockmeter itself.";
         PROCESS_VIRTUAL "process_virtual_memory_bytes" Gauge Bytes Plain [] Prometheus

@@ -7,6 +7,11 @@ use std::collections::HashSet;
 use super::rules::Dimension;
 use super::{LabelValue, OTHER, Tenant, UNKNOWN};
 
+/// How many distinct tenants, that is combinations of user, project and team, there can be.
+/// Every one keeps its totals for good, and combinations could be a million times as many as
+/// values; a host where each project has a few users stays far below.
+const MAX_TENANTS: usize = 10_000;
+
 /// How many distinct values each tenancy label may have (`limits.users`, …).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Caps {
@@ -40,17 +45,29 @@ impl Caps {
 #[derive(Debug, Default)]
 pub(super) struct Admitted {
     values: [HashSet<LabelValue>; 3],
+    tenants: HashSet<Tenant>,
     refused: [u64; 3],
 }
 
 impl Admitted {
-    /// The tenant with `other` for every value that is beyond its cap.
+    /// The tenant with `other` for every value that is beyond its cap, and for all of them
+    /// where there are too many tenants already.
     pub(super) fn admit(&mut self, tenant: Tenant, caps: &Caps) -> Tenant {
-        Tenant {
+        let tenant = Tenant {
             user: self.value(Dimension::User, tenant.user, caps),
             project: self.value(Dimension::Project, tenant.project, caps),
             team: self.value(Dimension::Team, tenant.team, caps),
+        };
+        if self.tenants.contains(&tenant) {
+            return tenant;
         }
+        if self.tenants.len() < MAX_TENANTS {
+            self.tenants.insert(tenant.clone());
+            return tenant;
+        }
+        self.refused.iter_mut().for_each(|refused| *refused += 1);
+        let other = LabelValue::clean(OTHER);
+        Tenant { user: other.clone(), project: other.clone(), team: other }
     }
 
     fn value(&mut self, dimension: Dimension, value: LabelValue, caps: &Caps) -> LabelValue {
@@ -69,5 +86,25 @@ impl Admitted {
     /// How many times a value of each dimension was answered with `other`.
     pub(super) fn refused(&self) -> [u64; 3] {
         self.refused
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn combinations_of_admitted_values_are_bounded_too() {
+        let (mut admitted, caps) = (Admitted::default(), Caps::default());
+        let tenant = |user: usize, project: usize| {
+            Tenant::claimed(Some(&user.to_string()), Some(&project.to_string()), None)
+        };
+        for number in 0..MAX_TENANTS {
+            let wanted = tenant(number % 200, number / 200);
+            assert_eq!(admitted.admit(wanted.clone(), &caps), wanted);
+        }
+        let beyond = admitted.admit(tenant(0, 999), &caps);
+        assert_eq!([beyond.user, beyond.project, beyond.team].map(|value| value.to_string()), [OTHER; 3]);
+        assert_eq!(admitted.admit(tenant(7, 7), &caps), tenant(7, 7), "one that is known stays");
     }
 }

@@ -4,11 +4,15 @@
 //! Invariant: no path is followed outside the host's root (`--path.rootfs`), whatever
 //! symbolic links say, so that a container's view of `/` is never taken for the host's.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::fs;
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::sync_channel;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use crate::paths::Paths;
 
@@ -18,16 +22,97 @@ const MAX_SYMLINKS: usize = 40;
 /// The most that is read of `/etc/passwd`; a host with 20,000 local users stays below it.
 const MAX_PASSWD_BYTES: u64 = 2 << 20;
 
-/// The name of the owner of a directory of the host, or the number where it has no name.
-///
-/// Blocks as long as the file system does; a few `lstat` calls on a local disk.
-pub(super) fn owner_of(directory: &str, paths: &Paths) -> Option<String> {
+/// How long an owner is waited for: a local disk answers in microseconds, a file server that is
+/// well in milliseconds, and one that is away never.
+const OWNER_DEADLINE: Duration = Duration::from_millis(250);
+
+/// Look-ups that may hang at once, each on a thread of its own; the directories come from
+/// labels, so whoever starts containers chooses them.
+const MAX_HANGING: usize = 4;
+
+/// Owners that are remembered; beyond this the memory is started anew.
+const MOST_OWNERS: usize = 10_000;
+
+/// Asks the host for its users.
+#[derive(Debug)]
+pub(super) struct HostUsers {
+    paths: Paths,
+    /// Threads that have not answered yet.
+    hanging: Arc<AtomicUsize>,
+    /// The last answer for a directory, for when its file system is away.
+    owners: Mutex<HashMap<String, String>>,
+}
+
+impl HostUsers {
+    /// The users of the host whose root is seen there.
+    pub(super) fn new(paths: Paths) -> Self {
+        HostUsers { paths, hanging: Arc::default(), owners: Mutex::default() }
+    }
+
+    /// The name of the owner of a directory of the host, or the number where it has no name.
+    /// Where the file system does not answer in time, what it said last.
+    pub(super) fn owner_of(&self, directory: &str) -> Option<String> {
+        let (asked, paths) = (directory.to_owned(), self.paths.clone());
+        self.answer(directory, OWNER_DEADLINE, move || owner_of(&asked, &paths))
+    }
+
+    /// The user of a rootless engine's slice or user manager in the text of `/proc/PID/cgroup`.
+    pub(super) fn cgroup_user(&self, cgroup: &str) -> Option<String> {
+        cgroup_user(cgroup, &self.paths)
+    }
+
+    fn answer(
+        &self,
+        directory: &str,
+        deadline: Duration,
+        look_up: impl FnOnce() -> Option<String> + Send + 'static,
+    ) -> Option<String> {
+        let mut owners = self.owners.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(owner) = self.within(deadline, look_up) else {
+            tracing::warn!(directory, "the owner of a directory could not be found out in time");
+            return owners.get(directory).cloned();
+        };
+        if owners.len() >= MOST_OWNERS {
+            owners.clear();
+        }
+        match &owner {
+            Some(owner) => drop(owners.insert(directory.to_owned(), owner.clone())),
+            None => drop(owners.remove(directory)),
+        }
+        owner
+    }
+
+    /// The answer of a look-up on a thread of its own; `None` if it does not come in time.
+    fn within<T: Send + 'static>(
+        &self,
+        deadline: Duration,
+        look_up: impl FnOnce() -> T + Send + 'static,
+    ) -> Option<T> {
+        if self.hanging.load(Ordering::Acquire) >= MAX_HANGING {
+            return None;
+        }
+        let (answer, answered) = sync_channel(1);
+        let hanging = self.hanging.clone();
+        hanging.fetch_add(1, Ordering::AcqRel);
+        let thread = std::thread::Builder::new().name("owner".into()).spawn(move || {
+            let found = look_up();
+            hanging.fetch_sub(1, Ordering::AcqRel);
+            // Nobody waits any more.
+            let _ = answer.send(found);
+        });
+        if thread.is_err() {
+            self.hanging.fetch_sub(1, Ordering::AcqRel);
+        }
+        answered.recv_timeout(deadline).ok()
+    }
+}
+
+fn owner_of(directory: &str, paths: &Paths) -> Option<String> {
     let uid = fs::symlink_metadata(resolve(paths, Path::new(directory)).ok()?).ok()?.uid();
     Some(name_of(uid, paths))
 }
 
-/// The user of a rootless engine's slice or user manager in the text of `/proc/PID/cgroup`.
-pub(super) fn cgroup_user(cgroup: &str, paths: &Paths) -> Option<String> {
+fn cgroup_user(cgroup: &str, paths: &Paths) -> Option<String> {
     let uid = cgroup.lines().flat_map(|line| line.split('/')).find_map(user_of_unit)?;
     Some(name_of(uid, paths))
 }
@@ -136,6 +221,29 @@ mod tests {
         let (_root, paths) = host();
         assert_eq!(name_of(1000, &paths), "ann");
         assert_eq!(name_of(4711, &paths), "4711");
+    }
+
+    #[test]
+    fn a_file_system_that_hangs_is_given_up_and_what_it_said_last_stands() {
+        let (_root, paths) = host();
+        let users = HostUsers::new(paths);
+        let ann = || Some("ann".to_owned());
+        let patient = Duration::from_secs(60);
+        assert_eq!(users.answer("/nfs/ann", patient, ann), ann());
+        let (release, released) = std::sync::mpsc::channel::<()>();
+        let released = Arc::new(Mutex::new(released));
+        for _ in 0..MAX_HANGING {
+            let released = released.clone();
+            let hangs = move || released.lock().unwrap().recv().ok().and(None);
+            assert_eq!(users.answer("/nfs/ann", Duration::from_millis(1), hangs), ann());
+        }
+        assert_eq!(users.answer("/nfs/bob", patient, || unreachable!("too many hang")), None);
+        drop(release);
+        while users.hanging.load(Ordering::Acquire) > 0 {
+            std::thread::yield_now();
+        }
+        let bob = || Some("bob".to_owned());
+        assert_eq!(users.answer("/nfs/bob", patient, bob), bob());
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use super::caps::Admitted;
 use super::filter::Filter;
-use super::host_users;
+use super::host_users::HostUsers;
 use super::maps::Maps;
 use super::rules::{Decode, Dimension, Rule, Rules};
 use super::{Attribution, Caps, Facts, Tenant};
@@ -66,11 +66,11 @@ struct Active {
 
 /// Answers whose a container is. Shared between threads; answers never wait for a reload.
 ///
-/// Finding a tenant may read a few files of the host (`/etc/passwd`, the owner of a
-/// directory), so it belongs where a container has changed, never into a scrape.
+/// Finding a tenant may read a few files of the host (`/etc/passwd`, and within a deadline the
+/// owner of a directory), so it belongs where a container has changed, never into a scrape.
 #[derive(Debug)]
 pub struct Resolver {
-    paths: Paths,
+    host: HostUsers,
     active: RwLock<Arc<Active>>,
     admitted: Mutex<Admitted>,
     /// Held while a new version is made, so that two reloads cannot undo each other.
@@ -85,7 +85,7 @@ impl Resolver {
     pub fn new(policy: Policy, paths: Paths) -> Result<Self, YamlError> {
         let maps = Maps::load(policy.rules.map_files())?;
         Ok(Resolver {
-            paths,
+            host: HostUsers::new(paths),
             active: RwLock::new(Arc::new(Active { policy, maps })),
             admitted: Mutex::default(),
             changing: Mutex::default(),
@@ -134,7 +134,7 @@ impl Resolver {
 impl Attribution for Resolver {
     fn tenant(&self, facts: &Facts<'_>) -> Tenant {
         let active = self.active();
-        let found = active.values(facts, &self.paths);
+        let found = active.values(facts, &self.host);
         let [user, project, team] = found.each_ref().map(Option::as_deref);
         lock(&self.admitted).admit(Tenant::claimed(user, project, team), &active.policy.caps)
     }
@@ -146,12 +146,12 @@ impl Attribution for Resolver {
 
 impl Active {
     /// The value of every dimension, found in an order that `map` rules can rely on.
-    fn values(&self, facts: &Facts<'_>, paths: &Paths) -> [Option<String>; 3] {
+    fn values(&self, facts: &Facts<'_>, host: &HostUsers) -> [Option<String>; 3] {
         let mut found = [const { None }; 3];
         for dimension in self.policy.rules.order() {
             let rules = self.policy.rules.list(dimension).iter();
             found[dimension as usize] = rules
-                .filter_map(|rule| self.apply(rule, facts, &found, paths))
+                .filter_map(|rule| self.apply(rule, facts, &found, host))
                 .map(|value| value.trim().to_owned())
                 .find(|value| !value.is_empty());
         }
@@ -164,7 +164,7 @@ impl Active {
         rule: &Rule,
         facts: &Facts<'_>,
         found: &[Option<String>; 3],
-        paths: &Paths,
+        host: &HostUsers,
     ) -> Option<String> {
         match rule {
             Rule::Label { key, decode } => Some(decode.apply(self.label(facts, key)?)),
@@ -172,8 +172,8 @@ impl Active {
                 None
             }
             Rule::Name { pattern, decode } => Some(decode.apply(pattern.value(facts.name)?)),
-            Rule::ComposeDirOwner => host_users::owner_of(self.label(facts, COMPOSE_DIR)?, paths),
-            Rule::CgroupUser => host_users::cgroup_user(facts.cgroup?, paths),
+            Rule::ComposeDirOwner => host.owner_of(self.label(facts, COMPOSE_DIR)?),
+            Rule::CgroupUser => host.cgroup_user(facts.cgroup?),
             Rule::Map { from, file } => {
                 self.maps.get(file, found[*from as usize].as_deref()?).map(str::to_owned)
             }

@@ -25,6 +25,23 @@ fn it_ends_in_peace_on_sigterm_with_no_engine_too() {
 }
 
 #[test]
+fn a_map_file_that_hangs_does_not_keep_it_from_ending() {
+    let Some(engine) = Engine::shared() else { return };
+    let directory = tempfile::tempdir().unwrap();
+    let (file, map) = (directory.path().join("dockmeter.yml"), directory.path().join("teams.yml"));
+    fs::write(&file, "tenancy: {team: [{map: {from: project, file: teams.yml}}]}\n").unwrap();
+    fs::write(&map, "shop: core\n").unwrap();
+    let exporter = Exporter::with(&engine, &[&format!("--config.file={}", file.display())]);
+    // Opening a pipe that nobody writes to waits, as a file of a server that is away does.
+    let pipe = directory.path().join("pipe");
+    rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RUSR).unwrap();
+    fs::rename(&pipe, &map).unwrap();
+    exporter.signal(Signal::HUP);
+    let status = exporter.stop();
+    assert_eq!(status.code(), Some(0), "{status}");
+}
+
+#[test]
 fn a_broken_configuration_is_refused_on_reload_and_the_old_one_stays() {
     let Some(engine) = Engine::shared() else { return };
     let directory = tempfile::tempdir().unwrap();

@@ -109,9 +109,19 @@ async fn events_are_put_together_from_any_chunks_and_one_bad_line_costs_itself()
 }
 
 #[tokio::test]
+async fn a_line_that_is_too_long_costs_itself_and_not_the_stream() {
+    let engine = Engine::start();
+    let chunks = vec![vec![b'x'; 1 << 20], vec![b'x'; 1 << 20], format!("x\n{DIED}\n").into_bytes()];
+    engine.reply("/v1.51/events", Reply::Stream(chunks));
+    let mut stream = client(&engine).await.events(None).await.unwrap();
+    assert!(stream.next().await.unwrap().unwrap_err().to_string().contains("more than"));
+    assert!(stream.next().await.unwrap().unwrap().is_some());
+}
+
+#[tokio::test]
 async fn a_stream_of_one_endless_line_is_given_up() {
     let engine = Engine::start();
-    engine.reply("/v1.51/events", Reply::Stream(vec![vec![b'x'; 1 << 19]; 3]));
+    engine.reply("/v1.51/events", Reply::Stream(vec![vec![b'x'; 1 << 22]; 18]));
     let mut stream = client(&engine).await.events(None).await.unwrap();
     assert!(stream.next().await.unwrap_err().to_string().contains("more than"));
 }
@@ -122,6 +132,15 @@ async fn a_refused_subscription_is_an_error_with_the_engines_words() {
     engine.reply("/v1.51/events", Reply::Body(400, r#"{"message":"bad filter"}"#.into()));
     let error = client(&engine).await.events(None).await.unwrap_err().to_string();
     assert!(error.contains("bad filter"), "{error}");
+}
+
+#[tokio::test]
+async fn an_image_with_more_labels_than_a_container_may_have_is_still_inspected() {
+    let engine = Engine::start();
+    let label = "x".repeat(BODY_LIMIT);
+    let body = serde_json::json!({ "Config": { "Labels": { "a": label } } }).to_string();
+    engine.reply("/v1.51/images/big/json", Reply::Body(200, body));
+    assert_eq!(client(&engine).await.image_labels("big").await.unwrap()["a"].len(), BODY_LIMIT);
 }
 
 #[test]
