@@ -22,6 +22,7 @@ mod poll;
 mod prometheus;
 
 mod faults;
+mod house;
 mod lifecycle;
 mod page;
 mod run_command;
