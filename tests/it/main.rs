@@ -25,6 +25,8 @@ mod faults;
 mod house;
 mod lifecycle;
 mod page;
+#[cfg(feature = "prometheus-registry")]
+mod registry;
 mod run_command;
 mod running;
 mod short_lived;
