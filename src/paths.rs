@@ -4,6 +4,12 @@
 
 use std::path::{Path, PathBuf};
 
+/// Where a process that is not in a container sees `/proc`.
+pub const PROCFS: &str = "/proc";
+
+/// Where a process that is not in a container sees `/sys`.
+pub const SYSFS: &str = "/sys";
+
 /// The roots of the host's file systems, as this process sees them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Paths {
@@ -17,7 +23,7 @@ pub struct Paths {
 
 impl Default for Paths {
     fn default() -> Self {
-        Paths { procfs: "/proc".into(), sysfs: "/sys".into(), rootfs: "/".into() }
+        Paths { procfs: PROCFS.into(), sysfs: SYSFS.into(), rootfs: "/".into() }
     }
 }
 
@@ -29,7 +35,7 @@ impl Paths {
 
     /// A file or folder of this process itself, wherever the host's `/proc` is.
     pub fn own_proc(relative: impl AsRef<Path>) -> PathBuf {
-        under(Path::new("/proc/self"), relative.as_ref())
+        under(&Path::new(PROCFS).join("self"), relative.as_ref())
     }
 
     /// The folder of one process.

@@ -2,6 +2,8 @@
 //! `dockmeter.yml`, default and documentation. `--help`, the layering of sources,
 //! `config show` and `docs/configuration.md` come from here.
 
+use crate::paths;
+
 /// How often a setting may be given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Arity {
@@ -58,7 +60,7 @@ pub const DOCKER_TLS_VARIABLE: &str = "DOCKER_TLS_VERIFY";
 
 /// Declares the settings and the table of all of them.
 macro_rules! settings {
-    ($($ident:ident $flag:expr, $key:expr, $arity:ident $value:literal [$($default:literal),*] $help:literal;)*) => {
+    ($($ident:ident $flag:expr, $key:expr, $arity:ident $value:literal [$($default:expr),*] $help:literal;)*) => {
         $(
             #[doc = $help]
             pub static $ident: Setting = Setting {
@@ -121,9 +123,9 @@ settings! {
         "What is logged to standard error: `error`, `warn`, `info` or `debug`.";
     LOG_FORMAT Some("log.format"), Some("log.format"), One "FORMAT" ["logfmt"]
         "How it is logged: `logfmt` or `json`.";
-    PATH_PROCFS Some("path.procfs"), None, One "DIRECTORY" ["/proc"]
+    PATH_PROCFS Some("path.procfs"), None, One "DIRECTORY" [paths::PROCFS]
         "Where the host's `/proc` is seen.";
-    PATH_SYSFS Some("path.sysfs"), None, One "DIRECTORY" ["/sys"]
+    PATH_SYSFS Some("path.sysfs"), None, One "DIRECTORY" [paths::SYSFS]
         "Where the host's `/sys` is seen.";
     PATH_ROOTFS Some("path.rootfs"), None, One "DIRECTORY" ["/"]
         "Where the host's `/` is seen.";

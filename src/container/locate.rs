@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::inventory::ContainerId;
+use crate::paths::SYSFS;
 
 /// The controllers of cgroup v1 that are read.
 pub const V1_CONTROLLERS: [&str; 5] = ["cpu", "cpuacct", "memory", "blkio", "pids"];
@@ -37,7 +38,7 @@ impl MountTable {
     /// comes first, then the one that shows most of the hierarchy.
     pub fn parse(mountinfo: &str, sysfs: &Path) -> MountTable {
         let mut mounts: Vec<Mount> = mountinfo.lines().filter_map(parse_mount).collect();
-        let ours = |mount: &Mount| sysfs != Path::new("/sys") && mount.point.starts_with(sysfs);
+        let ours = |mount: &Mount| sysfs != Path::new(SYSFS) && mount.point.starts_with(sysfs);
         mounts.sort_by_key(|mount| (!ours(mount), mount.root != "/", mount.root.len()));
         MountTable(mounts)
     }

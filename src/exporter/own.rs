@@ -64,7 +64,7 @@ impl OwnCollector {
         let statm = read("statm")?;
         let mut pages = statm.split(' ').map_while(|word| word.parse::<u64>().ok());
         let (Some(virtual_pages), Some(resident)) = (pages.next(), pages.next()) else {
-            return Err(CollectError::Malformed { what: "/proc/self/statm".into() });
+            return Err(CollectError::Malformed { what: own("statm") });
         };
         let status = read("status")?;
         let threads = status.lines().find_map(|line| line.strip_prefix("Threads:")?.trim().parse().ok());
@@ -93,5 +93,10 @@ fn read(file: &'static str) -> Result<String, CollectError> {
 }
 
 fn unreadable(file: &'static str) -> impl Fn(std::io::Error) -> CollectError {
-    move |source| CollectError::Read { what: format!("/proc/self/{file}"), source }
+    move |source| CollectError::Read { what: own(file), source }
+}
+
+/// A file of this process, as an error names it.
+fn own(file: &str) -> String {
+    Paths::own_proc(file).display().to_string()
 }

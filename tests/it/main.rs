@@ -22,8 +22,11 @@ mod poll;
 mod prometheus;
 
 mod faults;
+mod house;
 mod lifecycle;
 mod page;
+#[cfg(feature = "prometheus-registry")]
+mod registry;
 mod run_command;
 mod running;
 mod short_lived;

@@ -1,3 +1,5 @@
+//! Calls of the engine: what is answered, refused, broken or late.
+
 use super::super::fake::{Engine, Reply};
 use super::*;
 

@@ -1,3 +1,5 @@
+//! What inspections and events make of a container's state, in whatever order they come.
+
 use super::*;
 use crate::inventory::Health;
 

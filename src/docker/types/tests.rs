@@ -1,3 +1,5 @@
+//! Answers of the engine as its versions write them, complete and not.
+
 use proptest::prelude::*;
 use serde_json::json;
 

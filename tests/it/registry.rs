@@ -1,0 +1,217 @@
+//! The adapter for a `prometheus::Registry` shows what the page shows.
+//!
+//! The crate's own encoder writes what the registry has gathered, and the strict reader reads
+//! both: names, types, help, labels and values have to be the same.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use dockmeter::collect::{Collector, Selection, render};
+use dockmeter::exporter;
+use dockmeter::exporter::registry::RegistryCollector;
+use dockmeter::inventory::{Container, Engine, Network, State, Status};
+use dockmeter::metrics::LabelBlock;
+use dockmeter::metrics::text::Format;
+use dockmeter::snapshot::{self, Interface, Reading, Snapshot, Source, Stats, TenantUse, Traffic};
+use dockmeter::tenant::{LabelValue, Tenant};
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
+use prometheus::{Registry, TextEncoder};
+
+use crate::exposition::{Dialect, LabelPairs, Page};
+
+/// A label value with everything that has to be escaped.
+const AWKWARD: &str = "job \"x\" \\ \n 日本 \u{7}";
+
+fn now() -> Timestamp {
+    "2026-01-01T01:00:00Z".parse().unwrap()
+}
+
+fn container(digits: &str, name: &str, tenant: Tenant, status: Status) -> Container {
+    Container {
+        id: digits.repeat(32).parse().unwrap(),
+        name: LabelValue::clean(name),
+        image: LabelValue::clean("shop/api:1"),
+        image_id: "sha256:0".to_owned(),
+        labels: BTreeMap::new(),
+        tenant,
+        created_at: Some(now()),
+        state: State {
+            pid: (status == Status::Running).then_some(4711),
+            exit_code: (status != Status::Running).then_some(137),
+            status,
+            oom_killed: false,
+            oom_events: 0,
+            started_at: Some(now()),
+            finished_at: None,
+            restarts: 2,
+            health: None,
+        },
+        network: Network { mode: "bridge".to_owned(), sandbox_id: String::new() },
+        restart_policy: "no".to_owned(),
+        runtime: "runc".to_owned(),
+        cpuset_cpus: None,
+        removed_at: None,
+    }
+}
+
+/// Numbers of every group, odd ones, so that rounding would show.
+fn stats() -> Stats {
+    let traffic = |bytes| Traffic { bytes, packets: 3, errors: 1, dropped: 2 };
+    let interface = |name: &str| Interface { name: name.into(), receive: traffic(7), transmit: traffic(8) };
+    let stall = snapshot::Stall { waiting_ns: 1, stalled_ns: Some(999_999_999_999) };
+    let device = |device: &str| snapshot::DeviceIo {
+        device: device.into(),
+        read_bytes: 4096,
+        write_bytes: 512,
+        reads: 2,
+        writes: 1,
+    };
+    Stats {
+        cpu: Some(snapshot::Cpu { usage_ns: 1_250_000_000_001, user_ns: Some(1), system_ns: Some(0) }),
+        throttling: Some(snapshot::Throttling {
+            periods: 10,
+            throttled_periods: 3,
+            throttled_ns: 70_000_007,
+        }),
+        cpu_limits: Some(snapshot::CpuLimits {
+            quota_us: Some(33_333),
+            period_us: Some(100_000),
+            shares: Some(1024),
+        }),
+        memory: Some(snapshot::Memory {
+            usage: (1 << 53) - 1,
+            working_set: 1 << 29,
+            rss: Some(3),
+            limit_known: true,
+            pgfault: Some((5, 6)),
+            ..Default::default()
+        }),
+        io: Some(vec![device("/dev/sda"), device("/dev/sdb")]),
+        network: Some(snapshot::Network {
+            interfaces: vec![interface("eth0"), interface("eth1")],
+            tcp_established: Some(3),
+        }),
+        pressure: snapshot::Pressure { cpu: Some(stall), memory: None, io: Some(stall) },
+        processes: snapshot::Processes { processes: Some(15), threads: Some(40), threads_max: Some(1024) },
+    }
+}
+
+fn reading(container: Container, name: &str, stats: Option<Stats>) -> Arc<Reading> {
+    let cgroup = format!("/docker/{}", container.id);
+    let labels = [("id", cgroup.as_str()), ("name", name), ("image", "shop/api:1")];
+    Arc::new(Reading {
+        labels: Arc::new(LabelBlock::of_tenant(&container.tenant, labels)),
+        cgroup: cgroup.as_str().into(),
+        stats: stats.map(Arc::new),
+        usage_cores: Some(0.1 + 0.2),
+        rates: None,
+        oom_kills: 1,
+        container: Arc::new(container),
+    })
+}
+
+fn snapshot() -> Snapshot {
+    let ann = Tenant::claimed(Some("ann"), Some("shop"), Some("core"));
+    let running = container("3f", "api", ann.clone(), Status::Running);
+    let exited = container("1d", "job", Tenant::unknown(), Status::Exited);
+    Snapshot {
+        taken_at: now(),
+        containers: vec![reading(running, "api", Some(stats())), reading(exited, AWKWARD, None)],
+        tenants: vec![TenantUse {
+            labels: Arc::new(LabelBlock::of_tenant(&ann, [])),
+            tenant: ann,
+            cpu_ns: 123_456_789_012,
+            memory_byte_seconds: 1e18 / 3.0,
+            receive_bytes: 7,
+            transmit_bytes: 8,
+        }],
+        engine: Arc::new(Engine { connected: true, synced_at: Some(now()), ..Engine::default() }),
+        lookups: (11, 2),
+        read_errors: vec![("denied", 3), ("gone", 4)],
+        read_duration_ns: 1_000_001,
+        overruns: 5,
+        machine: snapshot::Machine { cpu_cores: Some(4), memory_bytes: Some(8 << 30) },
+    }
+}
+
+/// Always the same moment.
+struct Still(Arc<Snapshot>);
+
+impl Source for Still {
+    fn fresh(&self) -> BoxFuture<'_, Arc<Snapshot>> {
+        Box::pin(std::future::ready(self.0.clone()))
+    }
+
+    fn latest(&self) -> Option<Arc<Snapshot>> {
+        Some(self.0.clone())
+    }
+}
+
+/// Type, help, and the values by labels in order of their names.
+type Shown = BTreeMap<String, (String, String, Vec<(LabelPairs, f64)>)>;
+
+fn shown(page: &[u8]) -> Shown {
+    let page = Page::parse(page, Dialect::Text).unwrap_or_else(|error| panic!("{error}"));
+    let families = page.families.into_iter().map(|family| {
+        let mut series: Vec<(LabelPairs, f64)> = Vec::new();
+        for mut sample in family.samples {
+            sample.labels.sort();
+            series.push((sample.labels, sample.value));
+        }
+        series.sort_by(|one, other| one.0.cmp(&other.0));
+        (family.name, (family.kind, family.help, series))
+    });
+    families.collect()
+}
+
+/// What is another number each time it is asked for: the process itself, and how long it took.
+fn moves(name: &str) -> bool {
+    name.starts_with("process_") || name == "dockmeter_collector_duration_seconds"
+}
+
+/// Equal, but for the last digits: the page writes nanoseconds exactly, a float cannot.
+fn same(one: f64, other: f64) -> bool {
+    one == other || (one / other - 1.0).abs() < 1e-15
+}
+
+#[test]
+fn a_registry_gathers_what_the_page_shows() {
+    let collectors: Arc<Vec<Box<dyn Collector>>> = Arc::new(exporter::collectors(now()));
+    let snapshot = Arc::new(snapshot());
+    let page = shown(&render(&collectors, &Selection::default(), &snapshot, Format::Text, Vec::new()));
+
+    let registry = Registry::new();
+    let adapter = RegistryCollector::new(Arc::new(Still(snapshot)), collectors).unwrap();
+    registry.register(Box::new(adapter)).unwrap();
+    let gathered = TextEncoder::new().encode_to_string(&registry.gather()).unwrap();
+    let gathered = shown(gathered.as_bytes());
+
+    assert!(page.len() > 40, "the snapshot shows little: {:?}", page.keys());
+    assert!(gathered.keys().eq(page.keys()), "{:?} are not {:?}", gathered.keys(), page.keys());
+    for (name, (kind, help, series)) in &page {
+        let (other_kind, other_help, other_series) = &gathered[name];
+        assert_eq!((kind, help), (other_kind, other_help), "`{name}`");
+        assert_eq!(series.len(), other_series.len(), "`{name}`");
+        for ((labels, value), (other_labels, other)) in series.iter().zip(other_series) {
+            assert_eq!(labels, other_labels, "`{name}`");
+            assert!(moves(name) || same(*value, *other), "`{name}` of {labels:?}: {value} is not {other}");
+        }
+    }
+    let awkward = &gathered["container_restarts_total"].2;
+    assert!(awkward.iter().any(|(labels, _)| labels.iter().any(|(_, value)| value == AWKWARD)));
+}
+
+#[test]
+fn a_registry_takes_the_adapter_once_and_only_with_the_collectors_it_is_given() {
+    let adapter = || {
+        let machine = exporter::collectors(now()).into_iter().filter(|one| one.name() == "machine");
+        RegistryCollector::new(Arc::new(Still(Arc::new(snapshot()))), Arc::new(machine.collect())).unwrap()
+    };
+    let registry = Registry::new();
+    registry.register(Box::new(adapter())).unwrap();
+    assert!(registry.register(Box::new(adapter())).is_err(), "every series would be there twice");
+    let families = registry.gather();
+    assert!(families.iter().any(|family| family.name() == "machine_cpu_cores"));
+    assert!(families.iter().all(|family| !family.name().starts_with("container_")));
+}
