@@ -5,18 +5,26 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use dockmeter::inventory::{Container, ContainerId, Network, Snapshot, State, Status};
 use dockmeter::tenant::{LabelValue, Tenant};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::measured::interrupt;
+use crate::measured::process::command_that_dies_with_us;
 
 /// The folder in every hierarchy under which the containers' cgroups lie.
 const PARENT: &str = "dockmeter-bench";
 
+/// How long ended processes may take to leave their cgroups.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// So many containers; they are gone when it is dropped.
 pub(crate) struct Bed {
+    hierarchies: Vec<PathBuf>,
     folders: Vec<PathBuf>,
     processes: Vec<Child>,
     pub(crate) inventory: Snapshot,
@@ -26,17 +34,22 @@ impl Bed {
     /// Makes the cgroups and starts the processes.
     pub(crate) fn make(containers: usize) -> io::Result<Bed> {
         let hierarchies = hierarchies()?;
-        let mut bed = Bed { folders: Vec::new(), processes: Vec::new(), inventory: Snapshot::default() };
+        for unified in hierarchies.iter().filter(|point| point.join("cgroup.controllers").exists()) {
+            delegate(unified)?;
+        }
+        let mut bed =
+            Bed { hierarchies, folders: Vec::new(), processes: Vec::new(), inventory: Snapshot::default() };
         for number in 0..containers {
+            interrupt::check()?;
             let id: ContainerId = format!("{number:064x}").parse().map_err(io::Error::other)?;
             let child = sleeper()?;
             let pid = child.id();
             bed.processes.push(child);
-            for hierarchy in &hierarchies {
+            for hierarchy in &bed.hierarchies {
                 let folder = hierarchy.join(PARENT).join(id.to_string());
                 fs::create_dir_all(&folder)?;
+                bed.folders.push(folder.clone());
                 fs::write(folder.join("cgroup.procs"), pid.to_string())?;
-                bed.folders.push(folder);
             }
             bed.inventory.containers.insert(id, Arc::new(container(id, number, pid)));
         }
@@ -47,12 +60,13 @@ impl Bed {
     /// A process has its own namespace only once `unshare` has done its work.
     fn wait_for_namespaces(&self) -> io::Result<()> {
         let host = fs::read_link("/proc/self/ns/net")?;
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + PATIENCE;
         for child in &self.processes {
             while fs::read_link(format!("/proc/{}/ns/net", child.id()))? == host {
                 if Instant::now() > deadline {
                     return Err(io::Error::other("`unshare --net` made no namespaces within 60 s"));
                 }
+                interrupt::check()?;
                 std::thread::yield_now();
             }
         }
@@ -71,18 +85,46 @@ impl Drop for Bed {
         for folder in &self.folders {
             let _ = fs::remove_dir(folder);
         }
-        for parent in self.folders.iter().filter_map(|folder| folder.parent()) {
-            let _ = fs::remove_dir(parent);
+        for hierarchy in &self.hierarchies {
+            let _ = fs::remove_dir(hierarchy.join(PARENT));
+        }
+    }
+}
+
+/// Removes the cgroups of a run that was killed, and ends what still runs in them.
+pub(crate) fn remove_leftovers() -> io::Result<()> {
+    let deadline = Instant::now() + PATIENCE;
+    for parent in hierarchies()?.iter().map(|hierarchy| hierarchy.join(PARENT)) {
+        for folder in fs::read_dir(&parent).into_iter().flatten().flatten().map(|entry| entry.path()) {
+            // A removal fails as long as a process is in there.
+            while folder.is_dir() && fs::remove_dir(&folder).is_err() {
+                end_processes(&folder);
+                interrupt::pause(Duration::from_millis(10))?;
+                if Instant::now() > deadline {
+                    return Err(io::Error::other(format!("`{}` cannot be removed", folder.display())));
+                }
+            }
+        }
+        let _ = fs::remove_dir(parent);
+    }
+    Ok(())
+}
+
+fn end_processes(folder: &Path) {
+    for pid in fs::read_to_string(folder.join("cgroup.procs")).unwrap_or_default().lines() {
+        if let Some(pid) = pid.parse().ok().and_then(Pid::from_raw) {
+            // Fails only if it has ended meanwhile.
+            let _ = kill_process(pid, Signal::KILL);
         }
     }
 }
 
 fn sleeper() -> io::Result<Child> {
-    let mut command = Command::new("unshare");
+    let mut command = command_that_dies_with_us("unshare");
     command.args(["--net", "sleep", "3600"]).stdin(Stdio::null());
     command
         .spawn()
-        .map_err(|error| io::Error::new(error.kind(), format!("could not start `unshare`: {error}")))
+        .map_err(|error| io::Error::new(error.kind(), format!("could not start `setpriv`: {error}")))
 }
 
 /// The mount points of the hierarchies a container has a cgroup in.
@@ -95,11 +137,7 @@ fn hierarchies() -> io::Result<Vec<PathBuf>> {
         let holds = options.split(',').any(|option| wanted.contains(&option));
         (*kind == "cgroup2" || (*kind == "cgroup" && holds)).then(|| PathBuf::from(point))
     };
-    let found: Vec<PathBuf> = mounts.lines().filter_map(hierarchy).collect();
-    for point in found.iter().filter(|point| point.join("cgroup.controllers").exists()) {
-        delegate(point)?;
-    }
-    Ok(found)
+    Ok(mounts.lines().filter_map(hierarchy).collect())
 }
 
 /// On cgroup v2 a controller counts below a folder only if that folder says so.
@@ -118,7 +156,12 @@ fn delegate(root: &Path) -> io::Result<()> {
 
 fn container(id: ContainerId, number: usize, pid: u32) -> Container {
     let project = format!("project-{}", number % 20);
-    let labels = [("com.docker.compose.project", project.as_str()), ("com.docker.compose.service", "api")];
+    let labels = [
+        ("com.docker.compose.project", project.as_str()),
+        ("com.docker.compose.service", "api"),
+        ("dockmeter.user", "ann"),
+        ("dockmeter.team", "core"),
+    ];
     Container {
         id,
         name: LabelValue::clean(&format!("{project}-api-{number}")),

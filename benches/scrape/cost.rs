@@ -1,30 +1,20 @@
-//! CPU time and wall time of repeated work.
-
-use std::time::Instant;
+//! CPU time of repeated work of this thread, and medians.
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// The median of several rounds, in microseconds.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Cost {
-    pub(crate) cpu_us: f64,
-    pub(crate) wall_us: f64,
-}
-
-/// Runs `work` in a few rounds to warm up and then in `rounds` that count.
-pub(crate) fn measure(rounds: usize, mut work: impl FnMut()) -> Cost {
+/// Runs `work` in a few rounds to warm up and then in `rounds` that count; the median of these
+/// in microseconds of CPU time.
+pub(crate) fn measure(rounds: usize, mut work: impl FnMut()) -> f64 {
     for _ in 0..3 {
         work();
     }
-    let mut cpu = Vec::with_capacity(rounds);
-    let mut wall = Vec::with_capacity(rounds);
+    let mut cpu_us = Vec::with_capacity(rounds);
     for _ in 0..rounds {
-        let (started, cpu_before) = (Instant::now(), thread_cpu_us());
+        let before = thread_cpu_us();
         work();
-        cpu.push(thread_cpu_us() - cpu_before);
-        wall.push(started.elapsed().as_secs_f64() * 1e6);
+        cpu_us.push(thread_cpu_us() - before);
     }
-    Cost { cpu_us: median(cpu), wall_us: median(wall) }
+    median(cpu_us)
 }
 
 fn thread_cpu_us() -> f64 {

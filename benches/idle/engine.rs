@@ -1,0 +1,127 @@
+//! A Docker engine of the benchmark's own, and the CPU time of its processes.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::measured::failure;
+use crate::measured::process::CpuClock;
+
+/// The image that `scripts/engine.sh` makes.
+const IMAGE: &str = "dockmeter-test";
+
+/// Fetches what the engine needs, as `./test` does, and prints where `docker` is.
+const COMPONENTS: &str = r#"
+root=$PWD
+. scripts/components.sh
+for name in docker busybox ip; do
+    [[ $name == ip ]] && command -v ip >/dev/null && continue
+    component "$name" || { echo "$component_reason" >&2; exit 1; }
+done
+component_program docker docker
+"#;
+
+/// The processes of an engine, by the name of their program.
+const PROGRAMS: [&str; 3] = ["dockerd", "containerd", "containerd-shim"];
+
+/// The engine; stopped and removed with its containers when dropped.
+pub(crate) struct Engine {
+    directory: PathBuf,
+    docker: PathBuf,
+}
+
+impl Engine {
+    /// Starts it; one that an interrupted run has left is removed first.
+    pub(crate) fn start() -> io::Result<Engine> {
+        let docker = output(project_command("bash").args(["-c", COMPONENTS]))?;
+        let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("idle");
+        // Made first, so that a start that fails half-way is undone as well.
+        let engine = Engine { directory, docker: docker.trim().into() };
+        engine.script("start")?;
+        Ok(engine)
+    }
+
+    /// Starts a container that sleeps.
+    pub(crate) fn run_idle(&self) -> io::Result<()> {
+        let mut command = Command::new(&self.docker);
+        command.env_clear().env("DOCKER_CONFIG", self.directory.join("client"));
+        command.args(["-H", &self.host(), "run", "-d", IMAGE, "sleep", "100000"]);
+        output(&mut command).map(drop)
+    }
+
+    /// Its address, as `--docker.host` takes it.
+    pub(crate) fn host(&self) -> String {
+        format!("unix://{}", self.directory.join("docker.sock").display())
+    }
+
+    /// A clock over all its processes.
+    pub(crate) fn clock(&self) -> EngineClock<'_> {
+        EngineClock { engine: self, processes: BTreeMap::new() }
+    }
+
+    fn script(&self, verb: &str) -> io::Result<()> {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/engine.sh");
+        output(project_command(script).arg(verb).arg(&self.directory)).map(drop)
+    }
+
+    /// dockerd, containerd and the shims: all carry the engine's directory in their arguments.
+    fn processes(&self) -> io::Result<Vec<u32>> {
+        let directory = format!("{}/", self.directory.display());
+        let is_ours = |pid: &u32| {
+            let program = fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default();
+            let name = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let arguments = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            PROGRAMS.iter().any(|program| name.starts_with(program))
+                && memchr::memmem::find(&arguments, directory.as_bytes()).is_some()
+        };
+        let pids =
+            fs::read_dir("/proc")?.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        Ok(pids.filter(is_ours).collect())
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        if let Err(error) = self.script("stop") {
+            eprintln!("the engine in `{}` could not be stopped: {error}", self.directory.display());
+        }
+    }
+}
+
+/// The CPU time of all processes of an engine.
+pub(crate) struct EngineClock<'engine> {
+    engine: &'engine Engine,
+    processes: BTreeMap<u32, CpuClock>,
+}
+
+impl EngineClock<'_> {
+    /// The time so far, in nanoseconds.
+    pub(crate) fn now_ns(&mut self) -> io::Result<u64> {
+        for pid in self.engine.processes()? {
+            self.processes.entry(pid).or_insert_with(|| CpuClock::of(pid));
+        }
+        if self.processes.is_empty() {
+            return Err(failure("no process of the engine was found under `/proc`"));
+        }
+        Ok(self.processes.values_mut().map(CpuClock::now_ns).sum())
+    }
+}
+
+/// A command in the project's directory.
+fn project_command(program: impl AsRef<std::ffi::OsStr>) -> Command {
+    let mut command = Command::new(program);
+    command.current_dir(env!("CARGO_MANIFEST_DIR")).stdin(Stdio::null());
+    command
+}
+
+/// What a command prints; an error if it fails.
+fn output(command: &mut Command) -> io::Result<String> {
+    let output = command.output()?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        return Err(failure(format!("{command:?} ended with {}: {}", output.status, said.trim())));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}

@@ -1,0 +1,42 @@
+//! The flags.
+
+use std::io;
+use std::time::Duration;
+
+use crate::measured::failure;
+
+/// What is measured.
+#[derive(Debug)]
+pub(crate) struct Options {
+    pub(crate) containers: usize,
+    /// Pairs of phases; the spread needs two.
+    pub(crate) pairs: usize,
+    /// How long a phase takes.
+    pub(crate) phase: Duration,
+}
+
+impl Options {
+    pub(crate) fn from_arguments(mut arguments: impl Iterator<Item = String>) -> io::Result<Options> {
+        let mut options = Options { containers: 50, pairs: 5, phase: Duration::from_secs(30) };
+        while let Some(flag) = arguments.next() {
+            // What `cargo bench` adds.
+            if flag == "--bench" {
+                continue;
+            }
+            let value =
+                arguments.next().and_then(|value| value.parse::<usize>().ok()).filter(|value| *value > 0);
+            let value = value.ok_or_else(|| failure(format!("`{flag}` needs a whole number above 0")))?;
+            match flag.as_str() {
+                "--containers" => options.containers = value,
+                "--pairs" => options.pairs = value,
+                "--seconds" => options.phase = Duration::from_secs(value as u64),
+                _ => {
+                    return Err(failure(format!(
+                        "`{flag}` is none of `--containers`, `--pairs`, `--seconds`"
+                    )));
+                }
+            }
+        }
+        Ok(options)
+    }
+}

@@ -1,0 +1,15 @@
+//! What the benchmarks of whole processes share: CPU time and memory of any process, a running
+//! dockmeter that is scraped, and an orderly end on Ctrl-C.
+
+#![allow(dead_code, reason = "each benchmark uses its part")]
+
+pub(crate) mod exporter;
+pub(crate) mod interrupt;
+pub(crate) mod process;
+
+use std::io;
+
+/// An error in words of our own.
+pub(crate) fn failure(what: impl Into<String>) -> io::Error {
+    io::Error::other(what.into())
+}
