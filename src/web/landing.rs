@@ -31,6 +31,7 @@ body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto
 h1 { margin: 0 } h1 small { font-size: 1rem; font-weight: normal; opacity: .7 }
 table { border-collapse: collapse; width: 100%; margin: 1rem 0 }
 th, td { text-align: left; padding: .25rem .75rem .25rem 0; border-bottom: 1px solid #8884 }
+td { max-width: 14rem; overflow-wrap: break-word }
 td.n, th.n { text-align: right; font-variant-numeric: tabular-nums }
 .away { border-left: .25rem solid #c60; padding-left: .75rem }
 nav a { margin-right: 1rem }

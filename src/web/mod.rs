@@ -6,6 +6,7 @@
 
 pub mod access;
 mod api;
+mod crowd;
 mod current;
 mod landing;
 mod negotiate;

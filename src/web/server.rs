@@ -2,8 +2,9 @@
 //!
 //! `axum::serve` gives hyper no timer, so a client that sends its header byte by byte would
 //! hold a connection for ever. Here every wait has a deadline: the header's, the reader's
-//! that takes nothing, and that of a graceful stop; connections beyond the bound wait in the
-//! kernel's backlog.
+//! that takes nothing, and that of a graceful stop. Connections beyond the bound wait in the
+//! kernel's backlog; those of a network beyond its share are closed, so that nobody without a
+//! token can keep a scraper out by holding them all.
 
 use std::io;
 use std::net::SocketAddr;
@@ -24,10 +25,15 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use super::access::Peer;
+use super::crowd::{Crowd, Place};
 
 /// Connections at once, over all listeners. Scrapers and people need a few dozen; each costs
 /// a descriptor and some kilobytes.
 const MAX_CONNECTIONS: usize = 256;
+
+/// Connections at once of one address (IPv4) or network (IPv6 /64): more than a scraper with
+/// its parallel jobs or a browser opens.
+const MAX_PER_PEER: usize = 64;
 
 /// How long a client may take to send a request's header; also how long an idle connection
 /// is kept. Not a usual scrape interval, so that no scraper's request crosses our closing.
@@ -50,6 +56,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub struct Options {
     /// Connections at once, over all listeners.
     pub max_connections: usize,
+    /// Connections at once of one address or IPv6 network.
+    pub max_per_peer: usize,
     /// How long a client may take to send a request's header.
     pub header_deadline: Duration,
     /// How long a stop waits for answers that are being sent.
@@ -60,6 +68,7 @@ impl Default for Options {
     fn default() -> Self {
         Options {
             max_connections: MAX_CONNECTIONS,
+            max_per_peer: MAX_PER_PEER,
             header_deadline: HEADER_DEADLINE,
             stop_deadline: STOP_DEADLINE,
         }
@@ -103,6 +112,7 @@ impl Listeners {
 /// Serves every listener until `cancel`, then lets answers finish for a while.
 pub async fn serve(listeners: Listeners, options: Options, router: Router, cancel: CancellationToken) {
     let room = Arc::new(Semaphore::new(options.max_connections.min(Semaphore::MAX_PERMITS)));
+    let room = Room { all: room, crowd: Crowd::new(options.max_per_peer) };
     let mut loops = JoinSet::new();
     for listener in listeners.0 {
         loops.spawn(serve_one(listener, options, router.clone(), room.clone(), cancel.clone()));
@@ -110,11 +120,18 @@ pub async fn serve(listeners: Listeners, options: Options, router: Router, cance
     while loops.join_next().await.is_some() {}
 }
 
+/// What connections of all listeners share.
+#[derive(Clone)]
+struct Room {
+    all: Arc<Semaphore>,
+    crowd: Arc<Crowd>,
+}
+
 async fn serve_one(
     listener: TcpListener,
     options: Options,
     router: Router,
-    room: Arc<Semaphore>,
+    room: Room,
     cancel: CancellationToken,
 ) {
     let graceful = GracefulShutdown::new();
@@ -125,17 +142,21 @@ async fn serve_one(
             biased;
             () = cancel.cancelled() => break,
             Some(_) = connections.join_next() => continue,
-            accepted = accept(&listener, &room) => accepted,
+            accepted = accept(&listener, &room.all) => accepted,
         };
         match accepted {
             Ok((stream, peer, permit)) => {
+                let Some(place) = room.crowd.admit(peer.ip()) else {
+                    tracing::debug!(%peer, "closed a connection: its peer has too many");
+                    continue;
+                };
                 connections.spawn(connection(
                     stream,
                     peer,
                     options,
                     router.clone(),
                     graceful.watcher(),
-                    permit,
+                    (permit, place),
                 ));
             }
             Err(error) => {
@@ -168,7 +189,7 @@ async fn connection(
     options: Options,
     router: Router,
     watcher: hyper_util::server::graceful::Watcher,
-    _room: OwnedSemaphorePermit,
+    _room: (OwnedSemaphorePermit, Place),
 ) {
     let stalled_ms = u32::try_from(STALLED_READER_DEADLINE.as_millis()).unwrap_or(u32::MAX);
     let bounded = rustix::net::sockopt::set_tcp_user_timeout(&stream, stalled_ms).map_err(io::Error::from);

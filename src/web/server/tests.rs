@@ -81,6 +81,26 @@ async fn a_header_that_does_not_end_is_given_up() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn one_client_cannot_keep_the_others_out() {
+    let options = Options { max_connections: 3, max_per_peer: 2, ..Options::default() };
+    let running = start(options, router(fixture::context())).await;
+    let _held: Vec<Client> = (0..2).map(|_| Client::connect(running.address).unwrap()).collect();
+    let closed = tokio::task::spawn_blocking(move || {
+        let mut third = Client::connect(running.address).unwrap();
+        third.set_read_timeout(Some(PATIENCE)).unwrap();
+        third.read(&mut [0; 1]).unwrap()
+    });
+    assert_eq!(closed.await.unwrap(), 0, "the connection beyond its share is closed");
+    let other = tokio::net::TcpSocket::new_v4().unwrap();
+    other.bind("127.0.0.9:0".parse().unwrap()).unwrap();
+    let mut other = other.connect(running.address).await.unwrap();
+    tokio::io::AsyncWriteExt::write_all(&mut other, CLOSING).await.unwrap();
+    let mut answer = String::new();
+    tokio::io::AsyncReadExt::read_to_string(&mut other, &mut answer).await.unwrap();
+    assert!(answer.contains("200 OK"), "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_connection_beyond_the_bound_waits_until_another_ends() {
     let options = Options { max_connections: 1, ..Options::default() };
     let running = start(options, router(fixture::context())).await;
