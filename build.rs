@@ -7,9 +7,11 @@ use std::path::Path;
 use std::process::Command;
 
 fn main() {
-    for file in
-        ["build.rs", ".git/HEAD", ".git/refs/heads"].into_iter().filter(|file| Path::new(file).exists())
-    {
+    // What HEAD points to changes with a commit; other branches do not matter.
+    let head = std::fs::read_to_string(".git/HEAD").unwrap_or_default();
+    let branch = head.strip_prefix("ref: ").map(|branch| format!(".git/{}", branch.trim()));
+    let files = ["build.rs".to_owned(), ".git/HEAD".to_owned()].into_iter().chain(branch);
+    for file in files.filter(|file| Path::new(file).exists()) {
         println!("cargo:rerun-if-changed={file}");
     }
     println!("cargo:rerun-if-env-changed=RUSTC");

@@ -58,6 +58,16 @@ impl serde::Serialize for ContainerId {
     }
 }
 
+/// How many processors a list such as `0-3,8` names; `None` for an empty or malformed one.
+/// Source: `cpuset(7)`, list format.
+pub fn count_cpu_list(list: &str) -> Option<u32> {
+    list.trim().split(',').try_fold(0_u32, |count, range| {
+        let (first, last) = range.split_once('-').unwrap_or((range, range));
+        let (first, last): (u32, u32) = (first.trim().parse().ok()?, last.trim().parse().ok()?);
+        count.checked_add(last.checked_sub(first)?.checked_add(1)?)
+    })
+}
+
 /// What the engine says a container is doing (`State.Status`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Status {
@@ -198,6 +208,9 @@ pub struct Container {
     pub labels: BTreeMap<String, String>,
     /// Whose it is.
     pub tenant: Tenant,
+    /// Whether that is final; while the image's labels are asked for it is not, and what the
+    /// container uses is billed once it is.
+    pub tenant_known: bool,
     /// When it was made.
     pub created_at: Option<Timestamp>,
     /// Its state.

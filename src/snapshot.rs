@@ -62,6 +62,8 @@ pub struct Reading {
     /// Processes killed for want of memory in the current or last run: the larger of what the
     /// kernel counted and what the engine says.
     pub oom_kills: u64,
+    /// Whether the kernel says that the last run is over; the engine may not have said so yet.
+    pub ended: bool,
 }
 
 impl Reading {

@@ -169,6 +169,7 @@ fn container(id: ContainerId, number: usize, pid: u32) -> Container {
         image_id: format!("sha256:{id}"),
         labels: BTreeMap::from(labels.map(|(name, value)| (name.to_owned(), value.to_owned()))),
         tenant: Tenant::claimed(Some("ann"), Some(&project), Some("core")),
+        tenant_known: true,
         created_at: None,
         state: State {
             status: Status::Running,

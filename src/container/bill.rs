@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::metrics::LabelBlock;
-use crate::snapshot::{Stats, TenantUse};
+use crate::snapshot::{Interface, Stats, TenantUse};
 use crate::tenant::Tenant;
 
 /// What was used between two reads of a container.
@@ -47,13 +47,14 @@ struct Counters {
     at: Instant,
     cpu_ns: u64,
     working_set: u64,
-    traffic: Vec<(Arc<str>, u64, u64)>,
+    /// By interface; `None` where the network could not be read.
+    traffic: Option<Vec<(Arc<str>, u64, u64)>>,
 }
 
 impl Counters {
     fn of(stats: &Stats, at: Instant) -> Self {
-        let interfaces = stats.network.iter().flat_map(|network| &network.interfaces);
-        let traffic = interfaces.map(|i| (i.name.clone(), i.receive.bytes, i.transmit.bytes)).collect();
+        let bytes = |i: &Interface| (i.name.clone(), i.receive.bytes, i.transmit.bytes);
+        let traffic = stats.network.as_ref().map(|network| network.interfaces.iter().map(bytes).collect());
         Counters {
             at,
             cpu_ns: stats.cpu.map_or(0, |cpu| cpu.usage_ns),
@@ -90,8 +91,10 @@ fn between(before: &Counters, after: &Counters) -> Use {
         memory_byte_seconds: before.working_set as f64 * (after.at - before.at).as_secs_f64(),
         ..Use::default()
     };
-    for (name, receive, transmit) in &after.traffic {
-        let known = before.traffic.iter().find(|(known, ..)| known == name);
+    // A network that is seen for the first time is counted from now on.
+    let (Some(before), Some(after)) = (&before.traffic, &after.traffic) else { return used };
+    for (name, receive, transmit) in after {
+        let known = before.iter().find(|(known, ..)| known == name);
         let (receive_before, transmit_before) =
             known.map_or((0, 0), |(_, receive, transmit)| (*receive, *transmit));
         used.receive_bytes += receive.saturating_sub(receive_before);
@@ -101,11 +104,12 @@ fn between(before: &Counters, after: &Counters) -> Use {
 }
 
 fn from_start(after: &Counters, lasted: Duration) -> Use {
+    let traffic = || after.traffic.iter().flatten();
     Use {
         cpu_ns: after.cpu_ns,
         memory_byte_seconds: after.working_set as f64 * lasted.as_secs_f64(),
-        receive_bytes: after.traffic.iter().map(|(_, receive, _)| receive).sum(),
-        transmit_bytes: after.traffic.iter().map(|(_, _, transmit)| transmit).sum(),
+        receive_bytes: traffic().map(|(_, receive, _)| receive).sum(),
+        transmit_bytes: traffic().map(|(_, _, transmit)| transmit).sum(),
     }
 }
 

@@ -163,7 +163,10 @@ impl Cgroup {
         let mut stall = |file| reader.parsed_if_open(file, parse::pressure);
         stats.pressure = Pressure { cpu: stall(cpu), memory: stall(memory), io: stall(io) };
         stats.processes = Processes {
-            processes: reader.parsed_if_open(&self.procs, |text| Some(parse::lines(text))),
+            // None in the container's own cgroup: a nested engine has moved them further down.
+            processes: reader
+                .parsed_if_open(&self.procs, |text| Some(parse::lines(text)))
+                .filter(|processes| *processes > 0),
             threads: self.pids.as_ref().and_then(|(file, _)| reader.parsed(file, parse::number)),
             threads_max: self.limits.threads,
         };

@@ -229,11 +229,16 @@ fn state(snapshot: &Snapshot, sink: &mut dyn Sink) {
     });
     each(snapshot, sink, &c::START_TIME, |reading| {
         let state = &reading.container.state;
-        state.started_at.filter(|_| state.is_live()).map(seconds)
+        state.started_at.filter(|_| runs(reading)).map(seconds)
     });
     each(snapshot, sink, &c::LAST_SEEN, |reading| {
-        reading.container.state.is_live().then(|| Value::Int(snapshot.taken_at.as_second().unsigned_abs()))
+        runs(reading).then(|| Value::Int(snapshot.taken_at.as_second().unsigned_abs()))
     });
+}
+
+/// Whether a container runs, as far as the engine and the kernel have said.
+fn runs(reading: &Reading) -> bool {
+    reading.container.state.is_live() && !reading.ended
 }
 
 fn seconds(time: jiff::Timestamp) -> Value {

@@ -37,7 +37,7 @@ impl ExposedLabels {
 pub type SharedRun = Arc<Mutex<Run>>;
 
 /// Which run of a container: a process id alone may come again.
-type RunKey = (u32, Option<Timestamp>);
+pub type RunKey = (u32, Option<Timestamp>);
 
 /// One container, what is held open of it, and what was read last.
 #[derive(Debug)]
@@ -52,6 +52,8 @@ pub struct Observed {
     /// The network namespace whose traffic the open run counts.
     network_namespace: Option<u64>,
     meter: Meter,
+    /// Used and not billed yet, because the tenant is still being asked for.
+    unbilled: Use,
     stats: Option<Arc<Stats>>,
     /// When the last run ended; its numbers stay for the linger time.
     ended_at: Option<Instant>,
@@ -76,6 +78,7 @@ impl Observed {
             complained: None,
             network_namespace: None,
             meter: Meter::new(None),
+            unbilled: Use::default(),
             stats: None,
             ended_at: None,
             tick: None,
@@ -102,6 +105,9 @@ impl Observed {
             return;
         }
         self.container = container;
+        if self.container.state.pid.is_none() && self.run.is_none() {
+            self.opened = None;
+        }
         self.relabel(exposed);
         if let Some(run) = &self.run {
             run.lock().unwrap_or_else(PoisonError::into_inner).cgroup().expect_new_limits();
@@ -156,28 +162,42 @@ impl Observed {
         first
     }
 
-    /// Reads everything of an open run and returns what has been used since the last read.
-    /// A cgroup that is gone ends the run.
+    /// Everything used and not billed yet, whether or not the tenant is final.
+    pub fn take_unbilled(&mut self) -> Use {
+        std::mem::take(&mut self.unbilled)
+    }
+
+    /// The run that is open.
+    pub fn open_run_key(&self) -> Option<RunKey> {
+        self.opened.filter(|_| self.run.is_some())
+    }
+
+    /// What has been used and is to be billed now: nothing while the tenant is being asked for.
+    pub fn take_bill(&mut self) -> Option<Use> {
+        (self.container.tenant_known && self.unbilled != Use::default()).then(|| self.take_unbilled())
+    }
+
+    /// Reads everything of an open run. A cgroup that is gone ends the run.
     pub fn read(
         &mut self,
         kit: &mut ReadKit,
         failed: &mut dyn FnMut(&'static str, &io::Error),
         now: Instant,
-    ) -> Option<Use> {
-        let mut run = self.run.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner);
+    ) {
+        let Some(run) = &self.run else { return };
+        let mut run = run.lock().unwrap_or_else(PoisonError::into_inner);
         let read = run.take_last().map_or_else(|| run.read(kit, failed), Ok);
         let counts_network = run.has_own_network();
         drop(run);
-        let Ok(mut stats) = read.inspect_err(|Gone| self.end(now)) else { return None };
+        let Ok(mut stats) = read.inspect_err(|Gone| self.end(now)) else { return };
         if counts_network && stats.network.is_none() {
             stats.network = self.stats.as_ref().and_then(|before| before.network.clone());
         }
-        let used = self.meter.measure(&stats, now);
+        self.unbilled += self.meter.measure(&stats, now);
         let killed = stats.memory.and_then(|memory| memory.events.oom_kill).unwrap_or(0);
         self.oom_kills = self.oom_kills.max(killed);
         self.stats = Some(Arc::new(stats));
         self.reading = None;
-        Some(used)
     }
 
     /// Ends the run, if one is open: nothing is held any more, the last numbers stay for a while.
@@ -228,6 +248,7 @@ impl Observed {
             usage_cores: self.usage_cores,
             rates: self.rates,
             oom_kills: self.oom_kills.max(engine_says),
+            ended: self.ended_at.is_some(),
         });
         self.reading = Some(reading.clone());
         reading

@@ -2,7 +2,7 @@
 //!
 //! Time is handed in and nothing here waits, so fixtures and benchmarks drive it directly.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use super::bill::Bill;
 use super::cgroup::Groups;
 use super::file::DescriptorBudget;
-use super::observed::{ExposedLabels, Observed, SharedRun};
+use super::observed::{ExposedLabels, Observed, RunKey, SharedRun};
 use super::run::{OpenError, ReadKit, Run, Surroundings};
 use crate::host::machine;
 use crate::inventory::{self, Container, ContainerId};
@@ -39,6 +39,8 @@ pub struct Sampler {
     options: Options,
     around: Surroundings,
     observed: BTreeMap<ContainerId, Observed>,
+    /// Runs that went on when their container was no longer to be observed.
+    left_running: HashSet<(ContainerId, RunKey)>,
     bill: Bill,
     kit: ReadKit,
     errors: ReadErrors,
@@ -70,6 +72,7 @@ impl Sampler {
             around: Surroundings::new(paths.clone(), options.groups, budget)?,
             options,
             observed: BTreeMap::new(),
+            left_running: HashSet::new(),
             bill: Bill::default(),
             kit: ReadKit::new(paths),
             errors: ReadErrors::default(),
@@ -91,8 +94,7 @@ impl Sampler {
         let gone: Vec<ContainerId> =
             self.observed.keys().filter(|id| !inventory.containers.contains_key(id)).copied().collect();
         for id in gone {
-            self.end_run(id, now);
-            self.observed.remove(&id);
+            self.forget(id, now);
         }
         for (id, container) in &inventory.containers {
             self.describe(container);
@@ -101,6 +103,18 @@ impl Sampler {
             }
         }
         self.open_runs(now, clock)
+    }
+
+    /// Drops a container that the inventory no longer shows.
+    fn forget(&mut self, id: ContainerId, now: Instant) {
+        self.read(id, now);
+        let Some(mut observed) = self.observed.remove(&id) else { return };
+        // Still there: it is no longer to be observed. Should that change, it goes on from then.
+        if let Some(run) = observed.open_run_key() {
+            self.left_running.insert((id, run));
+        }
+        let used = observed.take_unbilled();
+        self.bill.add(&observed.container().tenant, used);
     }
 
     /// Opens the runs that the inventory shows and that are not open yet; what could not be
@@ -136,7 +150,9 @@ impl Sampler {
                 if counted_elsewhere {
                     run.leave_network();
                 }
-                let started = container.state.started_at.filter(|at| *at >= self.options.started_at);
+                let seen_before = self.left_running.remove(&(id, (pid, container.state.started_at)));
+                let began_here = |at: &Timestamp| *at >= self.options.started_at && !seen_before;
+                let started = container.state.started_at.filter(began_here);
                 let since_start =
                     started.map(|at| Duration::try_from(clock.duration_since(at)).unwrap_or_default());
                 observed.begin(pid, run, since_start, &self.options.exposed);
@@ -175,7 +191,8 @@ impl Sampler {
         let Some(observed) = self.observed.get_mut(&id) else { return };
         let errors = &mut self.errors;
         let mut failed = |file, error: &std::io::Error| errors.count(file, error);
-        if let Some(used) = observed.read(&mut self.kit, &mut failed, now) {
+        observed.read(&mut self.kit, &mut failed, now);
+        if let Some(used) = observed.take_bill() {
             self.bill.add(&observed.container().tenant, used);
         }
     }

@@ -89,6 +89,7 @@ fn running() -> Container {
         image_id: "sha256:1".into(),
         labels: BTreeMap::from([("com.docker.compose.service".into(), "api".into())]),
         tenant: Tenant::claimed(Some("ann"), Some("shop"), Some("core")),
+        tenant_known: true,
         created_at: Some(time(90)),
         state: State {
             status: Status::Running,
@@ -219,6 +220,35 @@ fn a_tenants_total_keeps_a_removed_container() {
     sampler.follow(&inventory([]), now, time(111));
     let total = "tenant_cpu_core_seconds_total{user=\"ann\",project=\"shop\",team=\"core\"} 12.345678\n";
     assert!(page(&mut sampler).contains(total), "{}", page(&mut sampler));
+}
+
+#[test]
+fn nothing_is_billed_before_the_tenant_is_final_and_nothing_is_lost_by_that() {
+    let host = Host::unpack("v2");
+    let mut sampler = host.sampler();
+    let now = Instant::now();
+    let pending = Container { tenant: Tenant::unknown(), tenant_known: false, ..running() };
+    sampler.follow(&inventory([pending]), now, time(110));
+    assert!(!page(&mut sampler).contains("tenant_cpu_core_seconds_total{"));
+    sampler.follow(&inventory([running()]), now, time(111));
+    sampler.read_all(now);
+    let page = page(&mut sampler);
+    let totals: Vec<&str> = page.lines().filter(|line| line.starts_with("tenant_cpu")).collect();
+    assert_eq!(
+        totals,
+        ["tenant_cpu_core_seconds_total{user=\"ann\",project=\"shop\",team=\"core\"} 12.345678"]
+    );
+}
+
+#[test]
+fn a_container_that_was_excluded_for_a_while_is_not_billed_from_its_start_again() {
+    let host = Host::unpack("v2");
+    let mut sampler = host.sampler();
+    let now = Instant::now();
+    for containers in [vec![running()], vec![], vec![running()]] {
+        sampler.follow(&inventory(containers), now, time(110));
+    }
+    assert!(page(&mut sampler).contains("team=\"core\"} 12.345678\n"), "{}", page(&mut sampler));
 }
 
 #[test]

@@ -103,7 +103,11 @@ impl Drop for SamplerThread {
 impl Source for SamplerThread {
     fn fresh(&self) -> BoxFuture<'_, Arc<Snapshot>> {
         let (answer, wait) = oneshot::channel();
-        self.shared.ask(|requests| requests.scrapes.push(answer));
+        self.shared.ask(|requests| {
+            // Those that have given up must not pile up behind a read that hangs.
+            requests.scrapes.retain(|scrape| !scrape.is_closed());
+            requests.scrapes.push(answer);
+        });
         async move {
             match wait.await {
                 Ok(snapshot) => snapshot,

@@ -82,26 +82,27 @@ impl Directory {
     /// The container as others see it; `None` if it is not to be observed.
     fn described(&mut self, life: &Life, image: &ImageLabels, before: Option<&Tenant>) -> Option<Container> {
         let known = &life.container;
-        if !self.attribution.observes(known.name.as_str(), known.image.as_str(), &known.labels) {
+        self.read_cgroup(known);
+        let facts = Facts {
+            name: known.name.as_str(),
+            labels: &known.labels,
+            image_labels: match image {
+                ImageLabels::Known(labels) => Some(labels.as_ref()),
+                ImageLabels::Pending | ImageLabels::Unknown => None,
+            },
+            cgroup: self.cgroups.get(&known.id).and_then(|cgroup| cgroup.text.as_deref()),
+        };
+        if !self.attribution.observes(&facts, known.image.as_str()) {
             return None;
         }
-        self.read_cgroup(known);
-        let image_labels = match image {
-            ImageLabels::Known(labels) => Some(labels.as_ref()),
-            ImageLabels::Pending | ImageLabels::Unknown => None,
-        };
-        let tenant = if *image == ImageLabels::Pending {
+        let tenant_known = *image != ImageLabels::Pending;
+        let tenant = match before {
+            _ if tenant_known => self.attribution.tenant(&facts),
             // A label may be the image's, which must not claim a tenant.
-            before.cloned().unwrap_or_else(Tenant::unknown)
-        } else {
-            self.attribution.tenant(&Facts {
-                name: known.name.as_str(),
-                labels: &known.labels,
-                image_labels,
-                cgroup: self.cgroups.get(&known.id).and_then(|cgroup| cgroup.text.as_deref()),
-            })
+            Some(before) => before.clone(),
+            None => Tenant::unknown(),
         };
-        Some(Container { tenant, ..known.clone() })
+        Some(Container { tenant, tenant_known, ..known.clone() })
     }
 
     /// Reads the cgroup of a process that is new here.

@@ -45,6 +45,7 @@ impl Life {
             image_id: String::new(),
             labels: Labels::new(),
             tenant: Tenant::unknown(),
+            tenant_known: true,
             created_at: None,
             state: State {
                 status,

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use crate::inventory::{ContainerId, Health, Status};
+use crate::inventory::{ContainerId, Health, Status, count_cpu_list};
 
 mod event;
 mod version;
@@ -268,16 +268,7 @@ pub(super) fn read_details(body: &[u8]) -> Result<Details, Malformed> {
         sandbox_id: json.network_settings.and_then(|settings| settings.sandbox_id),
         restart_policy: host.restart_policy.and_then(|policy| policy.name),
         runtime: host.runtime,
-        cpuset_cpus: host.cpuset_cpus.and_then(|set| cpuset_size(&set)),
-    })
-}
-
-/// Number of cores in a set such as `0-3,8`; `None` for an empty or malformed one.
-fn cpuset_size(set: &str) -> Option<u32> {
-    set.trim().split(',').try_fold(0_u32, |size, range| {
-        let (first, last) = range.split_once('-').unwrap_or((range, range));
-        let (first, last): (u32, u32) = (first.trim().parse().ok()?, last.trim().parse().ok()?);
-        size.checked_add(last.checked_sub(first)?.checked_add(1)?)
+        cpuset_cpus: host.cpuset_cpus.and_then(|set| count_cpu_list(&set)),
     })
 }
 

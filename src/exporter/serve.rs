@@ -28,6 +28,9 @@ const WORKER_THREADS: usize = 2;
 /// How often map files are looked at for a change: one `stat` each.
 const MAP_FILES_EVERY: Duration = Duration::from_secs(5);
 
+/// How often it is looked whether the sampler's thread is still there.
+const SAMPLER_LOOKED_AT_EVERY: Duration = Duration::from_secs(1);
+
 /// Runs the exporter until it is told to stop by SIGINT or SIGTERM.
 ///
 /// # Errors
@@ -51,16 +54,17 @@ struct Exporter {
     resolver: Arc<Resolver>,
     watcher: Watcher,
     context: Arc<Context>,
+    sampler: Arc<SamplerThread>,
 }
 
 impl Exporter {
     async fn start(config: Config) -> anyhow::Result<()> {
         let started_at = Timestamp::now();
-        // Signals first, so that none is lost while the rest starts.
-        let signals = Signals::new().context("could not listen for signals")?;
         let cancel = CancellationToken::new();
         let listeners = Listeners::bind(&config.web.listen_addresses).await?;
         let resolver = Arc::new(Resolver::new(config.policy.clone(), config.paths.clone())?);
+        // Only now: a map file that hangs must not keep the process from ending by a signal.
+        let signals = Signals::new().context("could not listen for signals")?;
         let inventory = Arc::new(Inventory::default());
         let sampler = SamplerThread::start(
             sampler_options(&config, started_at),
@@ -77,9 +81,14 @@ impl Exporter {
         );
         let mut collectors = super::collectors(started_at);
         collectors.retain(|collector| config.collects(collector.name()));
-        let source = Arc::new(sampler);
-        let context =
-            Context::new(source, inventory, Arc::new(collectors), access(&config), config.web.max_requests);
+        let sampler = Arc::new(sampler);
+        let context = Context::new(
+            sampler.clone(),
+            inventory,
+            Arc::new(collectors),
+            access(&config),
+            config.web.max_requests,
+        );
         let context = Arc::new(context);
         for address in listeners.addresses() {
             tracing::info!(%address, docker = %config.docker_host, version = env!("CARGO_PKG_VERSION"), "listening");
@@ -90,26 +99,34 @@ impl Exporter {
             router::router(context.clone()),
             cancel.clone(),
         );
-        let mut exporter = Exporter { config, resolver, watcher, context };
-        tokio::join!(serving, exporter.attend(signals, &cancel));
+        let mut exporter = Exporter { config, resolver, watcher, context, sampler };
+        let ((), end) = tokio::join!(serving, exporter.attend(signals, &cancel));
         let Exporter { watcher, .. } = exporter;
         // The task was cancelled; that it ended is all there is to know.
         let _ = watcher.into_task().await;
         tracing::info!("stopped");
-        Ok(())
+        end
     }
 
     /// Reacts to signals and to changes of map files until it is time to stop. A file system
     /// that hangs delays what is read from it, never the stop.
-    async fn attend(&mut self, signals: Signals, cancel: &CancellationToken) {
+    ///
+    /// # Errors
+    /// Reading has ended by itself: better no exporter than one that serves the past.
+    async fn attend(&mut self, signals: Signals, cancel: &CancellationToken) -> anyhow::Result<()> {
         let Signals { mut interrupt, mut terminate, hangup } = signals;
-        let signal = tokio::select! {
-            _ = interrupt.recv() => "SIGINT",
-            _ = terminate.recv() => "SIGTERM",
+        let sampler = self.sampler.clone();
+        let end = tokio::select! {
+            _ = interrupt.recv() => Ok("SIGINT"),
+            _ = terminate.recv() => Ok("SIGTERM"),
+            () = ended(&sampler) => Err(anyhow::anyhow!("the sampler's thread has ended; its last words are above")),
             never = self.follow_files(hangup) => match never {},
         };
-        tracing::info!(signal, "stopping");
+        if let Ok(signal) = end {
+            tracing::info!(signal, "stopping");
+        }
         cancel.cancel();
+        end.map(drop)
     }
 
     /// Reads the configuration again at SIGHUP, and map files when they have changed; never ends.
@@ -155,6 +172,14 @@ impl Exporter {
             tracing::info!("a map file has changed; containers are attributed again");
             self.watcher.reattribute();
         }
+    }
+}
+
+/// Waits for the end of the sampler's thread, which only a panic brings about.
+async fn ended(sampler: &SamplerThread) {
+    let mut look = tokio::time::interval(SAMPLER_LOOKED_AT_EVERY);
+    while sampler.is_running() {
+        look.tick().await;
     }
 }
 

@@ -3,6 +3,7 @@
 //! Sources: `/sys/devices/system/cpu/online`, `/proc/meminfo`.
 
 use crate::collect::{CollectError, Collector};
+use crate::inventory::count_cpu_list;
 use crate::metrics::{LabelBlock, Sink, Value, catalogue};
 use crate::paths::Paths;
 use crate::snapshot::{Machine, Snapshot};
@@ -12,18 +13,9 @@ pub fn read(paths: &Paths) -> Machine {
     let online = std::fs::read_to_string(paths.sys("devices/system/cpu/online"));
     let meminfo = std::fs::read_to_string(paths.proc("meminfo"));
     Machine {
-        cpu_cores: online.ok().and_then(|text| count_cpu_list(text.trim())),
+        cpu_cores: online.ok().and_then(|text| count_cpu_list(&text)),
         memory_bytes: meminfo.ok().and_then(|text| mem_total(&text)),
     }
-}
-
-/// How many processors a list as `0-3,8` names.
-pub fn count_cpu_list(list: &str) -> Option<u32> {
-    list.split(',').try_fold(0_u32, |count, range| {
-        let (first, last) = range.split_once('-').unwrap_or((range, range));
-        let (first, last): (u32, u32) = (first.trim().parse().ok()?, last.trim().parse().ok()?);
-        count.checked_add(last.checked_sub(first)?.checked_add(1)?)
-    })
 }
 
 /// `MemTotal:  1024 kB`, in bytes.

@@ -10,6 +10,7 @@ fn container(id: &str, name: &str, removed: bool) -> Container {
         image_id: String::new(),
         labels: BTreeMap::new(),
         tenant: Tenant::unknown(),
+        tenant_known: true,
         created_at: None,
         state: State {
             status: Status::Running,

@@ -23,5 +23,5 @@ pub trait Attribution: Send + Sync {
     fn tenant(&self, facts: &Facts<'_>) -> Tenant;
 
     /// Whether the container is observed (`containers.include`, `containers.exclude`, `dockmeter.ignore`).
-    fn observes(&self, name: &str, image: &str, labels: &BTreeMap<String, String>) -> bool;
+    fn observes(&self, facts: &Facts<'_>, image: &str) -> bool;
 }

@@ -1,7 +1,6 @@
 //! Which containers are looked at: `containers.include`, `containers.exclude` and the label
 //! `dockmeter.ignore=true`.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use regex::Regex;
@@ -28,12 +27,12 @@ pub enum Pattern {
 }
 
 impl Pattern {
-    fn fits(&self, name: &str, image: &str, labels: &BTreeMap<String, String>) -> bool {
+    fn fits<'l>(&self, name: &str, image: &str, label: &impl Fn(&str) -> Option<&'l str>) -> bool {
         match self {
             Pattern::Name(regex) => regex.is_match(name),
             Pattern::Image(regex) => regex.is_match(image),
             Pattern::Label { key, value } => {
-                labels.get(key).is_some_and(|found| value.as_ref().is_none_or(|wanted| wanted == found))
+                label(key).is_some_and(|found| value.as_ref().is_none_or(|wanted| wanted == found))
             }
         }
     }
@@ -63,10 +62,11 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// Whether a container is looked at.
-    pub fn admits(&self, name: &str, image: &str, labels: &BTreeMap<String, String>) -> bool {
-        let ignored = labels.get(IGNORE_LABEL).is_some_and(|value| value.trim().eq_ignore_ascii_case("true"));
-        let fits = |pattern: &Pattern| pattern.fits(name, image, labels);
+    /// Whether a container is looked at. `label` gives those labels of the container that its
+    /// image did not bring along: an image cannot take itself out.
+    pub fn admits<'l>(&self, name: &str, image: &str, label: impl Fn(&str) -> Option<&'l str>) -> bool {
+        let ignored = label(IGNORE_LABEL).is_some_and(|value| value.trim().eq_ignore_ascii_case("true"));
+        let fits = |pattern: &Pattern| pattern.fits(name, image, &label);
         !ignored
             && (self.include.is_empty() || self.include.iter().any(fits))
             && !self.exclude.iter().any(fits)
@@ -77,8 +77,8 @@ impl Filter {
 mod tests {
     use super::*;
 
-    fn labels(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
-        pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+    fn labels(pairs: &'static [(&str, &str)]) -> impl Fn(&str) -> Option<&'static str> {
+        |wanted| pairs.iter().find(|(key, _)| *key == wanted).map(|(_, value)| *value)
     }
 
     fn filter(include: Vec<Pattern>, exclude: Vec<Pattern>) -> Filter {
@@ -91,33 +91,33 @@ mod tests {
 
     #[test]
     fn everything_is_included_unless_something_is_said() {
-        assert!(Filter::default().admits("shop", "shop:1", &labels(&[])));
+        assert!(Filter::default().admits("shop", "shop:1", labels(&[])));
     }
 
     #[test]
     fn exclude_wins_over_include() {
         let filter = filter(vec![name("^shop")], vec![name("-test$")]);
-        assert!(filter.admits("shop-api", "", &labels(&[])));
-        assert!(!filter.admits("shop-test", "", &labels(&[])));
-        assert!(!filter.admits("blog", "", &labels(&[])));
+        assert!(filter.admits("shop-api", "", labels(&[])));
+        assert!(!filter.admits("shop-test", "", labels(&[])));
+        assert!(!filter.admits("blog", "", labels(&[])));
     }
 
     #[test]
     fn images_and_labels_choose_too() {
         let image = filter(vec![Pattern::Image(Regex::new("^registry/").unwrap())], vec![]);
-        assert!(image.admits("a", "registry/a:1", &labels(&[])));
-        assert!(!image.admits("a", "docker.io/registry/a:1", &labels(&[])));
+        assert!(image.admits("a", "registry/a:1", labels(&[])));
+        assert!(!image.admits("a", "docker.io/registry/a:1", labels(&[])));
         let any = filter(vec![], vec![Pattern::Label { key: "ci".into(), value: None }]);
-        assert!(!any.admits("a", "", &labels(&[("ci", "")])));
+        assert!(!any.admits("a", "", labels(&[("ci", "")])));
         let one = filter(vec![], vec![Pattern::Label { key: "tier".into(), value: Some("test".into()) }]);
-        assert!(!one.admits("a", "", &labels(&[("tier", "test")])));
-        assert!(one.admits("a", "", &labels(&[("tier", "testing")])));
+        assert!(!one.admits("a", "", labels(&[("tier", "test")])));
+        assert!(one.admits("a", "", labels(&[("tier", "testing")])));
     }
 
     #[test]
     fn the_ignore_label_wins_over_everything() {
         let filter = filter(vec![name(".*")], vec![]);
-        assert!(!filter.admits("a", "", &labels(&[(IGNORE_LABEL, "True")])));
-        assert!(filter.admits("a", "", &labels(&[(IGNORE_LABEL, "false")])));
+        assert!(!filter.admits("a", "", labels(&[(IGNORE_LABEL, "True")])));
+        assert!(filter.admits("a", "", labels(&[(IGNORE_LABEL, "false")])));
     }
 }

@@ -139,8 +139,9 @@ impl Attribution for Resolver {
         lock(&self.admitted).admit(Tenant::claimed(user, project, team), &active.policy.caps)
     }
 
-    fn observes(&self, name: &str, image: &str, labels: &BTreeMap<String, String>) -> bool {
-        self.active().policy.filter.admits(name, image, labels)
+    fn observes(&self, facts: &Facts<'_>, image: &str) -> bool {
+        let active = self.active();
+        active.policy.filter.admits(facts.name, image, |key| active.label(facts, key))
     }
 }
 

@@ -32,6 +32,7 @@ pub(super) fn container(id: &str, name: &str, tenant: Tenant) -> Container {
         image_id: format!("sha256:{}", "0".repeat(64)),
         labels: [("secret".to_owned(), "in a label".to_owned())].into(),
         tenant,
+        tenant_known: true,
         created_at: Some("2025-12-31T23:59:59Z".parse().unwrap()),
         state: State {
             status: Status::Running,
@@ -130,6 +131,7 @@ fn reading(container: Container) -> Reading {
         container: Arc::new(container),
         stats: stats.map(Arc::new),
         oom_kills: 0,
+        ended: false,
         usage_cores,
         rates,
     }

@@ -35,6 +35,7 @@ fn container(digits: &str, name: &str, tenant: Tenant, status: Status) -> Contai
         image_id: "sha256:0".to_owned(),
         labels: BTreeMap::new(),
         tenant,
+        tenant_known: true,
         created_at: Some(now()),
         state: State {
             pid: (status == Status::Running).then_some(4711),
@@ -107,6 +108,7 @@ fn reading(container: Container, name: &str, stats: Option<Stats>) -> Arc<Readin
         usage_cores: Some(0.1 + 0.2),
         rates: None,
         oom_kills: 1,
+        ended: false,
         container: Arc::new(container),
     })
 }

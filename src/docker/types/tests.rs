@@ -185,6 +185,6 @@ proptest! {
 
     #[test]
     fn any_cpu_set_is_counted_or_refused(set in "[0-9,-]{0,20}") {
-        let _ = cpuset_size(&set);
+        let _ = count_cpu_list(&set);
     }
 }

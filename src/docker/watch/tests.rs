@@ -1,6 +1,6 @@
 //! The whole watcher against a small engine on a socket.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -26,7 +26,8 @@ impl Attribution for Rules {
         Tenant::claimed(user, project, team.map(String::as_str))
     }
 
-    fn observes(&self, name: &str, _: &str, _: &BTreeMap<String, String>) -> bool {
+    fn observes(&self, facts: &Facts<'_>, _: &str) -> bool {
+        let name = facts.name;
         name != "hidden"
     }
 }

@@ -119,6 +119,18 @@ fn the_owner_of_the_compose_directory_is_the_user() {
 }
 
 #[test]
+fn an_image_cannot_take_its_containers_out() {
+    let resolver = resolver(Rules::default());
+    let (ignoring, none) = (labels(&[("dockmeter.ignore", "true")]), labels(&[]));
+    let observes = |image_labels| {
+        resolver.observes(&Facts { name: "web", labels: &ignoring, image_labels, cgroup: None }, "web:1")
+    };
+    assert!(observes(Some(&ignoring)), "baked into the image");
+    assert!(!observes(Some(&none)), "set by who started it");
+    assert!(!observes(None), "not known yet");
+}
+
+#[test]
 fn an_image_cannot_claim_a_tenant() {
     let resolver = resolver(Rules::default());
     let baked: Labels<'_> = &[("dockmeter.team", "core")];
