@@ -7,7 +7,7 @@
 
 use std::hint::black_box;
 
-use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use dockmeter::container::network::{InterfaceNames, net_dev, tcp_established};
 use dockmeter::container::parse::{io_stat, keyed, pressure};
 use dockmeter::metrics::text::{Format, TextEncoder};
@@ -85,16 +85,6 @@ fn pages(criterion: &mut Criterion) {
             });
         });
     }
-    group.bench_function("text, without an old page's memory", |bencher| {
-        bencher.iter_batched(
-            || TextEncoder::new(Format::Text, Vec::new()),
-            |mut encoder| {
-                fill(&mut encoder, &blocks);
-                encoder.finish()
-            },
-            BatchSize::PerIteration,
-        );
-    });
     #[cfg(feature = "prometheus-registry")]
     prometheus_crate::bench(&mut group);
     group.finish();
@@ -128,7 +118,7 @@ fn tenant() -> Tenant {
     Tenant::claimed(Some("ann"), Some("shop"), Some("core"))
 }
 
-/// The labels of a container that differ from tenant to tenant are the tenant's.
+/// Labels of a container, without the tenant's.
 const LABEL_NAMES: [&str; 5] = [
     "id",
     "name",

@@ -39,10 +39,11 @@ fn main() -> io::Result<()> {
     let engine = Engine::start()?;
     for number in 1..=options.containers {
         interrupt::check()?;
-        eprint!("\rstarting container {number} of {} … ", options.containers);
+        if number % 10 == 0 || number == options.containers {
+            eprintln!("starting container {number} of {} …", options.containers);
+        }
         engine.run_idle()?;
     }
-    eprintln!();
     let mut pairs = Vec::with_capacity(options.pairs);
     for number in 0..options.pairs {
         let pair = Pair::measure(&engine, &options, number % 2 == 1)?;

@@ -37,6 +37,9 @@ impl Options {
                 }
             }
         }
+        if options.pairs < 2 {
+            return Err(failure("a spread needs at least two `--pairs`"));
+        }
         Ok(options)
     }
 }
