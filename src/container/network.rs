@@ -57,8 +57,7 @@ pub fn net_dev(text: &[u8], names: &mut InterfaceNames) -> Vec<Interface> {
 pub fn tcp_established(text: &[u8]) -> Option<u64> {
     let mut lines = text.split(|byte| *byte == b'\n').filter_map(|line| line.strip_prefix(b"Tcp: "));
     let (names, values) = (lines.next()?, lines.next()?);
-    let words = |line: &'_ [u8]| line.split(|byte| *byte == b' ').map(<[u8]>::to_vec).collect::<Vec<_>>();
-    let column = words(names).iter().position(|name| name == b"CurrEstab")?;
+    let column = names.split(|byte| *byte == b' ').position(|name| name == b"CurrEstab")?;
     digits(values.split(|byte| *byte == b' ').nth(column)?)
 }
 
