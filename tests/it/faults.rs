@@ -38,6 +38,15 @@ fn the_exporter_is_ready_after_ten_seconds_even_without_an_engine() {
     crate::poll::eventually("ready all the same", || (exporter.get("/-/ready").status == 200).then_some(()));
 }
 
+/// Ends a loop on another thread when dropped, also by a test that fails: its scope waits.
+struct End<'a>(&'a AtomicBool);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 #[test]
 fn a_killed_engine_costs_no_scrape_and_is_found_again_under_load() {
     let Some(engine) = Engine::own("kill") else { return };
@@ -48,6 +57,7 @@ fn a_killed_engine_costs_no_scrape_and_is_found_again_under_load() {
 
     let over = AtomicBool::new(false);
     thread::scope(|scope| {
+        let end = End(&over);
         scope.spawn(|| {
             while !over.load(Ordering::Relaxed) {
                 engine.try_docker(&["run", "--rm", "--network=none", "dockmeter-test", "true"]);
@@ -61,7 +71,7 @@ fn a_killed_engine_costs_no_scrape_and_is_found_again_under_load() {
         });
         engine.again();
         exporter.until_value("dockmeter_docker_up", &[], 1.0);
-        over.store(true, Ordering::Relaxed);
+        drop(end);
     });
 
     let _after = engine.run("kill-after", &[], IDLE);
