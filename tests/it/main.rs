@@ -21,10 +21,12 @@ mod http;
 mod poll;
 mod prometheus;
 
+mod changes;
 mod faults;
 mod house;
 mod lifecycle;
 mod page;
+mod places;
 #[cfg(feature = "prometheus-registry")]
 mod registry;
 mod run_command;

@@ -77,6 +77,8 @@ fn an_ignored_container_is_nowhere_on_the_page() {
     let _seen = engine.run("tenant-seen", &[], IDLE);
     info(&exporter, "tenant-seen");
     assert!(exporter.page().samples().all(|sample| sample.label("name") != Some("tenant-ignored")));
+    let listed = exporter.get("/api/containers");
+    assert!(listed.text().contains("tenant-seen") && !listed.text().contains("tenant-ignored"));
 }
 
 /// A container with a tenant and a known load: 0.1 of a core, and 10 MiB of shared memory.
