@@ -5,7 +5,7 @@
 //! and 5 pairs of 30 s by default, which takes about 8 minutes. It starts an engine of its own
 //! (`scripts/engine.sh`) with so many sleeping containers, and measures in pairs of phases, with
 //! and without dockmeter. The start of dockmeter, which asks about every container once, is not
-//! in a phase.
+//! in a phase. `--seconds` is a multiple of 30, the cycle of the shims' own work.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "what this program is for")]
 #![allow(missing_docs, reason = "a program, not a library")]

@@ -5,6 +5,10 @@ use std::time::Duration;
 
 use crate::measured::failure;
 
+/// Every shim has a burst of work of its own each 30 s (seen with containerd 1.6, watched or not).
+/// A phase that is no multiple of that holds more or fewer bursts than its counterpart.
+const SHIM_CYCLE_SECONDS: u64 = 30;
+
 /// What is measured.
 #[derive(Debug)]
 pub(crate) struct Options {
@@ -36,6 +40,9 @@ impl Options {
                     )));
                 }
             }
+        }
+        if !options.phase.as_secs().is_multiple_of(SHIM_CYCLE_SECONDS) {
+            return Err(failure(format!("`--seconds` has to be a multiple of {SHIM_CYCLE_SECONDS}")));
         }
         if options.pairs < 2 {
             return Err(failure("a spread needs at least two `--pairs`"));
