@@ -87,6 +87,23 @@ fn a_killed_engine_costs_no_scrape_and_is_found_again_under_load() {
     });
 }
 
+/// An engine that answers nothing until this is dropped, also by a test that fails: its
+/// containers could not be removed.
+struct Frozen<'a>(&'a Engine);
+
+impl<'a> Frozen<'a> {
+    fn new(engine: &'a Engine) -> Self {
+        engine.signal(Signal::STOP);
+        Frozen(engine)
+    }
+}
+
+impl Drop for Frozen<'_> {
+    fn drop(&mut self) {
+        self.0.signal(Signal::CONT);
+    }
+}
+
 #[test]
 fn a_frozen_engine_does_not_hold_up_a_scrape() {
     let Some(engine) = Engine::own("ice") else { return };
@@ -95,7 +112,7 @@ fn a_frozen_engine_does_not_hold_up_a_scrape() {
     let _container = engine.run("ice-busy", &[], BUSY);
     exporter.until_value("container_state", &[("name", "ice-busy"), ("state", "running")], 1.0);
 
-    engine.signal(Signal::STOP);
+    let frozen = Frozen::new(&engine);
     let before = cpu(&exporter, "ice-busy");
     for _ in 0..5 {
         let started = Instant::now();
@@ -105,7 +122,7 @@ fn a_frozen_engine_does_not_hold_up_a_scrape() {
     exporter.until("the kernel is still read", |page| {
         (page.sum("container_cpu_usage_seconds_total", &[("name", "ice-busy")]) > before).then_some(())
     });
-    engine.signal(Signal::CONT);
+    drop(frozen);
     let _after = engine.run("ice-after", &[], IDLE);
     exporter.until_value("container_state", &[("name", "ice-after"), ("state", "running")], 1.0);
 }
