@@ -163,10 +163,7 @@ impl Cgroup {
         let mut stall = |file| reader.parsed_if_open(file, parse::pressure);
         stats.pressure = Pressure { cpu: stall(cpu), memory: stall(memory), io: stall(io) };
         stats.processes = Processes {
-            // None in the container's own cgroup: a nested engine has moved them further down.
-            processes: reader
-                .parsed_if_open(&self.procs, |text| Some(parse::lines(text)))
-                .filter(|processes| *processes > 0),
+            processes: self.procs.as_ref().and_then(|own| reader.processes(own)),
             threads: self.pids.as_ref().and_then(|(file, _)| reader.parsed(file, parse::number)),
             threads_max: self.limits.threads,
         };
@@ -285,6 +282,16 @@ impl Reader<'_, '_> {
         parse: impl FnOnce(&[u8]) -> Option<T>,
     ) -> Option<T> {
         self.parsed(file.as_ref()?, parse)
+    }
+
+    /// Processes of a cgroup and of all that the container has made below it.
+    fn processes(&mut self, own: &CgroupFile) -> Option<u64> {
+        let mut count = self.parsed(own, |text| Some(parse::lines(text)))?;
+        let inner = super::inner::groups(own.folder()).map(Some);
+        for folder in self.judged(own.name(), inner)?? {
+            count += self.once(&folder, own.name(), |text| Some(parse::lines(text))).unwrap_or(0);
+        }
+        Some(count)
     }
 
     /// The same for a file that is opened for the moment.

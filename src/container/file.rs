@@ -99,6 +99,11 @@ impl CgroupFile {
         Ok(buffer)
     }
 
+    /// The cgroup's folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// The file's name.
     pub fn name(&self) -> &'static str {
         self.name

@@ -14,6 +14,7 @@ pub mod cgroup;
 pub mod collectors;
 pub mod device;
 pub mod file;
+mod inner;
 mod last_read;
 pub mod locate;
 pub mod network;

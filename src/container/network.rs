@@ -31,15 +31,23 @@ impl InterfaceNames {
     }
 }
 
+/// What `/proc/PID/net/dev` says.
+#[derive(Debug, Default)]
+pub struct NetDev {
+    /// Every interface but `lo`.
+    pub interfaces: Vec<Interface>,
+    /// Packets of all interfaces, `lo` included, in both directions: while this stands still,
+    /// nothing has happened in the namespace.
+    pub packets: u64,
+}
+
 /// `/proc/PID/net/dev`: a line an interface, eight numbers a direction. A line without sense
 /// costs that interface.
-pub fn net_dev(text: &[u8], names: &mut InterfaceNames) -> Vec<Interface> {
+pub fn net_dev(text: &[u8], names: &mut InterfaceNames) -> NetDev {
+    let mut packets: u64 = 0;
     let interface = |line: &[u8]| {
         let colon = memchr::memrchr(b':', line)?;
         let name = std::str::from_utf8(line[..colon].trim_ascii()).ok()?;
-        if name == "lo" || name.is_empty() {
-            return None;
-        }
         let mut numbers = [0; 16];
         let mut words = line[colon + 1..].split(|byte| *byte == b' ').filter(|word| !word.is_empty());
         for number in &mut numbers {
@@ -47,9 +55,14 @@ pub fn net_dev(text: &[u8], names: &mut InterfaceNames) -> Vec<Interface> {
         }
         let traffic = |n: &[u64]| Traffic { bytes: n[0], packets: n[1], errors: n[2], dropped: n[3] };
         let (receive, transmit) = (traffic(&numbers[..8]), traffic(&numbers[8..]));
+        packets = packets.wrapping_add(receive.packets).wrapping_add(transmit.packets);
+        if name == "lo" || name.is_empty() {
+            return None;
+        }
         Some(Interface { name: names.get(name), receive, transmit })
     };
-    text.split(|byte| *byte == b'\n').filter_map(interface).collect()
+    let interfaces = text.split(|byte| *byte == b'\n').filter_map(interface).collect();
+    NetDev { interfaces, packets }
 }
 
 /// `Tcp: CurrEstab` of `/proc/PID/net/snmp`: connections established now. The names stand in
@@ -75,7 +88,8 @@ mod tests {
 
     #[test]
     fn every_interface_but_lo_counts_and_a_broken_line_costs_itself() {
-        let found = net_dev(NET_DEV, &mut InterfaceNames::default());
+        let NetDev { interfaces: found, packets } = net_dev(NET_DEV, &mut InterfaceNames::default());
+        assert_eq!(packets, 9 + 9 + 12 + 6, "of `lo`, too");
         assert_eq!(found.len(), 1);
         assert_eq!(&*found[0].name, "eth0");
         assert_eq!(found[0].receive, Traffic { bytes: 1536, packets: 12, errors: 1, dropped: 2 });

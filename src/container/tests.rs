@@ -277,6 +277,34 @@ fn a_shared_network_namespace_is_counted_once_and_host_networking_not_at_all() {
 }
 
 #[test]
+fn connections_are_counted_again_once_a_packet_has_passed() {
+    let host = Host::unpack("v2");
+    let file = |name: &str| host.folder.path().join("proc/100/net").join(name);
+    let replace = |name: &str, from: &str, to: &str| {
+        let text = fs::read_to_string(file(name)).unwrap();
+        assert!(text.contains(from), "{text}");
+        fs::write(file(name), text.replace(from, to)).unwrap();
+    };
+    let mut sampler = host.sampler();
+    let now = Instant::now();
+    sampler.follow(&inventory([running()]), now, time(110));
+    let mut connections = || {
+        sampler.read_all(now);
+        let page = page(&mut sampler);
+        let line = page.lines().find(|line| line.starts_with("container_network_tcp_connections{")).unwrap();
+        line.rsplit(' ').next().unwrap().to_owned()
+    };
+    assert_eq!(connections(), "3");
+    replace("snmp", " 3 100", " 4 100");
+    assert_eq!(connections(), "3", "no packet, no change");
+    replace("dev", " 120 ", " 121 ");
+    assert_eq!(connections(), "4");
+    replace("snmp", " 4 100", " 2 100");
+    let later: Vec<String> = (0..12).map(|_| connections()).collect();
+    assert_eq!(later.last().unwrap(), "2", "a silent end is seen in a while");
+}
+
+#[test]
 fn a_namespace_seen_twice_is_counted_once_until_its_owner_is_gone() {
     let host = Host::unpack("v2");
     let neighbour = host.add_neighbour();

@@ -220,7 +220,7 @@ metrics! {
     }
     "container_processes" {
         PROCESSES "container_processes" Gauge None Container [] Cadvisor
-            "cgroup.procs" "Processes in the container.";
+            "cgroup.procs, of inner cgroups too" "Processes in the container.";
         THREADS "container_threads" Gauge None Container [] Cadvisor
             "pids.current" "Threads in the container.";
         THREADS_MAX "container_threads_max" Gauge None Container [] Cadvisor
