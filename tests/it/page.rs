@@ -156,6 +156,7 @@ fn a_page_can_be_narrowed_to_collectors_and_to_a_tenant() {
     let _container = engine.run("page-narrow", &["--label=dockmeter.user=page-ann"], BUSY);
     let exporter = Exporter::of(&engine);
     read_in_full(&exporter, "page-narrow");
+    exporter.until_value("container_info", &[("name", "page-narrow"), ("user", "page-ann")], 1.0);
     let read = |path: &str| {
         let response = exporter.get(path);
         assert_eq!(response.status, 200, "{path}: {}", response.text());

@@ -28,9 +28,9 @@ fn a_shared_network_is_counted_for_the_container_that_owns_it_and_once_for_the_t
     let gateway = owner.inspect("{{range .NetworkSettings.Networks}}{{.Gateway}}{{end}}");
     guest.exec(&["ping", "-c", "3", "-i", "0.1", "-s", "1000", &gateway]);
 
+    exporter.until("the guest has been read", |page| is_read(page, "net-guest").then_some(()));
     let page = exporter.until("the owner's traffic is counted", |page| {
-        let counted = page.sum(RECEIVED, &[("name", "net-owner")]) >= 3000.0;
-        (counted && is_read(page, "net-guest")).then(|| page.clone())
+        (page.sum(RECEIVED, &[("name", "net-owner")]) >= 3000.0).then(|| page.clone())
     });
     assert!(page.all(RECEIVED, &[("name", "net-guest")]).next().is_none());
     let once = page.sum(RECEIVED, &[("name", "net-owner")]);
