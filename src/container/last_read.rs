@@ -1,9 +1,9 @@
 //! The last read of a run, in the moment its processes end.
 //!
-//! The engine removes a cgroup about 10 ms after its last process, and its event comes later
-//! still. So a thread of its own waits for a pidfd of each init and for `cgroup.events` (cgroup
+//! The engine removes a cgroup some milliseconds after its last process, and its event comes
+//! later still. So a thread of its own waits for a pidfd of each init and for `cgroup.events` (cgroup
 //! v2 and hybrid), and reads at once. It asks for real-time priority, because on a busy machine
-//! its turn would come too late one time in forty; it works for a tenth of a millisecond per
+//! its turn would now and then come too late; it works for a fraction of a millisecond per
 //! container that ends. Where that is refused, where process ids are not ours, and where there
 //! is no `cgroup.events`, at most one sampling step of a container is lost.
 
