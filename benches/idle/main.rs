@@ -145,7 +145,7 @@ fn report(options: &Options, pairs: &[Pair]) {
     println!("| engine, watched by dockmeter | {} |", spread(|pair| pair.watched.engine));
     println!("| difference | {difference} |");
     let verdict = if difference.differs_from_zero() { "can" } else { "cannot" };
-    println!("\nThe engine's CPU time {verdict} be told from rest (2 standard errors).");
+    println!("\nThe engine's CPU time {verdict} be told from rest (t-test at 5 %).");
     let last = pairs.iter().map(|pair| pair.watched.resident.now).max().unwrap_or(0);
     let peak = pairs.iter().map(|pair| pair.watched.resident.peak).max().unwrap_or(0);
     println!(
