@@ -23,21 +23,24 @@ fn a_shared_network_is_counted_for_the_container_that_owns_it_and_once_for_the_t
     let exporter = Exporter::of(&engine);
     let tenant = "--label=dockmeter.project=net-shared";
     let owner = engine.run("net-owner", &[tenant], IDLE);
-    let joined = format!("--network=container:{}", owner.id);
-    let guest = engine.run("net-guest", &[tenant, &joined], IDLE);
     let gateway = owner.inspect("{{range .NetworkSettings.Networks}}{{.Gateway}}{{end}}");
-    guest.exec(&["ping", "-c", "3", "-i", "0.1", "-s", "1000", &gateway]);
+    let joined = format!("--network=container:{}", owner.id);
+    let _guest = engine.run("net-guest", &[tenant, &joined], &["ping", "-i", "0.1", "-s", "1000", &gateway]);
 
     exporter.until("the guest has been read", |page| is_read(page, "net-guest").then_some(()));
-    let page = exporter.until("the owner's traffic is counted", |page| {
-        (page.sum(RECEIVED, &[("name", "net-owner")]) >= 3000.0).then(|| page.clone())
+    let billed = |page: &Page| {
+        page.value("tenant_network_bytes_total", &[("project", "net-shared"), ("direction", "receive")])
+    };
+    let page = exporter.until("the guest's traffic is billed", |page| {
+        billed(page).filter(|bytes| *bytes >= 3000.0).map(|_| page.clone())
     });
     assert!(page.all(RECEIVED, &[("name", "net-guest")]).next().is_none());
     let once = page.sum(RECEIVED, &[("name", "net-owner")]);
-    let billed = page
-        .value("tenant_network_bytes_total", &[("project", "net-shared"), ("direction", "receive")])
-        .expect("the tenant's traffic");
-    assert!(billed >= 3000.0 && billed <= once, "{billed} of {once} bytes are billed");
+    assert!(
+        billed(&page).is_some_and(|bytes| bytes <= once),
+        "{:?} of {once} bytes are billed",
+        billed(&page)
+    );
 }
 
 #[test]
@@ -119,9 +122,5 @@ fn a_container_that_moved_its_processes_to_an_inner_cgroup_is_read_as_a_whole() 
     assert_eq!(page.value("container_threads_max", &name), Some(50.0));
     assert!(page.value("container_memory_working_set_bytes", &name).is_some_and(|bytes| bytes > 0.0));
     assert!(page.value("container_threads", &name).is_some_and(|threads| threads >= 1.0));
-    assert_eq!(
-        page.value("container_processes", &name),
-        None,
-        "its own cgroup has none, which is not 0 in all"
-    );
+    assert!(page.value("container_processes", &name).is_some_and(|processes| processes >= 1.0));
 }
