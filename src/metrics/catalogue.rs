@@ -11,6 +11,8 @@ pub enum Kind {
     Counter,
     /// Goes up and down.
     Gauge,
+    /// Counts of values by size, cumulative.
+    Histogram,
 }
 
 /// The base unit of a value.
@@ -77,7 +79,7 @@ pub enum Owner {
 pub struct Metric {
     /// Its name in the text format.
     pub name: &'static str,
-    /// Counter or gauge.
+    /// Counter, gauge or histogram.
     pub kind: Kind,
     /// Its unit.
     pub unit: Unit,

@@ -9,6 +9,7 @@
 //! that has not changed.
 
 pub mod catalogue;
+mod histogram;
 mod label;
 pub mod reference;
 #[cfg(feature = "prometheus-registry")]
@@ -17,6 +18,7 @@ pub mod text;
 mod value;
 
 pub use catalogue::{Kind, Labels, Metric, Unit};
+pub use histogram::{Histogram, Native};
 pub use label::LabelBlock;
 pub use value::Value;
 
@@ -27,6 +29,9 @@ pub trait Sink {
 
     /// Adds a sample to the open family: a shared block of labels, and those of this sample alone.
     fn sample(&mut self, labels: &LabelBlock, own: &[(&'static str, &str)], value: Value);
+
+    /// Adds a histogram to the open family, which has to be of that kind.
+    fn histogram(&mut self, labels: &LabelBlock, own: &[(&'static str, &str)], histogram: &Histogram);
 }
 
 /// A sink that can take back what a failed collector has put into it.
@@ -95,6 +100,12 @@ impl Sink for TenantFilter<'_> {
     fn sample(&mut self, labels: &LabelBlock, own: &[(&'static str, &str)], value: Value) {
         if labels.tenant().is_some_and(|tenant| self.wanted.admits(tenant)) {
             self.sink.sample(labels, own, value);
+        }
+    }
+
+    fn histogram(&mut self, labels: &LabelBlock, own: &[(&'static str, &str)], histogram: &Histogram) {
+        if labels.tenant().is_some_and(|tenant| self.wanted.admits(tenant)) {
+            self.sink.histogram(labels, own, histogram);
         }
     }
 }

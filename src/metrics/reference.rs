@@ -33,6 +33,7 @@ fn row(metric: &Metric) -> String {
     let kind = match metric.kind {
         Kind::Counter => "counter",
         Kind::Gauge => "gauge",
+        Kind::Histogram => "histogram",
     };
     let shared = match metric.labels {
         Labels::Container => Some("container"),

@@ -5,7 +5,7 @@
 //! a family without samples leaves nothing; what a failed collector wrote is taken back.
 
 use super::label::write_label;
-use super::{Kind, LabelBlock, Mark, Metric, Page, Sink, Value};
+use super::{Histogram, Kind, LabelBlock, Mark, Metric, Page, Sink, Value};
 
 /// Which text format a page is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,12 +56,58 @@ impl TextEncoder {
     fn announced_as(&self, metric: &Metric) -> (&'static str, &'static str) {
         match (self.format, metric.kind) {
             (_, Kind::Gauge) => (metric.name, "gauge"),
+            (_, Kind::Histogram) => (metric.name, "histogram"),
             (Format::Text, Kind::Counter) => (metric.name, "counter"),
             (Format::OpenMetrics, Kind::Counter) => match metric.name.strip_suffix("_total") {
                 Some(family) => (family, "counter"),
                 None => (metric.name, "unknown"),
             },
         }
+    }
+
+    /// The open family, announced if this is its first sample.
+    fn open_family(&mut self) -> Option<&'static Metric> {
+        let metric = self.open?;
+        if !self.announced {
+            self.announced = true;
+            self.announce(metric);
+        }
+        Some(metric)
+    }
+
+    /// One line. `parts` make the name, and `bound` is the `le` of a bucket.
+    fn line(
+        &mut self,
+        parts: [&str; 2],
+        labels: &LabelBlock,
+        own: &[(&'static str, &str)],
+        bound: Option<f64>,
+        value: Value,
+    ) {
+        let page = &mut self.page;
+        for part in parts {
+            page.extend_from_slice(part.as_bytes());
+        }
+        let shared = labels.rendered();
+        if !shared.is_empty() || !own.is_empty() || bound.is_some() {
+            page.push(b'{');
+            page.extend_from_slice(shared);
+            let mut first = shared.is_empty();
+            for (name, value) in own {
+                separate(&mut first, page);
+                write_label(name, value, page);
+            }
+            if let Some(bound) = bound {
+                separate(&mut first, page);
+                page.extend_from_slice(b"le=\"");
+                write_bound(bound, page);
+                page.push(b'"');
+            }
+            page.push(b'}');
+        }
+        page.push(b' ');
+        value.write(page);
+        page.push(b'\n');
     }
 
     fn announce(&mut self, metric: &'static Metric) {
@@ -107,32 +153,41 @@ impl Sink for TextEncoder {
     }
 
     fn sample(&mut self, labels: &LabelBlock, own: &[(&'static str, &str)], value: Value) {
-        let Some(metric) = self.open else {
+        let Some(metric) = self.open_family() else {
             debug_assert!(false, "a sample came before its family");
             return;
         };
-        if !self.announced {
-            self.announced = true;
-            self.announce(metric);
-        }
-        let page = &mut self.page;
-        page.extend_from_slice(metric.name.as_bytes());
-        let shared = labels.rendered();
-        if !shared.is_empty() || !own.is_empty() {
-            page.push(b'{');
-            page.extend_from_slice(shared);
-            for (index, (name, value)) in own.iter().enumerate() {
-                if index > 0 || !shared.is_empty() {
-                    page.push(b',');
-                }
-                write_label(name, value, page);
-            }
-            page.push(b'}');
-        }
-        page.push(b' ');
-        value.write(page);
-        page.push(b'\n');
+        self.line([metric.name, ""], labels, own, None, value);
         self.series += 1;
+    }
+
+    fn histogram(&mut self, labels: &LabelBlock, own: &[(&'static str, &str)], histogram: &Histogram) {
+        let Some(metric) = self.open_family() else {
+            debug_assert!(false, "a histogram came before its family");
+            return;
+        };
+        let count = histogram.count();
+        for (bound, below) in histogram.cumulative().chain([(f64::INFINITY, count)]) {
+            self.line([metric.name, "_bucket"], labels, own, Some(bound), Value::Int(below));
+        }
+        self.line([metric.name, "_sum"], labels, own, None, Value::Float(histogram.sum()));
+        self.line([metric.name, "_count"], labels, own, None, Value::Int(count));
+        self.series += histogram.series();
+    }
+}
+
+/// A comma, but for the first label.
+fn separate(first: &mut bool, page: &mut Vec<u8>) {
+    if !std::mem::take(first) {
+        page.push(b',');
+    }
+}
+
+/// A bound as a float in every format: `1.0`, not `1`.
+fn write_bound(bound: f64, page: &mut Vec<u8>) {
+    Value::Float(bound).write(page);
+    if bound.is_finite() && bound.fract() == 0.0 {
+        page.extend_from_slice(b".0");
     }
 }
 
