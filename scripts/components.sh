@@ -14,14 +14,19 @@ component_reason=
 say() { printf '==> %s\n' "$*" >&2; }
 
 # components_of NAME: its packages on one line (`?` marks one that only some releases have),
-# then the programs that have to come out of them.
+# then the programs that have to come out of them, then the suite they come from if it is not
+# the system's own.
 components_of() {
     case "$1" in
         docker) echo "docker.io containerd runc tini ?docker-cli"; echo "dockerd docker containerd runc" ;;
+        # A current engine beside the release's own. Its `runc` would want a newer libc than
+        # older releases have, so that of `docker` stays in use (scripts/engine.sh).
+        docker28) echo "docker.io docker-cli containerd tini"; echo "dockerd docker containerd"; echo newest ;;
+        podman) echo "podman conmon crun golang-github-containers-common"; echo "podman conmon crun" ;;
         busybox) echo "busybox-static"; echo "busybox" ;;
         ip) echo "iproute2"; echo "ip" ;;
         prometheus) echo "prometheus ?promtool"; echo "prometheus promtool" ;;
-        compose) echo "docker-compose"; echo "docker-compose" ;;
+        compose) echo "docker-compose"; echo "docker-compose"; echo newest ;;
         llvm) echo "llvm-$(rust_llvm_major)"; echo "llvm-profdata llvm-cov" ;;
         *) say "no component is called \`$1\`"; return 1 ;;
     esac
@@ -33,9 +38,11 @@ rust_llvm_major() { rustc -vV | sed -n 's/^LLVM version: \([0-9]*\).*/\1/p'; }
 # component NAME: makes a component's programs available; false, and `component_reason` set,
 # if it cannot be had. A program that the system already has serves where no package does.
 component() {
-    local name=$1 packages programs program
-    { read -r packages; read -r programs; } < <(components_of "$name")
-    if [[ ! -e "$components/$name/.unpacked" ]] && ! unpack_component "$name" "$packages" "$programs"; then
+    local name=$1 packages programs suite program
+    { read -r packages; read -r programs; read -r suite || suite=; } < <(components_of "$name")
+    if [[ ! -e "$components/$name/.unpacked" ]] && ! unpack_component "$name" "$packages" "$programs" "${suite:-stable}"; then
+        # What is wanted newer than the system's own is not what the system has.
+        [[ -z $suite || $name == compose ]] || return 1
         for program in $programs; do
             command -v "$program" >/dev/null || return 1
         done
@@ -76,16 +83,15 @@ component_libraries() {
     find "$components/$1" -name '*.so.*' -printf '%h\n' | sort -u | paste -sd: -
 }
 
-# unpack_component NAME PACKAGES PROGRAMS: downloads, unpacks and completes a component.
+# unpack_component NAME PACKAGES PROGRAMS SUITE: downloads, unpacks and completes a component.
 unpack_component() {
-    local name=$1 wanted=$2 programs=$3 suite=stable package packages=() staging
+    local name=$1 wanted=$2 programs=$3 suite=$4 package packages=() staging
     if ! command -v apt-get >/dev/null || ! command -v dpkg >/dev/null; then
         component_reason="\`$wanted\` would be unpacked from Debian packages, and this system has no apt-get; install it yourself"
         return 1
     fi
-    refresh_lists stable || return 1
-    [[ $name == compose ]] && ! has_compose_2 && suite=newest
-    [[ $suite == stable ]] || refresh_lists "$suite" || return 1
+    [[ $name == compose ]] && refresh_lists stable && has_compose_2 && suite=stable
+    refresh_lists "$suite" || return 1
     for package in $wanted; do
         if [[ $package == \?* ]]; then
             has_package "$suite" "${package#\?}" && packages+=("${package#\?}")

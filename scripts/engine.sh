@@ -5,9 +5,10 @@
 #   engine.sh again DIR           start dockerd again in DIR, after it was killed
 #   engine.sh stop DIR            stop it and remove every trace: containers, mounts, bridge, DIR
 #
-# Needs root and the components `docker`, `busybox` and `ip` (scripts/components.sh). The
-# socket is DIR/docker.sock; the image `dockmeter-test` is static busybox. Another engine's
-# containers, networks and files are never touched.
+# Needs root and the components `docker`, `busybox` and `ip` (scripts/components.sh); with
+# ENGINE_COMPONENT=docker28 at the start the engine is that component's, which needs `docker`
+# beside it. The socket is DIR/docker.sock; the image `dockmeter-test` is static busybox.
+# Another engine's containers, networks and files are never touched.
 set -euo pipefail
 
 root=$(cd "$(dirname "$0")/.." && pwd -P)
@@ -21,8 +22,10 @@ command=${1:?start, again or stop}
 dir=${2:?a directory}
 shift 2
 
-PATH="$(component_path docker busybox ip)$PATH"
-libraries=$(component_libraries docker)
+# The engine that was started in DIR, else the one that is asked for.
+component=$(cat "$dir/component" 2>/dev/null) || component=${ENGINE_COMPONENT:-docker}
+PATH="$(component_path "$component" docker busybox ip)$PATH"
+libraries=$(component_libraries "$component")
 export PATH
 [[ -z $libraries ]] || export LD_LIBRARY_PATH=$libraries
 unset DOCKER_HOST DOCKER_CONTEXT DOCKER_CONFIG DOCKER_TLS_VERIFY
@@ -92,8 +95,13 @@ import_image() {
 start() {
     ((${#dir} <= longest_directory)) || fail "\`$dir\` is longer than $longest_directory characters, too long for sockets"
     [[ $(id -u) == 0 ]] || fail "an engine of its own needs root"
-    [[ -e $dir ]] && stop
+    if [[ -e $dir ]]; then
+        stop
+        # It may have been another component's.
+        exec "$0" start "$dir" "$@"
+    fi
     mkdir -p "$dir"
+    echo "$component" >"$dir/component"
     if [[ $(dockerd --version) == *\ version\ 1* || $(dockerd --version) == *\ version\ 20* ]]; then
         # Engines of that age otherwise leave a key in /etc/docker.
         printf '{"deprecated-key-path": "%s/key.json"}\n' "$dir" >"$dir/daemon.json"
