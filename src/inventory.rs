@@ -175,6 +175,11 @@ pub struct State {
     pub oom_killed: bool,
     /// The engine's `oom` events of the current or last run.
     pub oom_events: u64,
+    /// What the engine said of earlier runs, as far as dockmeter has known them: for each the
+    /// larger of its `oom` events and 1 if it saw an OOM kill. Never falls.
+    pub earlier_oom_kills: u64,
+    /// Number of the current or last run: one more with every start that dockmeter has seen.
+    pub run: u64,
     /// Start of the current or last run.
     pub started_at: Option<Timestamp>,
     /// End of the last run.
@@ -190,6 +195,11 @@ impl State {
     /// Whether the kernel has something to read about it.
     pub fn is_live(&self) -> bool {
         self.pid.is_some()
+    }
+
+    /// OOM kills of the current or last run as the engine tells them.
+    pub fn oom_kills(&self) -> u64 {
+        self.oom_events.max(u64::from(self.oom_killed))
     }
 }
 

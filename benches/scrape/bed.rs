@@ -177,6 +177,8 @@ fn container(id: ContainerId, number: usize, pid: u32) -> Container {
             exit_code: None,
             oom_killed: false,
             oom_events: 0,
+            earlier_oom_kills: 0,
+            run: 0,
             started_at: Some(jiff::Timestamp::UNIX_EPOCH),
             finished_at: None,
             restarts: 0,

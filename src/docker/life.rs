@@ -33,6 +33,8 @@ pub(super) struct Life {
     run: Option<Timestamp>,
     /// The engine's last `RestartCount`.
     engine_restarts: Option<u64>,
+    /// `oom` events of the run before, and whether the engine saw an OOM kill in it.
+    previous_oom: (u64, bool),
 }
 
 impl Life {
@@ -53,6 +55,8 @@ impl Life {
                 exit_code: None,
                 oom_killed: false,
                 oom_events: 0,
+                earlier_oom_kills: 0,
+                run: 0,
                 started_at: None,
                 finished_at: None,
                 restarts: 0,
@@ -64,7 +68,7 @@ impl Life {
             cpuset_cpus: None,
             removed_at: None,
         };
-        Life { container, settled: false, run: None, engine_restarts: None }
+        Life { container, settled: false, run: None, engine_restarts: None, previous_oom: (0, false) }
     }
 
     /// A container that the list shows first.
@@ -114,11 +118,7 @@ impl Life {
                 set_label(&mut self.container.name, event.name.clone());
                 Verdict::Known
             }
-            Happening::Oom => {
-                self.container.state.oom_killed = true;
-                self.container.state.oom_events += 1;
-                Verdict::Known
-            }
+            Happening::Oom => self.ran_out_of_memory(at),
             Happening::Health(Some(health)) => {
                 self.container.state.health = Some(*health);
                 Verdict::Known
@@ -137,11 +137,34 @@ impl Life {
         if !state.is_live() && !over_already {
             state.status = Status::Running;
             state.started_at = Some(at);
-            state.oom_killed = false;
-            state.oom_events = 0;
+            self.begin_run();
             self.run = None;
         }
         Verdict::InspectNow
+    }
+
+    /// What the engine said of the run that is over is kept.
+    fn begin_run(&mut self) {
+        let state = &mut self.container.state;
+        state.earlier_oom_kills += state.oom_kills();
+        state.run += 1;
+        self.previous_oom = (std::mem::take(&mut state.oom_events), std::mem::take(&mut state.oom_killed));
+    }
+
+    /// An inspection may have told of the next run before the events of the last one came.
+    fn ran_out_of_memory(&mut self, at: Timestamp) -> Verdict {
+        let state = &mut self.container.state;
+        if self.run.is_some_and(|run| at < run) {
+            let (events, killed) = &mut self.previous_oom;
+            *events += 1;
+            // The first event of a run is the kill that its flag has told already.
+            state.earlier_oom_kills += u64::from(!*killed || *events > 1);
+            *killed = true;
+            return Verdict::Known;
+        }
+        state.oom_killed = true;
+        state.oom_events += 1;
+        Verdict::Known
     }
 
     fn died(&mut self, at: Timestamp, exit_code: Option<i64>) -> Verdict {
@@ -215,18 +238,17 @@ impl Life {
     }
 
     fn adopt_state(&mut self, details: &Details) {
+        if let Some(started) = details.started_at {
+            if self.run.replace(started).is_some_and(|run| run != started) {
+                self.begin_run();
+            }
+            self.container.state.started_at = Some(started);
+        }
         let Container { state, network, .. } = &mut self.container;
         set(&mut state.status, details.status.clone());
         let runs = matches!(state.status, Status::Running | Status::Paused | Status::Restarting);
         let between_runs = !matches!(state.status, Status::Created | Status::Running | Status::Paused);
         state.pid = details.pid.filter(|pid| runs && *pid > 0);
-        if let Some(started) = details.started_at {
-            if self.run.is_some_and(|run| run != started) {
-                state.oom_events = 0;
-            }
-            self.run = Some(started);
-            state.started_at = Some(started);
-        }
         state.finished_at = details.finished_at.or(state.finished_at);
         // The engine says 0 of a container that has never run, and while one runs.
         if between_runs && state.finished_at.is_some() {

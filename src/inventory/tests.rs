@@ -18,6 +18,8 @@ fn container(id: &str, name: &str, removed: bool) -> Container {
             exit_code: None,
             oom_killed: false,
             oom_events: 0,
+            earlier_oom_kills: 0,
+            run: 0,
             started_at: None,
             finished_at: None,
             restarts: 0,

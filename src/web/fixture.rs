@@ -40,6 +40,8 @@ pub(super) fn container(id: &str, name: &str, tenant: Tenant) -> Container {
             exit_code: None,
             oom_killed: false,
             oom_events: 0,
+            earlier_oom_kills: 0,
+            run: 0,
             started_at: Some("2026-01-01T00:00:00Z".parse().unwrap()),
             finished_at: None,
             restarts: 0,

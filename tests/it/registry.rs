@@ -43,6 +43,8 @@ fn container(digits: &str, name: &str, tenant: Tenant, status: Status) -> Contai
             status,
             oom_killed: false,
             oom_events: 0,
+            earlier_oom_kills: 0,
+            run: 0,
             started_at: Some(now()),
             finished_at: None,
             restarts: 2,

@@ -61,6 +61,33 @@ fn an_unknown_state_is_kept_as_it_is() {
 }
 
 #[test]
+fn what_the_engine_said_of_earlier_runs_is_kept() {
+    let mut life = life(running());
+    life.ran_out_of_memory(at(11));
+    life.ran_out_of_memory(at(12));
+    life.died(at(13), Some(137));
+    life.started(at(20));
+    let state = &life.container.state;
+    assert_eq!((state.run, state.oom_kills(), state.earlier_oom_kills), (1, 0, 2));
+    // The engine's own time of that start is another one, and it is the same run.
+    life.inspected(Details { started_at: Some(at(19)), ..running() }, false);
+    life.inspected(Details { started_at: Some(at(30)), oom_killed: Some(true), ..running() }, false);
+    let state = &life.container.state;
+    assert_eq!((state.run, state.oom_kills(), state.earlier_oom_kills), (2, 1, 2));
+}
+
+#[test]
+fn an_oom_event_that_comes_after_the_next_run_was_seen_counts_for_its_own() {
+    let mut life = life(Details { oom_killed: Some(true), ..running() });
+    life.inspected(Details { started_at: Some(at(30)), ..running() }, false);
+    assert_eq!(life.container.state.earlier_oom_kills, 1);
+    life.ran_out_of_memory(at(11));
+    assert_eq!(life.container.state.earlier_oom_kills, 1, "the flag told of it");
+    life.ran_out_of_memory(at(12));
+    assert_eq!((life.container.state.earlier_oom_kills, life.container.state.oom_kills()), (2, 0));
+}
+
+#[test]
 fn a_late_start_of_a_run_that_is_over_does_not_revive_it() {
     let stopped = Details { status: Some(Status::Exited), finished_at: Some(at(20)), ..running() };
     let mut life = life(stopped);
