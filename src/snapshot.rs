@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 
 use crate::inventory::{Container, Engine};
-use crate::metrics::LabelBlock;
+use crate::metrics::{Histogram, LabelBlock};
 use crate::tenant::Tenant;
 
 /// Everything known at one moment.
@@ -59,8 +59,11 @@ pub struct Reading {
     pub usage_cores: Option<f64>,
     /// Rates over the last full sampling interval.
     pub rates: Option<Rates>,
-    /// Processes killed for want of memory in the current or last run: the larger of what the
-    /// kernel counted and what the engine says.
+    /// What fast samples say; as long as there are `stats`.
+    pub fast: Option<Fast>,
+    /// Processes killed for want of memory, over all runs since dockmeter has known the
+    /// container: what the kernel counted, and of a run that is over the larger of that and of
+    /// what the engine says.
     pub oom_kills: u64,
     /// Whether the kernel says that the last run is over; the engine may not have said so yet.
     pub ended: bool,
@@ -72,6 +75,17 @@ impl Reading {
         let quota = self.stats.as_ref().and_then(|stats| stats.cpu_limits?.cores());
         quota.or(self.container.cpuset_cpus.map(f64::from))
     }
+}
+
+/// What samples below the second say of a container, over all its runs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fast {
+    /// Cores used between two samples.
+    pub cpu_usage: Histogram,
+    /// The highest of those within the peak window.
+    pub cpu_peak_cores: Option<f64>,
+    /// The highest memory use within the peak window, in bytes.
+    pub memory_peak: Option<u64>,
 }
 
 /// Bytes per second over the last full sampling interval.

@@ -72,6 +72,8 @@ fn sampler() -> io::Result<Sampler> {
         groups: Groups::ALL,
         exposed: ExposedLabels::new(["com.docker.compose.project", "com.docker.compose.service"]),
         linger: Duration::from_secs(60),
+        fast: Duration::from_millis(250),
+        peak_window: Duration::from_secs(60),
         started_at: Timestamp::now(),
     };
     Sampler::new(options, DescriptorBudget::of_this_process())

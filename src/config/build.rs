@@ -34,6 +34,15 @@ const MAX_LINGER: Duration = Duration::from_secs(3600);
 /// Beyond a minute the totals of short containers would be guesses.
 const MAX_SAMPLING: Duration = Duration::from_secs(60);
 
+/// More often than this, reading would cost more than it tells.
+const MIN_FAST_SAMPLING: Duration = Duration::from_millis(100);
+
+/// What is sampled less often is nothing that a full read would not show.
+const MAX_FAST_SAMPLING: Duration = Duration::from_secs(5);
+
+/// Peaks of a shorter window would be lost between two scrapes of most scrapers.
+const MIN_PEAK_WINDOW: Duration = Duration::from_secs(10);
+
 /// Puts everything together.
 pub(super) fn config(sources: Sources) -> Result<Config, ConfigError> {
     let path = file_to_read(&sources)?;
@@ -41,6 +50,9 @@ pub(super) fn config(sources: Sources) -> Result<Config, ConfigError> {
     let named = path.as_deref().unwrap_or(Path::new(""));
     let mut layers = Layers::new(&sources, named);
     let layers = &mut layers;
+    let sampling_full = layers.one(&settings::SAMPLING_FULL, file.sampling.full.as_ref(), |text| {
+        value::duration(text, SECOND..=MAX_SAMPLING)
+    })?;
     let config = Config {
         paths: Paths {
             procfs: directory(layers, &settings::PATH_PROCFS)?,
@@ -53,9 +65,13 @@ pub(super) fn config(sources: Sources) -> Result<Config, ConfigError> {
             value::duration(text, SECOND..=MAX_LINGER)
         })?,
         policy: tenancy::policy(layers, &file, folder_of(named), 1..=MAX_CAP)?,
-        sampling_full: layers.one(&settings::SAMPLING_FULL, file.sampling.full.as_ref(), |text| {
-            value::duration(text, SECOND..=MAX_SAMPLING)
-        })?,
+        peak_window: layers.one(
+            &settings::CONTAINER_PEAK_WINDOW,
+            file.containers.peak_window.as_ref(),
+            |text| value::duration(text, MIN_PEAK_WINDOW..=MAX_LINGER),
+        )?,
+        sampling_fast: sampling_fast(layers, &file, sampling_full)?,
+        sampling_full,
         web: web(layers, &file.web)?,
         tokens: tokens(layers, &file)?,
         disabled_collectors: disabled_collectors(layers, &file)?,
@@ -93,6 +109,18 @@ fn docker_host(layers: &mut Layers<'_>, file: &File) -> Result<Endpoint, ConfigE
         }
         _ => Ok(host),
     }
+}
+
+/// How often the fast files are sampled; a full read brings fast samples along.
+fn sampling_fast(layers: &mut Layers<'_>, file: &File, full: Duration) -> Result<Duration, ConfigError> {
+    layers.one(&settings::SAMPLING_FAST, file.sampling.fast.as_ref(), |text| {
+        let fast = value::duration(text, MIN_FAST_SAMPLING..=MAX_FAST_SAMPLING)?;
+        if fast > full {
+            let full = value::show_duration(full);
+            return Err(format!("`{text}` is longer than `sampling.full`, which is {full}; lower it"));
+        }
+        Ok(fast)
+    })
 }
 
 fn directory(layers: &mut Layers<'_>, setting: &'static Setting) -> Result<PathBuf, ConfigError> {

@@ -41,6 +41,7 @@ pub(super) struct Containers {
     pub(super) exclude: List<Spanned<PatternEntry>>,
     pub(super) labels: List<Text>,
     pub(super) linger: Option<Text>,
+    pub(super) peak_window: Option<Text>,
 }
 
 /// One entry of `containers.include` and `.exclude`; exactly one key is to be given.
@@ -86,6 +87,7 @@ pub(super) struct MapEntry {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Sampling {
+    pub(super) fast: Option<Text>,
     pub(super) full: Option<Text>,
 }
 
@@ -131,7 +133,6 @@ pub(super) struct Log {
 /// mapping is known, the path to the mapping, and the keys.
 const NOT_YET: &[(&str, &str, &[&str])] = &[
     ("docker", "", &["history", "prometheus", "grafana", "alertmanager", "databases"]),
-    ("full", "sampling.", &["fast"]),
     ("users", "limits.", &["series_per_tenant", "series_total", "body_bytes"]),
     ("hash", "auth.tokens.", &["user", "project", "team", "delegate"]),
 ];

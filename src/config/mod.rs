@@ -53,6 +53,10 @@ pub struct Config {
     pub linger: Duration,
     /// How containers are attributed, and which are looked at.
     pub policy: Policy,
+    /// How far the peaks of fast samples look back.
+    pub peak_window: Duration,
+    /// How often CPU and memory use are sampled; not longer than `sampling_full`.
+    pub sampling_fast: Duration,
     /// How often everything is read between scrapes.
     pub sampling_full: Duration,
     /// Where and how pages are served.

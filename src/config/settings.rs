@@ -93,12 +93,16 @@ settings! {
         "The engine: `unix:///PATH` or `tcp://HOST:PORT`. The variable `DOCKER_HOST` stands behind `DOCKMETER_DOCKER_HOST` and before the file.";
     CONTAINER_LINGER Some("container.linger"), Some("containers.linger"), One "DURATION" ["60s"]
         "How long a removed container's last values stay, 1s to 1h. At least two scrapes, so that Prometheus sees the end.";
+    CONTAINER_PEAK_WINDOW Some("container.peak-window"), Some("containers.peak_window"), One "DURATION" ["60s"]
+        "How far `container_cpu_peak_cores` and `container_memory_peak_bytes` look back, 10s to 1h. Longer than the time between two scrapes, so that every scraper sees every peak.";
     CONTAINERS_LABELS None, Some("containers.labels"), Many "KEY" ["com.docker.compose.project", "com.docker.compose.service"]
         "Docker labels that every series of a container carries as `container_label_*`, for dashboards made for cAdvisor. At most 32; every one costs memory on every series. `[]` is none.";
     CONTAINERS_INCLUDE None, Some("containers.include"), Many "PATTERN" []
         "Only containers that fit one of these are looked at; all if empty. A pattern is `{name: REGEX}`, `{image: REGEX}`, `{label: KEY}` or `{label: KEY=VALUE}`.";
     CONTAINERS_EXCLUDE None, Some("containers.exclude"), Many "PATTERN" []
         "Containers that fit one of these are not looked at, nor those with the label `dockmeter.ignore=true`.";
+    SAMPLING_FAST Some("sampling.fast"), Some("sampling.fast"), One "DURATION" ["250ms"]
+        "How often CPU and memory use of every running container are sampled, 100ms to 5s and not longer than `sampling.full`.";
     SAMPLING_FULL Some("sampling.full"), Some("sampling.full"), One "DURATION" ["5s"]
         "How often everything is read between scrapes, 1s to 60s.";
     TENANCY_USER None, Some("tenancy.user"), Many "RULE" []

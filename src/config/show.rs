@@ -19,9 +19,11 @@ pub(super) fn page(config: &Config) -> String {
     page.many(&settings::WEB_ALLOWED_HOSTS, config.web.allowed_hosts.iter().map(shown));
     page.one(&settings::DOCKER_HOST, shown(&config.docker_host));
     page.one(&settings::CONTAINER_LINGER, show_duration(config.linger));
+    page.one(&settings::CONTAINER_PEAK_WINDOW, show_duration(config.peak_window));
     page.many(&settings::CONTAINERS_LABELS, config.container_labels.iter().map(shown));
     page.many(&settings::CONTAINERS_INCLUDE, config.policy.filter.include.iter());
     page.many(&settings::CONTAINERS_EXCLUDE, config.policy.filter.exclude.iter());
+    page.one(&settings::SAMPLING_FAST, show_duration(config.sampling_fast));
     page.one(&settings::SAMPLING_FULL, show_duration(config.sampling_full));
     page.tenancy();
     page.one(&settings::LIMITS_USERS, config.policy.caps.users);

@@ -55,14 +55,15 @@ fn a_whole_file_is_understood() {
            include: [{image: '^registry/'}, {label: tier=prod}]\n  \
            exclude: [{name: '^dockmeter$'}, {label: ci}]\n  \
            labels: []\n  \
-           linger: 2m\n\
+           linger: 2m\n  \
+           peak_window: 5m\n\
          tenancy:\n  \
            user: [{label: dockmeter.user}, {compose_dir_owner: true}, {name: '^jupyter-(.+?)(?:--.*)?$', decode: jupyter}]\n  \
            project: [{label: com.docker.compose.project}, {label: devcontainer.local_folder, decode: basename}]\n  \
            team: [{map: {from: project, file: teams.yml}}, {default: guests}]\n  \
            ignore_image_labels: false\n  \
            strict: true\n\
-         sampling: {full: 10s}\n\
+         sampling: {fast: 100ms, full: 10s}\n\
          web: {listen_address: ['0.0.0.0:10417', ':80'], max_requests: 8, trust_networks: [10.0.0.0/8], allowed_hosts: [metrics.example.com]}\n\
          auth: {tokens: [{name: prom, hash: 'sha256:0000000000000000000000000000000000000000000000000000000000000000', scopes: [read]}]}\n\
          limits: {users: 10, projects: 20, teams: 3}\n\
@@ -81,6 +82,7 @@ fn a_whole_file_is_understood() {
     assert!(config.policy.rules.is_strict() && !config.policy.ignore_image_labels);
     assert_eq!(config.tokens[0].name, "prom");
     assert_eq!(config.web.listen_addresses.len(), 2);
+    assert_eq!((config.sampling_fast.as_millis(), config.peak_window.as_secs()), (100, 300));
     assert!(!config.collects("container_cpu") && config.collects("container_memory"));
 }
 
@@ -142,6 +144,12 @@ fn every_mistake_in_the_file_is_one_line_with_its_place() {
             "2:9: `5 s` is not a duration such as `250ms`, `5s`, `1m`, `24h` or `7d`",
         ),
         ("sampling: {full: 2m}", "1:18: `2m` is not from 1s to 1m"),
+        ("sampling: {fast: 50ms}", "1:18: `50ms` is not from 100ms to 5s"),
+        (
+            "sampling: {full: 1s, fast: 2s}",
+            "1:28: `2s` is longer than `sampling.full`, which is 1s; lower it",
+        ),
+        ("containers: {peak_window: 1s}", "1:27: `1s` is not from 10s to 1h"),
         ("web: {max_requests: -1}", "1:21: `-1` is not a whole number from 1 to 10000"),
         (
             "web: {listen_address: []}",
@@ -219,7 +227,6 @@ fn every_mistake_in_the_file_is_one_line_with_its_place() {
 #[test]
 fn promised_keys_say_that_they_are_not_there_yet() {
     for (text, message) in [
-        ("sampling: {full: 5s, fast: 250ms}", "1:22: `sampling.fast` is not in this version"),
         ("history:\n  path: /var/lib/dockmeter\n", "1:1: `history` is not in this version"),
         ("prometheus: {url: 'http://p:9090'}", "1:1: `prometheus` is not in this version"),
         ("databases: []", "1:1: `databases` is not in this version"),
@@ -290,7 +297,7 @@ fn a_reload_reads_the_file_again_and_keeps_the_flags() {
 fn what_is_shown_can_be_read_back() {
     let text = "containers: {exclude: [{name: '\"quoted\" \\d'}, {label: 'a=b # c'}], labels: []}\n\
                 tenancy: {strict: true, user: [{name: '^x-(.*)', decode: jupyter}, {cgroup_user: true}, {value: é}]}\n\
-                web: {trust_networks: [10.0.0.0/8]}\nsampling: {full: 1500ms}\ncollectors: {container_cpu: false}\n";
+                web: {trust_networks: [10.0.0.0/8]}\nsampling: {full: 1500ms, fast: 300ms}\ncollectors: {container_cpu: false}\n";
     let without_origins = |page: String| -> Vec<String> {
         page.lines()
             .map(|line| line.rsplit_once("  #").map_or(line, |(value, _)| value).to_owned())

@@ -14,8 +14,11 @@ use super::locate::Location;
 use super::parse;
 use crate::snapshot::{Pressure, Processes, Stats};
 
+mod fast;
 mod v1;
 mod v2;
+
+pub use fast::{FastReader, OomNotice};
 
 /// How often limits are read again, in full reads: they change by `docker update`, which is
 /// an event, or behind the engine's back, which may be seen a little later.
@@ -36,12 +39,21 @@ pub struct Groups {
     pub pressure: bool,
     /// Processes and threads.
     pub processes: bool,
+    /// Samples below the second, of CPU and memory as far as those are read.
+    pub fast: bool,
 }
 
 impl Groups {
     /// Everything.
-    pub const ALL: Groups =
-        Groups { cpu: true, memory: true, io: true, network: true, pressure: true, processes: true };
+    pub const ALL: Groups = Groups {
+        cpu: true,
+        memory: true,
+        io: true,
+        network: true,
+        pressure: true,
+        processes: true,
+        fast: true,
+    };
 }
 
 /// What a read needs besides the container's own files.
@@ -68,6 +80,8 @@ pub struct Cgroup {
     pids: Option<(CgroupFile, Arc<Path>)>,
     procs: Option<CgroupFile>,
     events: Option<CgroupFile>,
+    /// Whether it is sampled below the second.
+    fast: bool,
     limits: Limits,
     reads_until_limits: u32,
 }
@@ -115,7 +129,9 @@ impl Cgroup {
         let pids_folder = location.v1("pids").or(unified);
         let procs_folder = unified.or(pids_folder).or(location.v1("memory")).or(location.v1("cpu"));
         Ok(Cgroup {
-            cpu: if groups.cpu { Some(Cpu::open(location, budget)?) } else { None },
+            // In the order in which a scarce descriptor is worth most.
+            events: held(unified, "cgroup.events")?,
+            cpu: if groups.cpu { Some(Cpu::open(location, groups.fast, budget)?) } else { None },
             memory: if groups.memory { Memory::open(location, budget)? } else { None },
             io: if groups.io { Io::open(location, budget)? } else { None },
             pressure: [pressure("cpu.pressure")?, pressure("memory.pressure")?, pressure("io.pressure")?],
@@ -126,7 +142,7 @@ impl Cgroup {
                 None => None,
             },
             procs: held(procs_folder.filter(|_| groups.processes), "cgroup.procs")?,
-            events: held(unified, "cgroup.events")?,
+            fast: groups.fast,
             limits: Limits::default(),
             reads_until_limits: 0,
         })
@@ -135,6 +151,32 @@ impl Cgroup {
     /// The file whose change tells that the last process has gone; cgroup v2 and hybrid only.
     pub fn events(&self) -> Option<&CgroupFile> {
         self.events.as_ref()
+    }
+
+    /// Closes the descriptors that only full reads need and says how many those were. These
+    /// files are opened each time from now on.
+    pub fn let_go_of_slow_files(&mut self) -> usize {
+        let mut freed = 0;
+        let mut let_go = |file: &mut CgroupFile| freed += usize::from(file.let_go());
+        if let Some(Cpu { v1, v2 }) = &mut self.cpu {
+            let sampled = v1.as_ref().is_some_and(|v1| v1.usage().is_some());
+            v1.iter_mut().flat_map(v1::Cpu::slow_files).for_each(&mut let_go);
+            v2.iter_mut().filter(|_| sampled).map(v2::Cpu::stat).for_each(&mut let_go);
+        }
+        match &mut self.memory {
+            Some(Memory::V1(memory)) => memory.slow_files().for_each(&mut let_go),
+            Some(Memory::V2(memory)) => memory.slow_files().for_each(&mut let_go),
+            None => {}
+        }
+        match &mut self.io {
+            Some(Io::V1(io)) => io.files().for_each(&mut let_go),
+            Some(Io::V2(io)) => let_go(io.file()),
+            None => {}
+        }
+        self.pressure.iter_mut().flatten().for_each(&mut let_go);
+        self.pids.iter_mut().map(|(file, _)| file).for_each(&mut let_go);
+        self.procs.iter_mut().for_each(&mut let_go);
+        freed
     }
 
     /// Reads limits again at the next read, after `docker update`.
@@ -189,12 +231,12 @@ impl Cgroup {
 }
 
 impl Cpu {
-    fn open(location: &Location, budget: &DescriptorBudget) -> io::Result<Cpu> {
+    fn open(location: &Location, fast: bool, budget: &DescriptorBudget) -> io::Result<Cpu> {
         let v2 = match &location.unified {
             Some(folder) => v2::Cpu::open(folder, location.v1("cpu").is_none(), budget)?,
             None => None,
         };
-        Ok(Cpu { v1: v1::Cpu::open(location, v2.is_none(), budget)?, v2 })
+        Ok(Cpu { v1: v1::Cpu::open(location, v2.is_none(), fast, budget)?, v2 })
     }
 
     fn read(&self, reader: &mut Reader<'_, '_>, stats: &mut Stats) {

@@ -92,6 +92,13 @@ fn cpu(snapshot: &Snapshot, sink: &mut dyn Sink) {
         reading.stats.as_ref()?;
         reading.cpu_limit_cores().map(Value::Float)
     });
+    sink.family(&c::CPU_USAGE_CORES);
+    for reading in &snapshot.containers {
+        if let Some(fast) = reading.fast.as_ref().filter(|fast| fast.cpu_usage.count() > 0) {
+            sink.histogram(&reading.labels, &[], &fast.cpu_usage);
+        }
+    }
+    each(snapshot, sink, &c::CPU_PEAK, |reading| reading.fast.as_ref()?.cpu_peak_cores.map(Value::Float));
     each(snapshot, sink, &c::CPU_USAGE_PERCENT, |reading| Some(Value::Float(reading.usage_cores? * 100.0)));
 }
 
@@ -107,7 +114,8 @@ fn memory(snapshot: &Snapshot, sink: &mut dyn Sink) {
     bytes(&c::MEMORY_MAPPED_FILE, |memory| memory.mapped_file);
     bytes(&c::MEMORY_KERNEL_USAGE, |memory| memory.kernel);
     bytes(&c::MEMORY_MAX_USAGE, |memory| memory.peak);
-    bytes(&c::MEMORY_FAILCNT, |memory| memory.failcnt);
+    each(snapshot, sink, &c::MEMORY_PEAK, |reading| reading.fast.as_ref()?.memory_peak.map(Value::Int));
+    each_stats(snapshot, sink, &c::MEMORY_FAILCNT, |stats| stats.memory?.failcnt.map(Value::Int));
     memory_failures(snapshot, sink);
     each_stats(snapshot, sink, &c::SPEC_MEMORY_LIMIT, |stats| {
         let memory = stats.memory.filter(|memory| memory.limit_known)?;

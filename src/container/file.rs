@@ -44,7 +44,13 @@ impl DescriptorBudget {
         Self::new(usable.saturating_sub(RESERVED_DESCRIPTORS))
     }
 
-    fn take(&self) -> Option<Permit> {
+    /// How many descriptors may still be held.
+    pub fn left(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Takes one for a descriptor that the caller holds.
+    pub(super) fn take(&self) -> Option<Permit> {
         let taken = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
         taken.ok().map(|_| Permit(self.0.clone()))
     }
@@ -52,7 +58,7 @@ impl DescriptorBudget {
 
 /// One descriptor of the budget; given back when dropped.
 #[derive(Debug)]
-struct Permit(Arc<AtomicUsize>);
+pub(super) struct Permit(Arc<AtomicUsize>);
 
 impl Drop for Permit {
     fn drop(&mut self) {
@@ -97,6 +103,24 @@ impl CgroupFile {
             None => read_whole(&open_read(&self.folder.join(self.name))?, buffer)?,
         }
         Ok(buffer)
+    }
+
+    /// Reads the beginning of the file with one system call, as far as it fits.
+    ///
+    /// # Errors
+    /// As [`CgroupFile::read`].
+    pub fn read_beginning<'b>(&self, buffer: &'b mut [u8]) -> io::Result<&'b [u8]> {
+        let read = match &self.held {
+            Some((descriptor, _)) => rustix::io::pread(descriptor, &mut *buffer, 0)?,
+            None => rustix::io::pread(open_read(&self.folder.join(self.name))?, &mut *buffer, 0)?,
+        };
+        Ok(&buffer[..read])
+    }
+
+    /// Closes the descriptor, if one is held: from now on the file is opened each time. Says
+    /// whether that gave one back.
+    pub fn let_go(&mut self) -> bool {
+        self.held.take().is_some()
     }
 
     /// The cgroup's folder.

@@ -3,7 +3,9 @@
 //! - [`locate`]: where a container's cgroup is.
 //! - [`cgroup`], [`network`]: what is read of it; [`parse`] turns bytes into numbers.
 //! - [`sampler`], [`thread`]: the thread that reads, the [`crate::snapshot::Source`] of everyone
-//!   else; `last_read` is the thread that reads a container in the moment it ends.
+//!   else, at the deadlines of [`grid`]; `last_read` is the thread that reads a container in the
+//!   moment it ends or is out of memory.
+//! - [`samples`]: what samples below the second leave behind; `oom`: kills over all runs.
 //! - [`bill`]: what tenants have used.
 //! - [`collectors`]: the families of all this.
 //!
@@ -14,15 +16,18 @@ pub mod cgroup;
 pub mod collectors;
 pub mod device;
 pub mod file;
+pub mod grid;
 mod inner;
 mod last_read;
 pub mod locate;
 pub mod network;
 pub mod observed;
+mod oom;
 pub mod parse;
 pub mod rates;
 pub mod run;
 pub mod sampler;
+pub mod samples;
 pub mod thread;
 
 #[cfg(test)]

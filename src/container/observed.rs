@@ -8,8 +8,10 @@ use jiff::Timestamp;
 
 use super::bill::{Meter, Use};
 use super::cgroup::Gone;
+use super::oom::OomKills;
 use super::rates::Tick;
 use super::run::{ReadKit, Run};
+use super::samples::Samples;
 use crate::inventory::Container;
 use crate::metrics::LabelBlock;
 use crate::snapshot::{Rates, Reading, Stats};
@@ -55,21 +57,28 @@ pub struct Observed {
     /// Used and not billed yet, because the tenant is still being asked for.
     unbilled: Use,
     stats: Option<Arc<Stats>>,
+    /// When those were read.
+    read_at: Option<Instant>,
     /// When the last run ended; its numbers stay for the linger time.
     ended_at: Option<Instant>,
     tick: Option<Tick>,
     usage_cores: Option<f64>,
     rates: Option<Rates>,
-    oom_kills: u64,
+    oom_kills: OomKills,
+    samples: Samples,
     reading: Option<Arc<Reading>>,
+    /// The slot of the peaks in `reading`: they are forgotten as time passes.
+    reading_slot: u64,
 }
 
 impl Observed {
-    /// A container that the inventory has just shown.
-    pub fn new(container: Arc<Container>, exposed: &ExposedLabels) -> Self {
+    /// A container that the inventory has just shown; `fast` is the time between two samples.
+    pub fn new(container: Arc<Container>, exposed: &ExposedLabels, fast: Duration) -> Self {
         let cgroup: Arc<str> = Arc::from(format!("/docker/{}", container.id));
         let labels = Arc::new(render_labels(&container, &cgroup, exposed));
         Observed {
+            oom_kills: OomKills::new(&container.state),
+            samples: Samples::new(fast),
             container,
             labels,
             cgroup,
@@ -80,12 +89,13 @@ impl Observed {
             meter: Meter::new(None),
             unbilled: Use::default(),
             stats: None,
+            read_at: None,
             ended_at: None,
             tick: None,
             usage_cores: None,
             rates: None,
-            oom_kills: 0,
             reading: None,
+            reading_slot: 0,
         }
     }
 
@@ -99,12 +109,13 @@ impl Observed {
         self.run.as_ref()
     }
 
-    /// Takes over a new description.
+    /// Takes over a new description. A run that it no longer shows has to have been ended.
     pub fn describe(&mut self, container: Arc<Container>, exposed: &ExposedLabels) {
         if Arc::ptr_eq(&self.container, &container) {
             return;
         }
         self.container = container;
+        self.oom_kills.heard(&self.container.state);
         if self.container.state.pid.is_none() && self.run.is_none() {
             self.opened = None;
         }
@@ -117,11 +128,7 @@ impl Observed {
     /// The process id of a run that the inventory shows and that has not been opened yet.
     pub fn unopened_run(&self) -> Option<u32> {
         let pid = self.container.state.pid?;
-        (self.opened != Some(self.key_of(pid))).then_some(pid)
-    }
-
-    fn key_of(&self, pid: u32) -> RunKey {
-        (pid, self.container.state.started_at)
+        (self.opened != Some(key_of(&self.container, pid))).then_some(pid)
     }
 
     /// The network namespace whose traffic is counted here.
@@ -129,9 +136,9 @@ impl Observed {
         self.network_namespace
     }
 
-    /// Whether a run is open that the inventory no longer shows.
-    pub fn has_outlived_run(&self) -> bool {
-        let shown = self.container.state.pid.map(|pid| self.key_of(pid));
+    /// Whether a run is open that a description does not show any more.
+    pub fn run_is_over_in(&self, container: &Container) -> bool {
+        let shown = container.state.pid.map(|pid| key_of(container, pid));
         self.run.is_some() && shown != self.opened
     }
 
@@ -140,23 +147,23 @@ impl Observed {
         self.cgroup = Arc::from(run.path());
         self.network_namespace = run.network_namespace();
         self.run = Some(Arc::new(Mutex::new(run)));
-        self.opened = Some(self.key_of(pid));
+        self.opened = Some(key_of(&self.container, pid));
         self.meter = Meter::new(since_start);
+        self.oom_kills.begin();
         self.stats = None;
         self.ended_at = None;
         self.tick = None;
-        self.oom_kills = 0;
         self.relabel(exposed);
     }
 
     /// Gives up on a run whose process has ended, until the container is started again.
     pub fn give_up(&mut self, pid: u32) {
-        self.opened = Some(self.key_of(pid));
+        self.opened = Some(key_of(&self.container, pid));
     }
 
     /// Whether this is the first time that a run could not be opened.
     pub fn complain(&mut self, pid: u32) -> bool {
-        let key = Some(self.key_of(pid));
+        let key = Some(key_of(&self.container, pid));
         let first = self.complained != key;
         self.complained = key;
         first
@@ -188,16 +195,37 @@ impl Observed {
         let mut run = run.lock().unwrap_or_else(PoisonError::into_inner);
         let read = run.take_last().map_or_else(|| run.read(kit, failed), Ok);
         let counts_network = run.has_own_network();
+        run.oom_kills().inspect(|kills| self.oom_kills.counted(*kills));
         drop(run);
         let Ok(mut stats) = read.inspect_err(|Gone| self.end(now)) else { return };
         if counts_network && stats.network.is_none() {
             stats.network = self.stats.as_ref().and_then(|before| before.network.clone());
         }
         self.unbilled += self.meter.measure(&stats, now);
-        let killed = stats.memory.and_then(|memory| memory.events.oom_kill).unwrap_or(0);
-        self.oom_kills = self.oom_kills.max(killed);
         self.stats = Some(Arc::new(stats));
+        self.read_at = Some(now);
         self.reading = None;
+    }
+
+    /// Takes a sample of an open run.
+    ///
+    /// # Errors
+    /// [`Gone`] once the cgroup has been removed: a full read then ends the run.
+    pub fn sample(
+        &mut self,
+        kit: &mut ReadKit,
+        clock: &dyn Fn() -> Instant,
+        failed: &mut dyn FnMut(&'static str, &io::Error),
+        slot: u64,
+    ) -> Result<(), Gone> {
+        let Some(run) = &self.run else { return Ok(()) };
+        let mut run = run.lock().unwrap_or_else(PoisonError::into_inner);
+        let sample = run.sample(kit, clock, failed)?;
+        run.oom_kills().inspect(|kills| self.oom_kills.counted(*kills));
+        drop(run);
+        self.samples.add(&sample, slot);
+        self.reading = None;
+        Ok(())
     }
 
     /// Ends the run, if one is open: nothing is held any more, the last numbers stay for a while.
@@ -206,6 +234,8 @@ impl Observed {
             return;
         }
         self.network_namespace = None;
+        self.oom_kills.end();
+        self.samples.end_run();
         self.ended_at = Some(now);
         self.tick = None;
         self.usage_cores = None;
@@ -214,9 +244,10 @@ impl Observed {
     }
 
     /// Makes rates of the interval that ends with the last read.
-    pub fn tick(&mut self, now: Instant) {
-        let Some(stats) = self.stats.as_ref().filter(|_| self.run.is_some()) else { return };
-        let tick = Tick::of(stats, now);
+    pub fn tick(&mut self) {
+        let read = self.stats.as_ref().zip(self.read_at).filter(|_| self.run.is_some());
+        let Some((stats, read_at)) = read else { return };
+        let tick = Tick::of(stats, read_at);
         if let Some(before) = &self.tick {
             let (usage_cores, rates) = tick.since(before);
             (self.usage_cores, self.rates) = (usage_cores, Some(rates));
@@ -234,12 +265,13 @@ impl Observed {
         }
     }
 
-    /// What is known now; the same object as before if nothing has changed.
-    pub fn reading(&mut self) -> Arc<Reading> {
-        if let Some(reading) = &self.reading {
+    /// What is known in a slot; the same object as before if nothing has changed.
+    pub fn reading(&mut self, slot: u64) -> Arc<Reading> {
+        let reading = self.reading.as_ref();
+        if let Some(reading) = reading.filter(|reading| reading.fast.is_none() || slot == self.reading_slot) {
             return reading.clone();
         }
-        let engine_says = u64::from(self.container.state.oom_killed).max(self.container.state.oom_events);
+        self.reading_slot = slot;
         let reading = Arc::new(Reading {
             container: self.container.clone(),
             labels: self.labels.clone(),
@@ -247,7 +279,8 @@ impl Observed {
             stats: self.stats.clone(),
             usage_cores: self.usage_cores,
             rates: self.rates,
-            oom_kills: self.oom_kills.max(engine_says),
+            fast: self.stats.as_ref().and_then(|_| self.samples.at(slot)),
+            oom_kills: self.oom_kills.total(),
             ended: self.ended_at.is_some(),
         });
         self.reading = Some(reading.clone());
@@ -261,6 +294,10 @@ impl Observed {
         }
         self.reading = None;
     }
+}
+
+fn key_of(container: &Container, pid: u32) -> RunKey {
+    (pid, container.state.started_at)
 }
 
 fn render_labels(container: &Container, cgroup: &str, exposed: &ExposedLabels) -> LabelBlock {

@@ -6,6 +6,9 @@
 
 use crate::snapshot::{MemoryEvents, Stall};
 
+/// Finds the one number that a file is read for.
+pub type Number = fn(&[u8]) -> Option<u64>;
+
 /// A single number, as in `memory.current`.
 pub fn number(text: &[u8]) -> Option<u64> {
     digits(text.trim_ascii())
@@ -17,6 +20,22 @@ pub fn number_or_max(text: &[u8]) -> Option<Option<u64>> {
         b"max" => Some(None),
         text => digits(text).map(Some),
     }
+}
+
+/// The number of one key of a flat keyed file; what lies behind it is not looked at.
+fn value_of(text: &[u8], key: &[u8]) -> Option<u64> {
+    let line = text.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(key)?.strip_prefix(b" "));
+    digits(line?.trim_ascii())
+}
+
+/// `usage_usec` of `cpu.stat`, in microseconds.
+pub fn usage_usec(text: &[u8]) -> Option<u64> {
+    value_of(text, b"usage_usec")
+}
+
+/// `oom_kill` of `memory.events` and of v1's `memory.oom_control`; Linux before 4.13 does not count.
+pub fn oom_kills(text: &[u8]) -> Option<u64> {
+    value_of(text, b"oom_kill")
 }
 
 /// How many lines a file has, as in `cgroup.procs`.
@@ -199,6 +218,13 @@ mod tests {
             assert_eq!(number(wrong), None, "{wrong:?}");
         }
         assert_eq!(number_or_max(b"max\n"), Some(None));
+    }
+
+    #[test]
+    fn a_value_belongs_to_its_whole_key() {
+        let text = b"oom_kill_disable 0\nunder_oom 0\noom_kill 3\n";
+        assert_eq!(value_of(text, b"oom_kill"), Some(3));
+        assert_eq!((value_of(text, b"oom"), value_of(b"", b"oom")), (None, None));
     }
 
     #[test]

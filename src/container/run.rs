@@ -5,15 +5,17 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
+use std::time::Instant;
 
 use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::process::{Pid, PidfdFlags};
 
-use super::cgroup::{Cgroup, Gone, Groups, ReadContext};
+use super::cgroup::{Cgroup, FastReader, Gone, Groups, ReadContext};
 use super::device::Devices;
-use super::file::{DescriptorBudget, is_gone, read_whole};
+use super::file::{DescriptorBudget, Permit, is_gone, read_whole};
 use super::locate::{self, LocateError, MountTable};
 use super::network::{self, InterfaceNames, NetDev};
+use super::samples::Sample;
 use crate::inventory::Container;
 use crate::paths::Paths;
 use crate::snapshot::{Network, Stats};
@@ -85,12 +87,18 @@ pub struct ReadKit {
     devices: Devices,
     names: InterfaceNames,
     buffer: Vec<u8>,
+    fast: FastReader,
 }
 
 impl ReadKit {
     /// A kit that knows nothing yet.
     pub fn new(paths: Paths) -> Self {
-        ReadKit { devices: Devices::new(paths), names: InterfaceNames::default(), buffer: Vec::new() }
+        ReadKit {
+            devices: Devices::new(paths),
+            names: InterfaceNames::default(),
+            buffer: Vec::new(),
+            fast: FastReader::default(),
+        }
     }
 }
 
@@ -99,11 +107,15 @@ impl ReadKit {
 pub struct Run {
     process: OwnedFd,
     pidfd: Option<OwnedFd>,
+    /// For the two descriptors above.
+    _permits: [Option<Permit>; 2],
     cgroup: Cgroup,
     path: String,
     network_namespace: Option<u64>,
     own_network: bool,
     last: Option<Stats>,
+    /// The highest count that any reading gave.
+    oom_kills: Option<u64>,
     connections: Option<Connections>,
 }
 
@@ -142,6 +154,7 @@ impl Run {
         // Opened before the text below is read through the folder: that it can be read then
         // proves that the descriptor is not one of a later process with the same id.
         let pidfd = around.open_pidfd(pid);
+        let permits = [around.budget.take(), pidfd.as_ref().and_then(|_| around.budget.take())];
         let mut buffer = Vec::new();
         let text = read_at(&process, "cgroup", &mut buffer).map_err(failed("its /proc/PID/cgroup"))?;
         let location = locate::locate(container.id, &String::from_utf8_lossy(text), &around.mounts)?;
@@ -155,11 +168,13 @@ impl Run {
         Ok(Run {
             process,
             pidfd,
+            _permits: permits,
             cgroup,
             path: location.path,
             network_namespace,
             own_network,
             last: None,
+            oom_kills: None,
             connections: None,
         })
     }
@@ -204,13 +219,49 @@ impl Run {
         kit: &mut ReadKit,
         failed: &mut dyn FnMut(&'static str, &io::Error),
     ) -> Result<Stats, Gone> {
-        let ReadKit { devices, names, buffer } = kit;
+        let ReadKit { devices, names, buffer, .. } = kit;
         let mut context = ReadContext { devices, buffer, failed };
         let mut stats = self.cgroup.read(&mut context)?;
         if self.own_network {
             stats.network = self.read_network(&mut context, names);
         }
+        self.count_oom_kills(stats.memory.and_then(|memory| memory.events.oom_kill));
         Ok(stats)
+    }
+
+    /// Reads what is sampled below the second.
+    ///
+    /// # Errors
+    /// [`Gone`] once the cgroup has been removed.
+    pub fn sample(
+        &mut self,
+        kit: &mut ReadKit,
+        clock: &dyn Fn() -> Instant,
+        failed: &mut dyn FnMut(&'static str, &io::Error),
+    ) -> Result<Sample, Gone> {
+        let (sample, oom_kills) = self.cgroup.sample(&mut kit.fast, clock, failed)?;
+        self.count_oom_kills(oom_kills);
+        Ok(sample)
+    }
+
+    /// Reads the count of OOM kills and says whether it has risen.
+    ///
+    /// # Errors
+    /// [`Gone`] once the cgroup has been removed.
+    pub fn read_oom_kills(&mut self, kit: &mut ReadKit) -> Result<bool, Gone> {
+        let before = self.oom_kills;
+        // What fails here is counted at the next full read, if it is still there to fail.
+        self.count_oom_kills(self.cgroup.read_oom_kills(&mut kit.fast, &mut |_, _| {})?);
+        Ok(self.oom_kills > before.or(Some(0)))
+    }
+
+    /// OOM kills as the kernel counts them, by the latest reading; `None` where it does not.
+    pub fn oom_kills(&self) -> Option<u64> {
+        self.oom_kills
+    }
+
+    fn count_oom_kills(&mut self, kills: Option<u64>) {
+        self.oom_kills = self.oom_kills.max(kills);
     }
 
     fn read_network(&mut self, context: &mut ReadContext<'_>, names: &mut InterfaceNames) -> Option<Network> {
@@ -248,6 +299,11 @@ impl Run {
 }
 
 impl Surroundings {
+    /// The descriptors that may be held.
+    pub fn budget(&self) -> &DescriptorBudget {
+        &self.budget
+    }
+
     fn open_pidfd(&self, pid: u32) -> Option<OwnedFd> {
         let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).filter(|_| self.same_pid_namespace)?;
         rustix::process::pidfd_open(pid, PidfdFlags::empty()).ok()

@@ -3,7 +3,8 @@
 //! Time is handed in and nothing here waits, so fixtures and benchmarks drive it directly.
 
 use std::collections::{BTreeMap, HashSet};
-use std::sync::Arc;
+use std::fmt;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -13,6 +14,7 @@ use super::cgroup::Groups;
 use super::file::DescriptorBudget;
 use super::observed::{ExposedLabels, Observed, RunKey, SharedRun};
 use super::run::{OpenError, ReadKit, Run, Surroundings};
+use super::samples::Slots;
 use crate::host::machine;
 use crate::inventory::{self, Container, ContainerId};
 use crate::paths::Paths;
@@ -29,6 +31,10 @@ pub struct Options {
     pub exposed: ExposedLabels,
     /// How long the numbers of a run that has ended stay.
     pub linger: Duration,
+    /// Time between two samples of CPU and memory use.
+    pub fast: Duration,
+    /// How far the peaks of those look back.
+    pub peak_window: Duration,
     /// When dockmeter was started: runs that began later are billed from their start.
     pub started_at: Timestamp,
 }
@@ -43,12 +49,28 @@ pub struct Sampler {
     left_running: HashSet<(ContainerId, RunKey)>,
     bill: Bill,
     kit: ReadKit,
+    clock: Clock,
+    slots: Slots,
     errors: ReadErrors,
     read_duration: Duration,
     engine: Arc<inventory::Engine>,
     /// Ticks left out so far.
     pub overruns: u64,
 }
+
+/// Tells when a sample was taken, right after it was.
+struct Clock(Box<dyn Fn() -> Instant + Send>);
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Clock")
+    }
+}
+
+/// Descriptors that a run needs before those of files that only full reads need: its process,
+/// its pidfd, `cgroup.events`, the files that are sampled and those beside them, and what tells
+/// of OOM.
+const FIRST_CLAIM: usize = 10;
 
 /// Failures by reason. The reasons are file names and a few words of ours, so they are few.
 #[derive(Debug, Default)]
@@ -68,6 +90,7 @@ impl Sampler {
     /// The mount table cannot be read.
     pub fn new(options: Options, budget: DescriptorBudget) -> std::io::Result<Self> {
         let paths = options.paths.clone();
+        let slots = Slots::new(Instant::now(), options.peak_window);
         Ok(Sampler {
             around: Surroundings::new(paths.clone(), options.groups, budget)?,
             options,
@@ -75,11 +98,18 @@ impl Sampler {
             left_running: HashSet::new(),
             bill: Bill::default(),
             kit: ReadKit::new(paths),
+            clock: Clock(Box::new(Instant::now)),
+            slots,
             errors: ReadErrors::default(),
             read_duration: Duration::ZERO,
             engine: Arc::default(),
             overruns: 0,
         })
+    }
+
+    /// Tells the time of samples by another clock.
+    pub fn set_clock(&mut self, clock: impl Fn() -> Instant + Send + 'static) {
+        self.clock = Clock(Box::new(clock));
     }
 
     /// Follows the inventory: reads runs that have ended a last time, drops containers that are
@@ -97,10 +127,10 @@ impl Sampler {
             self.forget(id, now);
         }
         for (id, container) in &inventory.containers {
-            self.describe(container);
-            if self.observed.get(id).is_some_and(Observed::has_outlived_run) {
+            if self.observed.get(id).is_some_and(|observed| observed.run_is_over_in(container)) {
                 self.end_run(*id, now);
             }
+            self.describe(container);
         }
         self.open_runs(now, clock)
     }
@@ -131,9 +161,19 @@ impl Sampler {
         match self.observed.get_mut(&container.id) {
             Some(observed) => observed.describe(container.clone(), exposed),
             None => {
-                self.observed.insert(container.id, Observed::new(container.clone(), exposed));
+                let observed = Observed::new(container.clone(), exposed, self.options.fast);
+                self.observed.insert(container.id, observed);
             }
         }
+    }
+
+    /// Makes room for what a run needs most, where descriptors are scarce.
+    fn make_room(&self) {
+        let let_go = |observed: &Observed| {
+            let Some(run) = observed.run() else { return false };
+            run.lock().unwrap_or_else(PoisonError::into_inner).cgroup().let_go_of_slow_files() > 0
+        };
+        while self.around.budget().left() < FIRST_CLAIM && self.observed.values().any(let_go) {}
     }
 
     /// Opens a run and reads it at once.
@@ -141,6 +181,7 @@ impl Sampler {
         let Some(container) = self.observed.get(&id).map(|observed| observed.container().clone()) else {
             return false;
         };
+        self.make_room();
         let opened = Run::open(&container, pid, &self.around);
         let namespace = opened.as_ref().ok().and_then(Run::network_namespace);
         let counted_elsewhere = namespace.is_some() && self.counts_network(namespace);
@@ -157,6 +198,7 @@ impl Sampler {
                     started.map(|at| Duration::try_from(clock.duration_since(at)).unwrap_or_default());
                 observed.begin(pid, run, since_start, &self.options.exposed);
                 self.read(id, now);
+                self.sample(id);
                 true
             }
             Err(OpenError::Ended) => {
@@ -197,24 +239,56 @@ impl Sampler {
         }
     }
 
+    /// The containers with an open run.
+    pub fn running(&self) -> Vec<ContainerId> {
+        self.observed.iter().filter_map(|(id, one)| one.run().is_some().then_some(*id)).collect()
+    }
+
     /// Reads every running container.
     pub fn read_all(&mut self, now: Instant) {
         let began = Instant::now();
-        let running: Vec<ContainerId> =
-            self.observed.iter().filter_map(|(id, one)| one.run().is_some().then_some(*id)).collect();
-        for id in running {
+        for id in self.running() {
             self.read(id, now);
         }
+        self.have_read_all(now, began.elapsed());
+    }
+
+    /// To be called when every running container has been read, which has taken so long.
+    pub fn have_read_all(&mut self, now: Instant, duration: Duration) {
         for observed in self.observed.values_mut() {
             observed.expire(now, self.options.linger);
         }
-        self.read_duration = began.elapsed();
+        self.read_duration = duration;
     }
 
-    /// Ends a sampling interval: makes rates of it. To be called after [`Sampler::read_all`].
-    pub fn tick(&mut self, now: Instant) {
+    /// Samples CPU and memory use of every running container.
+    pub fn sample_all(&mut self) {
+        let slot = self.slots.at((self.clock.0)());
+        let mut gone = Vec::new();
+        for (id, observed) in &mut self.observed {
+            let mut failed = |file, error: &std::io::Error| self.errors.count(file, error);
+            if observed.sample(&mut self.kit, &self.clock.0, &mut failed, slot).is_err() {
+                gone.push(*id);
+            }
+        }
+        let now = (self.clock.0)();
+        for id in gone {
+            self.read(id, now);
+        }
+    }
+
+    /// Samples one container, whose run has just been opened. If it is gone, the next read says so.
+    fn sample(&mut self, id: ContainerId) {
+        let slot = self.slots.at((self.clock.0)());
+        let Some(observed) = self.observed.get_mut(&id) else { return };
+        let mut failed = |file, error: &std::io::Error| self.errors.count(file, error);
+        let _ = observed.sample(&mut self.kit, &self.clock.0, &mut failed, slot);
+    }
+
+    /// Ends a sampling interval: makes rates of it. To be called after all have been read.
+    pub fn tick(&mut self) {
         for observed in self.observed.values_mut() {
-            observed.tick(now);
+            observed.tick();
         }
     }
 
@@ -225,9 +299,10 @@ impl Sampler {
 
     /// Everything known now.
     pub fn snapshot(&mut self, clock: Timestamp, lookups: (u64, u64)) -> Snapshot {
+        let slot = self.slots.at((self.clock.0)());
         Snapshot {
             taken_at: clock,
-            containers: self.observed.values_mut().map(Observed::reading).collect(),
+            containers: self.observed.values_mut().map(|observed| observed.reading(slot)).collect(),
             tenants: self.bill.lines(),
             engine: self.engine.clone(),
             lookups,

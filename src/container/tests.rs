@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -20,6 +20,8 @@ use crate::inventory::{Container, ContainerId, Network, Snapshot, State, Status}
 use crate::metrics::text::{Format, TextEncoder};
 use crate::paths::Paths;
 use crate::tenant::{LabelValue, Tenant};
+
+mod sampled;
 
 const RUNNING: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 const STOPPED: &str = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
@@ -64,6 +66,11 @@ impl Host {
     }
 
     fn sampler(&self) -> Sampler {
+        self.sampler_with(100)
+    }
+
+    /// With a budget of so many descriptors.
+    fn sampler_with(&self, descriptors: usize) -> Sampler {
         let root = self.folder.path();
         let paths = Paths { procfs: root.join("proc"), sysfs: root.join("sys"), rootfs: root.into() };
         let options = Options {
@@ -71,9 +78,32 @@ impl Host {
             groups: Groups::ALL,
             exposed: ExposedLabels::new(["com.docker.compose.service"]),
             linger: Duration::from_secs(60),
+            fast: Duration::from_millis(250),
+            peak_window: Duration::from_secs(60),
             started_at: time(0),
         };
-        Sampler::new(options, DescriptorBudget::new(100)).unwrap()
+        Sampler::new(options, DescriptorBudget::new(descriptors)).unwrap()
+    }
+}
+
+/// A clock that stands still until it is told to go on.
+#[derive(Clone)]
+struct Hand(Arc<Mutex<Instant>>);
+
+impl Hand {
+    fn of(sampler: &mut Sampler) -> Hand {
+        let hand = Hand(Arc::new(Mutex::new(Instant::now())));
+        let clock = hand.clone();
+        sampler.set_clock(move || clock.now());
+        hand
+    }
+
+    fn now(&self) -> Instant {
+        *self.0.lock().unwrap()
+    }
+
+    fn go_on(&self, milliseconds: u64) {
+        *self.0.lock().unwrap() += Duration::from_millis(milliseconds);
     }
 }
 
@@ -151,11 +181,14 @@ fn page(sampler: &mut Sampler) -> String {
 fn golden(name: &str) {
     let host = Host::unpack(name);
     let mut sampler = host.sampler();
-    let now = Instant::now();
-    sampler.follow(&inventory([running(), stopped()]), now, time(110));
-    sampler.tick(now);
-    sampler.read_all(now + Duration::from_secs(5));
-    sampler.tick(now + Duration::from_secs(5));
+    let hand = Hand::of(&mut sampler);
+    sampler.follow(&inventory([running(), stopped()]), hand.now(), time(110));
+    hand.go_on(250);
+    sampler.sample_all();
+    sampler.tick();
+    hand.go_on(4750);
+    sampler.read_all(hand.now());
+    sampler.tick();
     let page = page(&mut sampler);
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/{name}.prom"));
     if std::env::var_os("DOCKMETER_RENEW_GOLDEN").is_some() {

@@ -1,7 +1,8 @@
-//! The sampler's thread: waits for the next tick, a scrape, a change of the inventory, or the
-//! last read of a container.
+//! The sampler's thread: waits for the next tick of the [`Grid`], a scrape, a change of the
+//! inventory, or word from the thread that reads containers in the moment something happens.
 //!
-//! Ticks have absolute deadlines; a late one is left out and counted, never made up for.
+//! Reading everything of many containers takes longer than a fast tick may be late, so between
+//! some of them it is looked whether one is due.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -16,6 +17,7 @@ use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use tokio::sync::oneshot;
 
 use super::file::DescriptorBudget;
+use super::grid::{Grid, Tick};
 use super::last_read::LastReader;
 use super::sampler::{Options, Sampler};
 use crate::inventory::{ContainerId, Inventory};
@@ -24,11 +26,14 @@ use crate::snapshot::{Snapshot, Source};
 /// Scrapes that come within this time share one read.
 const SHARED_READ: Duration = Duration::from_millis(250);
 
+/// After so many full reads it is looked whether a fast tick is due: some milliseconds.
+const READS_BETWEEN_TICKS: usize = 50;
+
 /// What others ask the thread for.
 #[derive(Default)]
 struct Requests {
     scrapes: Vec<oneshot::Sender<Arc<Snapshot>>>,
-    ended: Vec<ContainerId>,
+    read_again: Vec<ContainerId>,
     inventory_changed: bool,
     stop: bool,
 }
@@ -55,12 +60,13 @@ pub struct SamplerThread {
 }
 
 impl SamplerThread {
-    /// Starts the thread. `interval` is the time between two full reads of its own.
+    /// Starts the thread. `full` is the time between two full reads of its own.
     ///
     /// # Errors
     /// The mount table cannot be read, or the kernel refuses a descriptor or a thread.
-    pub fn start(options: Options, inventory: Arc<Inventory>, interval: Duration) -> io::Result<Self> {
+    pub fn start(options: Options, inventory: Arc<Inventory>, full: Duration) -> io::Result<Self> {
         let paths = options.paths.clone();
+        let fast = if options.groups.fast { options.fast } else { full };
         let shared = Arc::new(Shared {
             requests: Mutex::new(Requests { inventory_changed: true, ..Requests::default() }),
             latest: Mutex::new(None),
@@ -68,16 +74,23 @@ impl SamplerThread {
         });
         let sampler = Sampler::new(options, DescriptorBudget::of_this_process())?;
         let told = shared.clone();
-        let ended = move |id| told.ask(|requests| requests.ended.push(id));
-        let last_reader = LastReader::start(paths, Box::new(ended))?;
+        let happened = move |id| told.ask(|requests| requests.read_again.push(id));
+        let last_reader = LastReader::start(paths, Box::new(happened))?;
         let listener: Weak<Shared> = Arc::downgrade(&shared);
         inventory.on_change(Box::new(move || {
             if let Some(shared) = listener.upgrade() {
                 shared.ask(|requests| requests.inventory_changed = true);
             }
         }));
-        let worker =
-            Worker { sampler, last_reader, inventory, shared: shared.clone(), interval, last_read: None };
+        let worker = Worker {
+            sampler,
+            last_reader,
+            inventory,
+            shared: shared.clone(),
+            grid: Grid::new(Instant::now(), fast, full),
+            full_is_due: false,
+            last_read: None,
+        };
         let thread = std::thread::Builder::new().name("sampler".into()).spawn(move || worker.run())?;
         Ok(SamplerThread { shared, thread: Some(thread) })
     }
@@ -128,33 +141,32 @@ struct Worker {
     last_reader: LastReader,
     inventory: Arc<Inventory>,
     shared: Arc<Shared>,
-    interval: Duration,
+    grid: Grid,
+    /// A full tick has come and has not been answered yet.
+    full_is_due: bool,
     last_read: Option<Instant>,
 }
 
 impl Worker {
     fn run(mut self) {
-        let mut deadline = Instant::now() + self.interval;
         loop {
-            let requests = self.wait(deadline);
+            let requests = self.wait();
             if requests.stop {
                 return;
             }
-            for id in requests.ended {
+            for id in requests.read_again {
                 self.sampler.read(id, Instant::now());
             }
             if requests.inventory_changed {
                 self.follow();
             }
-            let now = Instant::now();
-            if now >= deadline {
-                let opened = self.sampler.open_runs(now, Timestamp::now());
+            self.sample_if_due();
+            if std::mem::take(&mut self.full_is_due) {
+                let opened = self.sampler.open_runs(Instant::now(), Timestamp::now());
                 self.watch(&opened);
-                self.sampler.read_all(now);
-                self.sampler.tick(now);
-                self.last_read = Some(now);
+                self.read_all();
+                self.sampler.tick();
                 self.publish();
-                deadline = self.next_deadline(deadline);
             }
             if !requests.scrapes.is_empty() {
                 self.answer(requests.scrapes);
@@ -162,14 +174,36 @@ impl Worker {
         }
     }
 
-    /// Waits until somebody asks for something or the deadline has come.
-    fn wait(&self, deadline: Instant) -> Requests {
-        let timeout = Timespec::try_from(deadline.saturating_duration_since(Instant::now())).ok();
+    /// Waits until somebody asks for something or the next tick has come.
+    fn wait(&self) -> Requests {
+        let left = self.grid.deadline().saturating_duration_since(Instant::now());
+        let timeout = Timespec::try_from(left).ok();
         let mut wake = [PollFd::new(&self.shared.wake, PollFlags::IN)];
         // Interrupted or not: what was asked for is looked at next.
         let _ = poll(&mut wake, timeout.as_ref());
         let _ = rustix::io::read(&self.shared.wake, &mut [0_u8; 8]);
         std::mem::take(&mut *self.shared.requests.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Takes the fast samples of a tick that is due; one that is full is remembered.
+    fn sample_if_due(&mut self) {
+        if let Some(tick) = self.grid.due(Instant::now()) {
+            self.sampler.sample_all();
+            self.full_is_due |= tick == Tick::Full;
+        }
+    }
+
+    /// Reads everything, and takes the fast samples that fall due meanwhile.
+    fn read_all(&mut self) {
+        let began = Instant::now();
+        for some in self.sampler.running().chunks(READS_BETWEEN_TICKS) {
+            for id in some {
+                self.sampler.read(*id, Instant::now());
+            }
+            self.sample_if_due();
+        }
+        self.sampler.have_read_all(Instant::now(), began.elapsed());
+        self.last_read = Some(began);
     }
 
     fn follow(&mut self) {
@@ -187,10 +221,8 @@ impl Worker {
     }
 
     fn answer(&mut self, scrapes: Vec<oneshot::Sender<Arc<Snapshot>>>) {
-        let now = Instant::now();
-        if self.last_read.is_none_or(|last| now.duration_since(last) >= SHARED_READ) {
-            self.sampler.read_all(now);
-            self.last_read = Some(now);
+        if self.last_read.is_none_or(|last| last.elapsed() >= SHARED_READ) {
+            self.read_all();
         }
         let snapshot = self.publish();
         for scrape in scrapes {
@@ -200,18 +232,9 @@ impl Worker {
     }
 
     fn publish(&mut self) -> Arc<Snapshot> {
+        self.sampler.overruns = self.grid.overruns();
         let snapshot = Arc::new(self.sampler.snapshot(Timestamp::now(), self.inventory.lookups.totals()));
         *self.shared.latest.lock().unwrap_or_else(PoisonError::into_inner) = Some(snapshot.clone());
         snapshot
-    }
-
-    /// The first deadline of the grid that has not passed; those in between are left out.
-    fn next_deadline(&mut self, deadline: Instant) -> Instant {
-        let mut next = deadline + self.interval;
-        while next <= Instant::now() {
-            next += self.interval;
-            self.sampler.overruns += 1;
-        }
-        next
     }
 }

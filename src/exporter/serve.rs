@@ -191,6 +191,8 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
         ("docker.host", old.docker_host != new.docker_host),
         ("containers.labels", old.container_labels != new.container_labels),
         ("containers.linger", old.linger != new.linger),
+        ("containers.peak_window", old.peak_window != new.peak_window),
+        ("sampling.fast", old.sampling_fast != new.sampling_fast),
         ("sampling.full", old.sampling_full != new.sampling_full),
         ("collectors", old.disabled_collectors != new.disabled_collectors),
         ("log", old.log != new.log),
@@ -213,9 +215,12 @@ fn sampler_options(config: &Config, started_at: Timestamp) -> sampler::Options {
             network: config.collects("container_network") || config.collects("tenant"),
             pressure: config.collects("container_pressure"),
             processes: config.collects("container_processes"),
+            fast: config.collects("container_cpu") || config.collects("container_memory"),
         },
         exposed: ExposedLabels::new(config.container_labels.iter().map(String::as_str)),
         linger: config.linger,
+        fast: config.sampling_fast,
+        peak_window: config.peak_window,
         started_at,
     }
 }

@@ -145,6 +145,10 @@ metrics! {
             "cpu.weight, mapped back as cAdvisor does; v1 cpu.shares" "Weight of the container when cores are scarce.";
         CPU_LIMIT_CORES "container_cpu_limit_cores" Gauge Cores Container [] Dockmeter
             "cpu.max; v1 cfs quota by period; else HostConfig.CpusetCpus" "Cores the container may use at most; absent without a limit.";
+        CPU_USAGE_CORES "container_cpu_usage_cores" Histogram Cores Container [] Dockmeter
+            "cpuacct.usage, else cpu.stat usage_usec, at every fast tick" "Cores used between two fast samples, one observation a tick; goes on over restarts.";
+        CPU_PEAK "container_cpu_peak_cores" Gauge Cores Container [] Dockmeter
+            "cpuacct.usage, else cpu.stat usage_usec, at every fast tick" "Most cores used between two fast samples within the peak window; absent without a sample in it.";
         CPU_USAGE_PERCENT "container_cpu_usage_percent" Gauge Percent Container [] Dockmeter
             "cpu.stat usage_usec; v1 cpuacct.usage" "CPU use over the last full sampling interval; 100 is one core, as `docker stats` shows it.";
     }
@@ -165,6 +169,8 @@ metrics! {
             "memory.stat kernel; v1 memory.kmem.usage_in_bytes" "Kernel memory in bytes.";
         MEMORY_MAX_USAGE "container_memory_max_usage_bytes" Gauge Bytes Container [] Cadvisor
             "memory.peak; v1 memory.max_usage_in_bytes" "Highest memory use since the start, as the kernel keeps it.";
+        MEMORY_PEAK "container_memory_peak_bytes" Gauge Bytes Container [] Dockmeter
+            "memory.current; v1 memory.usage_in_bytes, at every fast tick" "Highest memory use at a fast sample within the peak window.";
         MEMORY_FAILCNT "container_memory_failcnt" Counter None Container [] Cadvisor
             "memory.events max; v1 memory.failcnt" "How often the memory limit was reached.";
         MEMORY_FAILURES "container_memory_failures_total" Counter None Container ["failure_type", "scope"] Cadvisor
@@ -174,7 +180,7 @@ metrics! {
         MEMORY_EVENTS "container_memory_events_total" Counter None Container ["event"] Dockmeter
             "memory.events; v1 oom_kill of memory.oom_control" "Memory events by kind, as the kernel counts them.";
         OOM_EVENTS "container_oom_events_total" Counter None Container [] Cadvisor
-            "memory.events oom_kill; v1 memory.oom_control oom_kill; State.OOMKilled" "Processes killed for want of memory in the current or last run.";
+            "memory.events oom_kill; v1 memory.oom_control oom_kill; of runs that are over the larger of that, `oom` events and State.OOMKilled" "Processes killed for want of memory, over all runs since dockmeter has known the container.";
     }
     "container_io" {
         FS_READS_BYTES "container_fs_reads_bytes_total" Counter Bytes Container ["device"] Cadvisor

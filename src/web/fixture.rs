@@ -132,6 +132,7 @@ fn reading(container: Container) -> Reading {
         cgroup: format!("/docker/{}", container.id).into(),
         container: Arc::new(container),
         stats: stats.map(Arc::new),
+        fast: None,
         oom_kills: 0,
         ended: false,
         usage_cores,

@@ -234,12 +234,15 @@ fn set_once(place: &mut Option<String>, value: String, what: &str) -> Result<(),
     }
 }
 
-/// Whether a sample's name belongs to a family of a type: only the two types that we write,
-/// and OpenMetrics' `unknown`.
+/// Whether a sample's name belongs to a family of a type: only the types that we write, and
+/// OpenMetrics' `unknown`.
 fn belongs(family: &str, kind: &str, sample: &str, dialect: Dialect) -> bool {
     match (dialect, kind) {
         (Dialect::OpenMetrics, "counter") => sample.strip_suffix("_total") == Some(family),
         (Dialect::Text, "counter") | (_, "gauge" | "unknown") => sample == family,
+        (_, "histogram") => {
+            matches!(sample.strip_prefix(family), Some("_bucket" | "_sum" | "_count"))
+        }
         _ => false,
     }
 }

@@ -3,6 +3,7 @@
 
 use crate::engine::{BUSY, Engine, IDLE};
 use crate::exporter::Exporter;
+use crate::poll::eventually;
 
 /// What a removed container, and one that never was, has in common.
 fn is_gone(exporter: &Exporter, name: &str) {
@@ -94,6 +95,53 @@ fn an_oom_kill_is_counted_once_and_survives_the_container() {
     exporter.until_value("container_exit_code", &name, 137.0);
     exporter.until_value("container_oom_events_total", &name, 1.0);
     assert_eq!(container.inspect("{{.State.OOMKilled}}"), "true");
+}
+
+#[test]
+fn oom_kills_add_up_over_the_restarts_of_a_container() {
+    let Some(engine) = Engine::shared() else { return };
+    let exporter = Exporter::of(&engine);
+    // Each run is one process that is killed, so the kernel kills exactly three times.
+    let options = ["--memory=16m", "--restart=on-failure:2"];
+    let container = engine.run("life-oom-again", &options, &["tail", "/dev/zero"]);
+    let name = [("name", "life-oom-again")];
+    let mut last = 0.0;
+    exporter.until("the container is given up", |page| {
+        let kills = page.value("container_oom_events_total", &name).unwrap_or(last);
+        assert!(kills >= last, "from {last} to {kills}");
+        last = kills;
+        let exited = page.value("container_state", &[("name", "life-oom-again"), ("state", "exited")]);
+        let restarts = page.value("container_restarts_total", &name);
+        (exited == Some(1.0) && restarts == Some(2.0)).then_some(())
+    });
+    exporter.until_value("container_oom_events_total", &name, 3.0);
+    // By hand it is killed again, and whatever the engine says late of it is said by then.
+    container.docker(&["start"]);
+    exporter.until_value("container_oom_events_total", &name, 4.0);
+    exporter.until_value("container_state", &[("name", "life-oom-again"), ("state", "exited")], 1.0);
+}
+
+#[test]
+fn kills_inside_a_container_that_lives_on_are_those_that_the_kernel_counts() {
+    let Some(engine) = Engine::shared() else { return };
+    let exporter = Exporter::of(&engine);
+    let script = "for run in 1 2 3; do tail /dev/zero; done; touch /tmp/done; sleep 1000";
+    let container = engine.run("life-oom-inside", &["--memory=16m"], &["sh", "-c", script]);
+    let name = [("name", "life-oom-inside")];
+    eventually("the last kill is over", || {
+        let found = engine.try_docker(&["exec", &container.id, "test", "-e", "/tmp/done"]);
+        found.status.success().then_some(())
+    });
+    let kernel = || {
+        let files = ["/sys/fs/cgroup/memory/memory.oom_control", "/sys/fs/cgroup/memory.events"];
+        let text = container.exec(&["sh", "-c", &format!("cat {} {} 2>/dev/null; true", files[0], files[1])]);
+        let kills = text.lines().find_map(|line| line.strip_prefix("oom_kill "));
+        kills.expect("the kernel's count").parse::<f64>().expect("a number")
+    };
+    assert_eq!((exporter.page().value("container_oom_events_total", &name), kernel()), (Some(3.0), 3.0));
+    container.docker(&["kill"]);
+    exporter.until_value("container_state", &[("name", "life-oom-inside"), ("state", "exited")], 1.0);
+    assert_eq!(exporter.page().value("container_oom_events_total", &name), Some(3.0));
 }
 
 #[test]

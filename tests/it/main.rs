@@ -31,5 +31,6 @@ mod places;
 mod registry;
 mod run_command;
 mod running;
+mod sampling;
 mod short_lived;
 mod tenants;

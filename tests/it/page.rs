@@ -3,8 +3,8 @@
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
-use dockmeter::metrics::Labels;
 use dockmeter::metrics::catalogue::{self, Metric, Owner};
+use dockmeter::metrics::{Kind, Labels};
 
 use crate::component::Component;
 use crate::engine::{BUSY, Engine};
@@ -118,12 +118,18 @@ fn is_declared(metric: &Metric, label: &str) -> bool {
     };
     shared.contains(&label)
         || metric.own_labels.contains(&label)
+        || (metric.kind == Kind::Histogram && label == "le")
         || (metric.labels == Labels::Container && label.starts_with("container_label_"))
 }
 
 fn holds_to_the_catalogue(page: &Page) {
     for sample in page.samples() {
-        let metric = catalogue::ALL.iter().find(|metric| metric.name == sample.name);
+        let is_of = |metric: &&&Metric| {
+            let parts: &[&str] =
+                if metric.kind == Kind::Histogram { &["_bucket", "_sum", "_count"] } else { &[""] };
+            sample.name.strip_prefix(metric.name).is_some_and(|part| parts.contains(&part))
+        };
+        let metric = catalogue::ALL.iter().find(is_of);
         let metric = metric.unwrap_or_else(|| panic!("`{}` is not in the catalogue", sample.name));
         for (label, value) in &sample.labels {
             assert!(is_declared(metric, label), "`{label}` of `{}` is not in the catalogue", sample.name);

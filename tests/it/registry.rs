@@ -109,6 +109,7 @@ fn reading(container: Container, name: &str, stats: Option<Stats>) -> Arc<Readin
         stats: stats.map(Arc::new),
         usage_cores: Some(0.1 + 0.2),
         rates: None,
+        fast: None,
         oom_kills: 1,
         ended: false,
         container: Arc::new(container),

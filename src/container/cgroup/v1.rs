@@ -3,12 +3,16 @@
 //! `cpuacct.usage_user` is never read: it was seen off by a quarter. `total_*` keys of
 //! `memory.stat` count a cgroup and everything below it, the plain ones the cgroup alone.
 
-use std::io;
+use std::fs::OpenOptions;
+use std::io::{self, Write as _};
+use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::path::Path;
 use std::sync::Arc;
 
+use rustix::event::{EventfdFlags, eventfd};
+
 use super::Reader;
-use crate::container::file::{CgroupFile, DescriptorBudget};
+use crate::container::file::{CgroupFile, DescriptorBudget, Permit};
 use crate::container::locate::Location;
 use crate::container::parse::{self, DeviceCounters, DeviceNumber, Direction};
 use crate::snapshot::{self, CpuLimits, DeviceIo, MemoryEvents, Stats, Throttling};
@@ -20,33 +24,45 @@ const TICK_NS: u64 = 10_000_000;
 /// down to a page.
 const UNLIMITED: u64 = 1 << 62;
 
-/// `cpu.stat`, and where there is no unified hierarchy `cpuacct.*`.
+/// `cpu.stat`, and `cpuacct.*`: where there is a unified hierarchy for fast samples only.
 #[derive(Debug)]
 pub(super) struct Cpu {
     throttling: Option<(CgroupFile, Arc<Path>)>,
     usage: Option<CgroupFile>,
     modes: Option<CgroupFile>,
+    /// Whether full reads take the times from here.
+    has_times: bool,
 }
 
 impl Cpu {
     pub(super) fn open(
         location: &Location,
-        with_times: bool,
+        has_times: bool,
+        fast: bool,
         budget: &DescriptorBudget,
     ) -> io::Result<Option<Cpu>> {
+        let of_cpuacct = |name, wanted| match location.v1("cpuacct") {
+            Some(folder) if wanted => CgroupFile::open(folder, name, budget),
+            _ => Ok(None),
+        };
+        let usage = of_cpuacct("cpuacct.usage", has_times || fast)?;
+        let modes = of_cpuacct("cpuacct.stat", has_times)?;
         let throttling = match location.v1("cpu") {
             Some(folder) => CgroupFile::open(folder, "cpu.stat", budget)?.map(|file| (file, folder.clone())),
             None => None,
         };
-        let (usage, modes) = match location.v1("cpuacct").filter(|_| with_times) {
-            Some(folder) => (
-                CgroupFile::open(folder, "cpuacct.usage", budget)?,
-                CgroupFile::open(folder, "cpuacct.stat", budget)?,
-            ),
-            None => (None, None),
-        };
         let any = throttling.is_some() || usage.is_some();
-        Ok(any.then_some(Cpu { throttling, usage, modes }))
+        Ok(any.then_some(Cpu { throttling, usage, modes, has_times }))
+    }
+
+    /// `cpuacct.usage`: nanoseconds, and cheaper than v2's `cpu.stat`.
+    pub(super) fn usage(&self) -> Option<&CgroupFile> {
+        self.usage.as_ref()
+    }
+
+    /// What only full reads need.
+    pub(super) fn slow_files(&mut self) -> impl Iterator<Item = &mut CgroupFile> {
+        self.throttling.as_mut().map(|(file, _)| file).into_iter().chain(&mut self.modes)
     }
 
     /// Whether quotas are set here.
@@ -58,7 +74,8 @@ impl Cpu {
         if let Some((file, _)) = &self.throttling {
             stats.throttling = reader.parsed(file, cpu_stat);
         }
-        if let Some(usage_ns) = reader.parsed_if_open(&self.usage, parse::number) {
+        let usage = self.usage.as_ref().filter(|_| self.has_times);
+        if let Some(usage_ns) = usage.and_then(|usage| reader.parsed(usage, parse::number)) {
             let (user_ns, system_ns) = reader.parsed_if_open(&self.modes, cpuacct_stat).unzip();
             stats.cpu = Some(snapshot::Cpu { usage_ns, user_ns, system_ns });
         }
@@ -106,6 +123,7 @@ pub(super) struct Memory {
     peak: Option<CgroupFile>,
     failcnt: Option<CgroupFile>,
     oom_control: Option<CgroupFile>,
+    oom_notice: Option<(OwnedFd, Permit)>,
     kernel: Option<CgroupFile>,
     folder: Arc<Path>,
 }
@@ -114,15 +132,39 @@ impl Memory {
     pub(super) fn open(folder: &Arc<Path>, budget: &DescriptorBudget) -> io::Result<Option<Memory>> {
         let Some(usage) = CgroupFile::open(folder, "memory.usage_in_bytes", budget)? else { return Ok(None) };
         let open = |name| CgroupFile::open(folder, name, budget);
+        let oom_control = open("memory.oom_control")?;
+        let oom_notice = oom_control.as_ref().and_then(|file| notice_of_oom(file, budget));
         Ok(Some(Memory {
             usage,
+            oom_control,
+            oom_notice,
             stat: open("memory.stat")?,
             peak: open("memory.max_usage_in_bytes")?,
             failcnt: open("memory.failcnt")?,
-            oom_control: open("memory.oom_control")?,
             kernel: open("memory.kmem.usage_in_bytes")?,
             folder: folder.clone(),
         }))
+    }
+
+    /// The file of the present use.
+    pub(super) fn usage(&self) -> &CgroupFile {
+        &self.usage
+    }
+
+    /// The file that counts OOM kills.
+    pub(super) fn oom_control(&self) -> Option<&CgroupFile> {
+        self.oom_control.as_ref()
+    }
+
+    /// Becomes readable shortly before the kernel kills; `None` where the kernel cannot be
+    /// asked to tell.
+    pub(super) fn oom_notice(&self) -> Option<&OwnedFd> {
+        self.oom_notice.as_ref().map(|(notice, _)| notice)
+    }
+
+    /// What only full reads need.
+    pub(super) fn slow_files(&mut self) -> impl Iterator<Item = &mut CgroupFile> {
+        [&mut self.stat, &mut self.peak, &mut self.failcnt, &mut self.kernel].into_iter().flatten()
     }
 
     pub(super) fn read(&self, reader: &mut Reader<'_, '_>) -> Option<snapshot::Memory> {
@@ -137,7 +179,8 @@ impl Memory {
         memory.peak = reader.parsed_if_open(&self.peak, parse::number);
         memory.failcnt = reader.parsed_if_open(&self.failcnt, parse::number);
         memory.kernel = reader.parsed_if_open(&self.kernel, parse::number);
-        let oom_kill = reader.parsed_if_open(&self.oom_control, |text| Some(oom_kill(text))).flatten();
+        let oom_kill =
+            reader.parsed_if_open(&self.oom_control, |text| Some(parse::oom_kills(text))).flatten();
         memory.events = MemoryEvents { oom_kill, ..MemoryEvents::default() };
         Some(memory)
     }
@@ -166,15 +209,18 @@ fn memory_stat(text: &[u8], memory: &mut snapshot::Memory) {
     memory.pgmajfault = major.zip(total_major);
 }
 
-/// `oom_kill 3` of `memory.oom_control`; kernels before 4.13 do not count.
-fn oom_kill(text: &[u8]) -> Option<u64> {
-    let mut kills = None;
-    parse::keyed(text, |key, value| {
-        if key == b"oom_kill" {
-            kills = Some(value);
-        }
-    });
-    kills
+/// Asks the kernel to tell of OOM (`memory.txt` of cgroup v1, section 10): a line in
+/// `cgroup.event_control` names an eventfd and the file it is about. Needs root and a mount
+/// that may be written to. The kernel lets go of it when the cgroup is removed.
+fn notice_of_oom(oom_control: &CgroupFile, budget: &DescriptorBudget) -> Option<(OwnedFd, Permit)> {
+    let file = oom_control.descriptor()?;
+    let permit = budget.take()?;
+    let mut control =
+        OpenOptions::new().write(true).open(oom_control.folder().join("cgroup.event_control")).ok()?;
+    let notice = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK).ok()?;
+    let line = format!("{} {}", notice.as_raw_fd(), file.as_raw_fd());
+    control.write_all(line.as_bytes()).ok()?;
+    Some((notice, permit))
 }
 
 /// `blkio.throttle.*`, with the counts of everything below where the kernel has them.
@@ -194,6 +240,10 @@ impl Io {
             open("blkio.throttle.io_service_bytes_recursive", "blkio.throttle.io_service_bytes");
         let operations = open("blkio.throttle.io_serviced_recursive", "blkio.throttle.io_serviced")?;
         Ok(bytes?.map(|bytes| Io { bytes, operations }))
+    }
+
+    pub(super) fn files(&mut self) -> impl Iterator<Item = &mut CgroupFile> {
+        [&mut self.bytes].into_iter().chain(&mut self.operations)
     }
 
     pub(super) fn read(&self, reader: &mut Reader<'_, '_>) -> Option<Vec<DeviceIo>> {

@@ -28,6 +28,16 @@ impl Cpu {
         Ok(stat.map(|stat| Cpu { stat, folder: folder.clone(), controls }))
     }
 
+    /// The file of all times.
+    pub(super) fn stat(&mut self) -> &mut CgroupFile {
+        &mut self.stat
+    }
+
+    /// The same to read from, with what finds the use in it, in nanoseconds.
+    pub(super) fn usage(&self) -> (&CgroupFile, parse::Number) {
+        (&self.stat, |text| parse::usage_usec(text).map(micros_to_nanos))
+    }
+
     pub(super) fn read(&self, reader: &mut Reader<'_, '_>, stats: &mut Stats) {
         let Some((cpu, throttling)) = reader.parsed(&self.stat, cpu_stat) else { return };
         stats.cpu = Some(cpu);
@@ -87,12 +97,27 @@ impl Memory {
         let open = |name| CgroupFile::open(folder, name, budget);
         Ok(Some(Memory {
             current,
+            events: open("memory.events")?,
             stat: open("memory.stat")?,
             swap: open("memory.swap.current")?,
             peak: open("memory.peak")?,
-            events: open("memory.events")?,
             folder: folder.clone(),
         }))
+    }
+
+    /// The file of the present use.
+    pub(super) fn current(&self) -> &CgroupFile {
+        &self.current
+    }
+
+    /// The file that counts OOM kills, and tells of each.
+    pub(super) fn events(&self) -> Option<&CgroupFile> {
+        self.events.as_ref()
+    }
+
+    /// What only full reads need.
+    pub(super) fn slow_files(&mut self) -> impl Iterator<Item = &mut CgroupFile> {
+        [&mut self.stat, &mut self.swap, &mut self.peak].into_iter().flatten()
     }
 
     pub(super) fn read(&self, reader: &mut Reader<'_, '_>) -> Option<snapshot::Memory> {
@@ -146,6 +171,10 @@ pub(super) struct Io {
 impl Io {
     pub(super) fn open(folder: &Arc<Path>, budget: &DescriptorBudget) -> io::Result<Option<Io>> {
         Ok(CgroupFile::open(folder, "io.stat", budget)?.map(|stat| Io { stat }))
+    }
+
+    pub(super) fn file(&mut self) -> &mut CgroupFile {
+        &mut self.stat
     }
 
     pub(super) fn read(&self, reader: &mut Reader<'_, '_>) -> Option<Vec<DeviceIo>> {

@@ -1,0 +1,145 @@
+//! When it is time to read: one grid of absolute deadlines for both tiers.
+//!
+//! Fast ticks lie at whole multiples of their interval after the start, full ticks at the first
+//! fast one in each full interval. A tick that comes too late is left out and counted; it is
+//! never made up for, so that two samples always lie apart.
+
+use std::time::{Duration, Instant};
+
+/// What there is to read at a tick.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tick {
+    /// CPU and memory use.
+    Fast,
+    /// Those, and everything else.
+    Full,
+}
+
+/// The deadlines since a start.
+#[derive(Debug)]
+pub struct Grid {
+    start: Instant,
+    fast_ns: u128,
+    full_ns: u128,
+    /// The tick that is waited for; the start is tick 0, and none.
+    next: u128,
+    /// The full interval, counted from the start, that the last tick lay in.
+    interval: u128,
+    /// Ticks left out so far.
+    overruns: u64,
+}
+
+impl Grid {
+    /// A grid that begins at `start`; `fast` is not zero and not longer than `full`.
+    pub fn new(start: Instant, fast: Duration, full: Duration) -> Self {
+        let fast_ns = fast.as_nanos().max(1);
+        Grid { start, fast_ns, full_ns: full.as_nanos().max(fast_ns), next: 1, interval: 0, overruns: 0 }
+    }
+
+    /// When the next tick is due.
+    pub fn deadline(&self) -> Instant {
+        self.moment(self.next)
+    }
+
+    /// Ticks left out so far.
+    pub fn overruns(&self) -> u64 {
+        self.overruns
+    }
+
+    /// The tick that is to be made now, if one is. A tick is too late once the next one is
+    /// nearer; a full one that was left out comes with the next tick.
+    pub fn due(&mut self, now: Instant) -> Option<Tick> {
+        let since_start = now.saturating_duration_since(self.start).as_nanos();
+        let passed = since_start / self.fast_ns;
+        if passed < self.next {
+            return None;
+        }
+        let in_time = (since_start - passed * self.fast_ns) * 2 < self.fast_ns;
+        let left_out = passed - self.next + u128::from(!in_time);
+        self.overruns = self.overruns.saturating_add(u64::try_from(left_out).unwrap_or(u64::MAX));
+        self.next = passed + 1;
+        if !in_time {
+            return None;
+        }
+        let before = std::mem::replace(&mut self.interval, passed * self.fast_ns / self.full_ns);
+        Some(if self.interval > before { Tick::Full } else { Tick::Fast })
+    }
+
+    fn moment(&self, tick: u128) -> Instant {
+        let nanos = u64::try_from(tick * self.fast_ns).unwrap_or(u64::MAX);
+        self.start + Duration::from_nanos(nanos)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const FAST: Duration = Duration::from_millis(250);
+    const FULL: Duration = Duration::from_secs(1);
+
+    fn after(start: Instant, milliseconds: u64) -> Instant {
+        start + Duration::from_millis(milliseconds)
+    }
+
+    #[test]
+    fn every_fourth_tick_of_a_quarter_second_is_a_full_one() {
+        let start = Instant::now();
+        let mut grid = Grid::new(start, FAST, FULL);
+        assert_eq!(grid.due(after(start, 249)), None);
+        let ticks: Vec<_> = (1..=8).map(|tick| grid.due(after(start, tick * 250 + 3))).collect();
+        let quarter = [Some(Tick::Fast), Some(Tick::Fast), Some(Tick::Fast), Some(Tick::Full)];
+        assert_eq!(ticks, [quarter, quarter].concat());
+        assert_eq!(grid.overruns(), 0);
+    }
+
+    #[test]
+    fn a_late_tick_is_left_out_and_counted_and_the_grid_stays_where_it_is() {
+        let start = Instant::now();
+        let mut grid = Grid::new(start, FAST, FULL);
+        assert_eq!(grid.due(after(start, 400)), None, "the next tick is nearer");
+        assert_eq!((grid.overruns(), grid.deadline()), (1, after(start, 500)));
+        assert_eq!(grid.due(after(start, 510)), Some(Tick::Fast));
+        assert_eq!(grid.due(after(start, 5_010)), Some(Tick::Full), "one tick for all that were missed");
+        assert_eq!((grid.overruns(), grid.deadline()), (18, after(start, 5_250)));
+        assert_eq!(grid.due(after(start, 5_020)), None);
+    }
+
+    #[test]
+    fn a_full_tick_that_was_left_out_comes_with_the_next_one() {
+        let start = Instant::now();
+        let mut grid = Grid::new(start, FAST, FULL);
+        assert_eq!(grid.due(after(start, 1_200)), None);
+        assert_eq!(grid.due(after(start, 1_250)), Some(Tick::Full));
+        assert_eq!(grid.due(after(start, 1_500)), Some(Tick::Fast));
+    }
+
+    proptest! {
+        /// Whenever the thread gets its turn: ticks made and left out are together those of the
+        /// grid, two lie at least half an interval apart, and every full interval has one full
+        /// tick at most.
+        #[test]
+        fn no_tick_is_lost_or_made_up_for(
+            fast_ms in 100..5_000_u64,
+            full_ms in 5_000..60_000_u64,
+            waits in proptest::collection::vec(0..20_000_u64, 1..60),
+        ) {
+            let start = Instant::now();
+            let mut grid = Grid::new(start, Duration::from_millis(fast_ms), Duration::from_millis(full_ms));
+            let (mut now, mut last, mut made, mut full) = (0, None, 0, 0);
+            for wait in waits {
+                now += wait;
+                let Some(tick) = grid.due(after(start, now)) else { continue };
+                if let Some(last) = last.replace(now) {
+                    prop_assert!((now - last) * 2 >= fast_ms, "{} ms apart", now - last);
+                }
+                made += 1;
+                full += u64::from(tick == Tick::Full);
+            }
+            prop_assert_eq!(made + grid.overruns(), now / fast_ms);
+            prop_assert!(full <= now / full_ms);
+            prop_assert!(grid.deadline() > after(start, now));
+        }
+    }
+}
