@@ -10,7 +10,7 @@ use std::hint::black_box;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use dockmeter::container::network::{InterfaceNames, net_dev, tcp_established};
 use dockmeter::container::parse::{io_stat, keyed, pressure};
-use dockmeter::metrics::text::{Format, TextEncoder};
+use dockmeter::metrics::text::{Dialect, TextEncoder};
 use dockmeter::metrics::{LabelBlock, Metric, Sink, Value, catalogue};
 use dockmeter::tenant::Tenant;
 
@@ -75,11 +75,11 @@ fn pages(criterion: &mut Criterion) {
     let mut group =
         criterion.benchmark_group(format!("page of {families} families, {CONTAINERS} containers"));
     group.throughput(Throughput::Elements((families * CONTAINERS) as u64)).sample_size(20);
-    for (name, format) in [("text", Format::Text), ("OpenMetrics", Format::OpenMetrics)] {
+    for (name, dialect) in [("text", Dialect::Prometheus), ("OpenMetrics", Dialect::OpenMetrics)] {
         let mut page = Vec::new();
         group.bench_function(name, |bencher| {
             bencher.iter(|| {
-                let mut encoder = TextEncoder::new(format, std::mem::take(&mut page));
+                let mut encoder = TextEncoder::new(dialect, std::mem::take(&mut page));
                 fill(&mut encoder, &blocks);
                 page = encoder.finish();
             });

@@ -6,8 +6,9 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
-use crate::metrics::text::{Format, TextEncoder};
-use crate::metrics::{LabelBlock, Narrowing, Page, Sink, TenantFilter, Value, catalogue};
+use crate::metrics::protobuf::ProtobufEncoder;
+use crate::metrics::text::{Dialect, TextEncoder};
+use crate::metrics::{Format, LabelBlock, Narrowing, Page, Sink, TenantFilter, Value, catalogue};
 use crate::snapshot::Snapshot;
 
 /// Renders some families of a snapshot.
@@ -75,9 +76,21 @@ pub fn render(
     format: Format,
     buffer: Vec<u8>,
 ) -> Vec<u8> {
-    let mut encoder = TextEncoder::new(format, buffer);
-    gather(collectors, selection, snapshot, &mut encoder);
-    encoder.finish()
+    let fill = |page: &mut dyn Page| gather(collectors, selection, snapshot, page);
+    let text = |dialect, buffer| {
+        let mut encoder = TextEncoder::new(dialect, buffer);
+        fill(&mut encoder);
+        encoder.finish()
+    };
+    match format {
+        Format::Text => text(Dialect::Prometheus, buffer),
+        Format::OpenMetrics => text(Dialect::OpenMetrics, buffer),
+        Format::Protobuf => {
+            let mut encoder = ProtobufEncoder::new(buffer);
+            fill(&mut encoder);
+            encoder.finish()
+        }
+    }
 }
 
 /// Puts the selected families of a snapshot into a page.

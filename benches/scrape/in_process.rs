@@ -8,7 +8,7 @@ use dockmeter::container::cgroup::Groups;
 use dockmeter::container::file::DescriptorBudget;
 use dockmeter::container::observed::ExposedLabels;
 use dockmeter::container::sampler::{Options, Sampler};
-use dockmeter::metrics::text::Format;
+use dockmeter::metrics::Format;
 use dockmeter::paths::Paths;
 use jiff::Timestamp;
 

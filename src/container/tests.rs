@@ -17,7 +17,7 @@ use super::file::DescriptorBudget;
 use super::observed::ExposedLabels;
 use super::sampler::{Options, Sampler};
 use crate::inventory::{Container, ContainerId, Network, Snapshot, State, Status};
-use crate::metrics::text::{Format, TextEncoder};
+use crate::metrics::text::{Dialect, TextEncoder};
 use crate::paths::Paths;
 use crate::tenant::{LabelValue, Tenant};
 
@@ -171,7 +171,7 @@ fn id(text: &str) -> ContainerId {
 
 fn page(sampler: &mut Sampler) -> String {
     let snapshot = sampler.snapshot(time(110), (0, 0));
-    let mut encoder = TextEncoder::new(Format::Text, Vec::new());
+    let mut encoder = TextEncoder::new(Dialect::Prometheus, Vec::new());
     for collector in super::collectors::all() {
         collector.collect(&snapshot, &mut encoder).unwrap();
     }

@@ -97,6 +97,20 @@ pub struct Metric {
     pub owner: Owner,
 }
 
+impl Metric {
+    /// The unit, if the name ends with it (a counter's before `_total`), as formats that tell
+    /// units want it.
+    pub(super) fn named_unit(&self) -> Option<&'static str> {
+        let unit = self.unit.suffix();
+        let stem = match self.kind {
+            Kind::Counter => self.name.strip_suffix("_total").unwrap_or(self.name),
+            Kind::Gauge | Kind::Histogram => self.name,
+        };
+        let named = !unit.is_empty() && stem.strip_suffix(unit).is_some_and(|rest| rest.ends_with('_'));
+        named.then_some(unit)
+    }
+}
+
 /// Declares the metrics and the table of all of them.
 macro_rules! metrics {
     ($($collector:literal { $($ident:ident $name:literal $kind:ident $unit:ident $labels:ident [$($own:literal),*] $owner:ident $source:literal $help:literal;)* })*) => {

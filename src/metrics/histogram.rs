@@ -113,6 +113,27 @@ impl Native {
         &self.buckets
     }
 
+    /// Runs of buckets with neighbouring indices: how far each begins behind the end of the
+    /// one before it (the first: its index), and how many buckets it has.
+    pub(super) fn spans(&self) -> impl Iterator<Item = (i32, u32)> {
+        let mut end = 0;
+        self.buckets.chunk_by(|(one, _), (next, _)| one + 1 == *next).map(move |run| {
+            let (start, length) = (run[0].0, run.len() as u32);
+            let offset = start - end;
+            end = start + length as i32;
+            (offset, length)
+        })
+    }
+
+    /// Each bucket's count less that of the bucket before it (the first: its count).
+    pub(super) fn deltas(&self) -> impl Iterator<Item = i64> {
+        self.buckets.iter().scan(0_u64, |before, (_, count)| {
+            let delta = count.wrapping_sub(*before) as i64;
+            *before = *count;
+            Some(delta)
+        })
+    }
+
     fn observe(&mut self, value: f64) {
         if value <= ZERO_THRESHOLD {
             self.zero += 1;

@@ -1,14 +1,27 @@
 //! A set of labels, rendered once.
 
+use std::sync::OnceLock;
+
+use super::wire;
 use crate::tenant::Tenant;
 
 /// Labels as they stand in every line that carries them: `name="…",image="…"`, escaped,
 /// without braces. Made when a label changes, reused by every sample.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct LabelBlock {
     rendered: Box<[u8]>,
+    /// Made from the former when it is first asked for: most hosts are scraped as text only.
+    protobuf: OnceLock<Box<[u8]>>,
     tenant: Option<Tenant>,
 }
+
+impl PartialEq for LabelBlock {
+    fn eq(&self, other: &Self) -> bool {
+        self.rendered == other.rendered && self.tenant == other.tenant
+    }
+}
+
+impl Eq for LabelBlock {}
 
 impl LabelBlock {
     /// Renders labels in the given order. Names have to be valid and different, which the
@@ -21,7 +34,7 @@ impl LabelBlock {
             }
             write_label(name, value, &mut rendered);
         }
-        LabelBlock { rendered: rendered.into_boxed_slice(), tenant: None }
+        LabelBlock { rendered: rendered.into_boxed_slice(), ..LabelBlock::default() }
     }
 
     /// The same labels followed by `user`, `project` and `team`.
@@ -38,6 +51,17 @@ impl LabelBlock {
     /// The rendered labels.
     pub fn rendered(&self) -> &[u8] {
         &self.rendered
+    }
+
+    /// The labels as fields of a protobuf `Metric`.
+    pub(super) fn protobuf(&self) -> &[u8] {
+        self.protobuf.get_or_init(|| {
+            let mut fields = Vec::with_capacity(self.rendered.len() + self.rendered.len() / 4);
+            for (name, value) in self.pairs() {
+                write_protobuf_label(&name, &value, &mut fields);
+            }
+            fields.into_boxed_slice()
+        })
     }
 
     /// Whose series these are, if anyone's.
@@ -91,6 +115,23 @@ pub(super) fn write_label(name: &str, value: &str, out: &mut Vec<u8>) {
     }
     out.extend_from_slice(rest);
     out.push(b'"');
+}
+
+/// The field of a protobuf `Metric` that holds a label, and those of the label itself.
+const LABEL: u8 = 1;
+const NAME: u8 = 1;
+const VALUE: u8 = 2;
+
+/// Appends a label as a field of a protobuf `Metric`.
+pub(super) fn write_protobuf_label(name: &str, value: &str, out: &mut Vec<u8>) {
+    wire::head(LABEL, wire::field_length(name.len()) + wire::field_length(value.len()), out);
+    wire::string(NAME, name, out);
+    wire::string(VALUE, value, out);
+}
+
+/// How many bytes [`write_protobuf_label`] takes.
+pub(super) fn protobuf_label_length(name: &str, value: &str) -> usize {
+    wire::field_length(wire::field_length(name.len()) + wire::field_length(value.len()))
 }
 
 #[cfg(test)]

@@ -2,22 +2,28 @@
 //!
 //! - [`catalogue`]: every metric, declared once as data; what is not in it cannot be emitted.
 //! - [`LabelBlock`]: a set of labels, rendered once and reused in every line.
-//! - [`Sink`]: where collectors put samples; [`text::TextEncoder`] makes the page of it,
-//!   `registry` hands it to a `prometheus::Registry`.
+//! - [`Histogram`]: a distribution, with classic and native buckets.
+//! - [`Sink`]: where collectors put samples; [`text::TextEncoder`] or
+//!   [`protobuf::ProtobufEncoder`] makes the page of it, `registry` hands it to a
+//!   `prometheus::Registry`.
 //!
-//! Invariants: this room knows no collector; the encoder allocates nothing for a label set
+//! Invariants: this room knows no collector; an encoder allocates nothing for a label set
 //! that has not changed.
 
 pub mod catalogue;
+mod format;
 mod histogram;
 mod label;
+pub mod protobuf;
 pub mod reference;
 #[cfg(feature = "prometheus-registry")]
 pub mod registry;
 pub mod text;
 mod value;
+mod wire;
 
 pub use catalogue::{Kind, Labels, Metric, Unit};
+pub use format::Format;
 pub use histogram::{Histogram, Native};
 pub use label::LabelBlock;
 pub use value::Value;

@@ -1,4 +1,6 @@
 //! Families as a `prometheus::Registry` takes them (feature `prometheus-registry`).
+//!
+//! Histograms have their classic buckets only: the crate's types know no native ones.
 
 use prometheus::proto;
 
@@ -91,7 +93,7 @@ fn labelled(labels: &LabelBlock, own: &[(&'static str, &str)]) -> proto::Metric 
     proto::Metric::from_label(pairs)
 }
 
-/// The classic buckets; the crate knows no native ones.
+/// The classic buckets.
 fn classic(histogram: &Histogram) -> proto::Histogram {
     let buckets = histogram.cumulative().map(|(bound, below)| {
         let mut bucket = proto::Bucket::default();
@@ -111,4 +113,45 @@ fn label_pair((name, value): (String, String)) -> proto::LabelPair {
     pair.set_name(name);
     pair.set_value(value);
     pair
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::catalogue::{Labels, Owner, Unit};
+
+    static DURATION: Metric = Metric {
+        name: "test_duration_seconds",
+        kind: Kind::Histogram,
+        unit: Unit::Seconds,
+        help: "A duration.",
+        labels: Labels::Plain,
+        own_labels: &["b"],
+        source: "a test",
+        collector: "test",
+        owner: Owner::Dockmeter,
+    };
+
+    #[test]
+    fn a_histogram_has_its_classic_buckets() {
+        let mut histogram = Histogram::new(&[0.5, 1.0]);
+        [0.5, 1.0, 1.0, 3.0].into_iter().for_each(|value| histogram.observe(value));
+        let mut page = FamilyPage::default();
+        page.family(&DURATION);
+        page.histogram(&LabelBlock::new([("c", "shared")]), &[("b", "own")], &histogram);
+        assert_eq!(page.series(), 5);
+        let families = page.finish();
+        assert_eq!(families[0].get_field_type(), proto::MetricType::HISTOGRAM);
+        let sample = &families[0].get_metric()[0];
+        let labels: Vec<_> = sample.get_label().iter().map(|pair| (pair.name(), pair.value())).collect();
+        assert_eq!(labels, [("b", "own"), ("c", "shared")]);
+        let classic = sample.get_histogram();
+        let buckets: Vec<_> = classic
+            .get_bucket()
+            .iter()
+            .map(|bucket| (bucket.upper_bound(), bucket.cumulative_count()))
+            .collect();
+        assert_eq!(buckets, [(0.5, 1), (1.0, 3)]);
+        assert_eq!((classic.get_sample_count(), classic.get_sample_sum()), (4, 5.5));
+    }
 }

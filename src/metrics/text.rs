@@ -9,27 +9,17 @@ use super::{Histogram, Kind, LabelBlock, Mark, Metric, Page, Sink, Value};
 
 /// Which text format a page is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
+pub enum Dialect {
     /// Prometheus text format 0.0.4.
-    Text,
+    Prometheus,
     /// OpenMetrics text format 1.0.0.
     OpenMetrics,
-}
-
-impl Format {
-    /// The page's `Content-Type`.
-    pub fn content_type(self) -> &'static str {
-        match self {
-            Format::Text => "text/plain; version=0.0.4; charset=utf-8",
-            Format::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
-        }
-    }
 }
 
 /// Writes samples into a page.
 #[derive(Debug)]
 pub struct TextEncoder {
-    format: Format,
+    dialect: Dialect,
     page: Vec<u8>,
     series: u64,
     open: Option<&'static Metric>,
@@ -38,14 +28,14 @@ pub struct TextEncoder {
 
 impl TextEncoder {
     /// An empty page; `buffer` may be an old page, whose memory is used again.
-    pub fn new(format: Format, mut buffer: Vec<u8>) -> Self {
+    pub fn new(dialect: Dialect, mut buffer: Vec<u8>) -> Self {
         buffer.clear();
-        TextEncoder { format, page: buffer, series: 0, open: None, announced: false }
+        TextEncoder { dialect, page: buffer, series: 0, open: None, announced: false }
     }
 
     /// The finished page.
     pub fn finish(mut self) -> Vec<u8> {
-        if self.format == Format::OpenMetrics {
+        if self.dialect == Dialect::OpenMetrics {
             self.page.extend_from_slice(b"# EOF\n");
         }
         self.page
@@ -54,11 +44,11 @@ impl TextEncoder {
     /// The name in `HELP` and `TYPE`, and the type: in OpenMetrics a counter's family has no
     /// `_total`, and a counter whose name does not end so has to be `unknown`.
     fn announced_as(&self, metric: &Metric) -> (&'static str, &'static str) {
-        match (self.format, metric.kind) {
+        match (self.dialect, metric.kind) {
             (_, Kind::Gauge) => (metric.name, "gauge"),
             (_, Kind::Histogram) => (metric.name, "histogram"),
-            (Format::Text, Kind::Counter) => (metric.name, "counter"),
-            (Format::OpenMetrics, Kind::Counter) => match metric.name.strip_suffix("_total") {
+            (Dialect::Prometheus, Kind::Counter) => (metric.name, "counter"),
+            (Dialect::OpenMetrics, Kind::Counter) => match metric.name.strip_suffix("_total") {
                 Some(family) => (family, "counter"),
                 None => (metric.name, "unknown"),
             },
@@ -116,13 +106,11 @@ impl TextEncoder {
         for part in ["# HELP ", name, " "] {
             page.extend_from_slice(part.as_bytes());
         }
-        write_help(metric.help, self.format, page);
+        write_help(metric.help, self.dialect, page);
         for part in ["\n# TYPE ", name, " ", kind, "\n"] {
             page.extend_from_slice(part.as_bytes());
         }
-        let unit = metric.unit.suffix();
-        let ends_with_unit = name.strip_suffix(unit).is_some_and(|rest| rest.ends_with('_'));
-        if self.format == Format::OpenMetrics && !unit.is_empty() && ends_with_unit {
+        if let (Dialect::OpenMetrics, Some(unit)) = (self.dialect, metric.named_unit()) {
             for part in ["# UNIT ", name, " ", unit, "\n"] {
                 page.extend_from_slice(part.as_bytes());
             }
@@ -157,6 +145,7 @@ impl Sink for TextEncoder {
             debug_assert!(false, "a sample came before its family");
             return;
         };
+        debug_assert!(metric.kind != Kind::Histogram, "`{}` is no family of single samples", metric.name);
         self.line([metric.name, ""], labels, own, None, value);
         self.series += 1;
     }
@@ -185,19 +174,20 @@ fn separate(first: &mut bool, page: &mut Vec<u8>) {
 
 /// A bound as a float in every format: `1.0`, not `1`.
 fn write_bound(bound: f64, page: &mut Vec<u8>) {
+    let start = page.len();
     Value::Float(bound).write(page);
-    if bound.is_finite() && bound.fract() == 0.0 {
+    if page[start..].iter().all(u8::is_ascii_digit) {
         page.extend_from_slice(b".0");
     }
 }
 
 /// Help texts are our own constants, but the escapes differ: OpenMetrics also wants `"`.
-fn write_help(help: &str, format: Format, out: &mut Vec<u8>) {
+fn write_help(help: &str, dialect: Dialect, out: &mut Vec<u8>) {
     for byte in help.bytes() {
         match byte {
             b'\\' => out.extend_from_slice(b"\\\\"),
             b'\n' => out.extend_from_slice(b"\\n"),
-            b'"' if format == Format::OpenMetrics => out.extend_from_slice(b"\\\""),
+            b'"' if dialect == Dialect::OpenMetrics => out.extend_from_slice(b"\\\""),
             _ => out.push(byte),
         }
     }

@@ -1,12 +1,12 @@
 //! Which format and which coding a client asks for: `Accept` and `Accept-Encoding`.
 //!
 //! Source: RFC 9110, sections 12.5.1 and 12.5.3. Of the ranges that fit an offer the most
-//! specific one gives its quality. Ranges that we do not offer (protobuf, OpenMetrics 0.0.1)
-//! fit nothing; where nothing fits, text 0.0.4 is served, as every Prometheus client does.
+//! specific one gives its quality. Ranges that we do not offer (OpenMetrics 0.0.1) fit nothing;
+//! where nothing fits, text 0.0.4 is served, as every Prometheus client does.
 
 use axum::http::{HeaderMap, HeaderName, header};
 
-use crate::metrics::text::Format;
+use crate::metrics::Format;
 
 /// How a body is encoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +16,43 @@ pub(super) enum Coding {
     /// gzip.
     Gzip,
 }
+
+/// A format that is offered.
+struct Offer {
+    format: Format,
+    kind: &'static str,
+    subtype: &'static str,
+    /// A range that names one of these has to name it so.
+    parameters: &'static [(&'static str, &'static str)],
+    /// Only a range without wildcards and with all the parameters fits.
+    explicit: bool,
+}
+
+/// What is offered; of formats that are equally welcome the first.
+const OFFERS: [Offer; 3] = [
+    Offer {
+        format: Format::Text,
+        kind: "text",
+        subtype: "plain",
+        parameters: &[("version", "0.0.4")],
+        explicit: false,
+    },
+    Offer {
+        format: Format::OpenMetrics,
+        kind: "application",
+        subtype: "openmetrics-text",
+        parameters: &[("version", "1.0.0")],
+        explicit: false,
+    },
+    // Bytes that only a program can read, of a type whose name does not say which messages.
+    Offer {
+        format: Format::Protobuf,
+        kind: "application",
+        subtype: "vnd.google.protobuf",
+        parameters: &[("proto", "io.prometheus.client.MetricFamily"), ("encoding", "delimited")],
+        explicit: true,
+    },
+];
 
 /// A quality value in thousandths, 0 to 1000, so that it compares exactly.
 type Quality = u16;
@@ -35,26 +72,37 @@ impl<'a> Range<'a> {
             .filter_map(|part| part.split_once('='))
             .map(|(name, value)| (name.trim(), value.trim().trim_matches('"')))
             .collect();
-        let quality = parameters.iter().find(|(name, _)| name.eq_ignore_ascii_case("q"));
-        let quality = quality.map_or(1000, |(_, value)| thousandths(value));
-        Range { value, parameters, quality }
+        let mut range = Range { value, parameters, quality: 1000 };
+        range.quality = range.parameter("q").map_or(1000, thousandths);
+        range
     }
 
-    /// How closely the range fits a media type, or `None` if it does not.
-    fn fit(&self, (kind, subtype, version): (&str, &str, &str)) -> Option<u8> {
-        let (wanted_kind, wanted_subtype) = self.value.split_once('/')?;
-        match (wanted_kind, wanted_subtype) {
-            ("*", "*") => Some(0),
-            (_, "*") => wanted_kind.eq_ignore_ascii_case(kind).then_some(1),
-            _ => {
-                let same =
-                    wanted_kind.eq_ignore_ascii_case(kind) && wanted_subtype.eq_ignore_ascii_case(subtype);
-                match self.parameters.iter().find(|(name, _)| name.eq_ignore_ascii_case("version")) {
-                    Some((_, wanted)) => (same && *wanted == version).then_some(3),
-                    None => same.then_some(2),
-                }
+    fn parameter(&self, name: &str) -> Option<&str> {
+        let found = self.parameters.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| *value)
+    }
+
+    /// How closely the range fits an offer, or `None` if it does not.
+    fn fit(&self, offer: &Offer) -> Option<u8> {
+        let (kind, subtype) = self.value.split_once('/')?;
+        let wildcard = |fit: u8| (!offer.explicit).then_some(fit);
+        match (kind, subtype) {
+            ("*", "*") => return wildcard(0),
+            (_, "*") => return if kind.eq_ignore_ascii_case(offer.kind) { wildcard(1) } else { None },
+            _ if !kind.eq_ignore_ascii_case(offer.kind) => return None,
+            _ if !subtype.eq_ignore_ascii_case(offer.subtype) => return None,
+            _ => {}
+        }
+        let mut fit = 2;
+        for (name, value) in offer.parameters {
+            match self.parameter(name) {
+                Some(wanted) if wanted == *value => fit = 3,
+                Some(_) => return None,
+                None if offer.explicit => return None,
+                None => {}
             }
         }
+        Some(fit)
     }
 }
 
@@ -74,18 +122,17 @@ fn ranges(headers: &HeaderMap, name: HeaderName) -> Vec<Range<'_>> {
         .collect()
 }
 
-/// The format of the page: OpenMetrics where it is preferred, else text.
+/// The format of the page: the one that is preferred, and text where none is.
 pub(super) fn format(headers: &HeaderMap) -> Format {
     let ranges = ranges(headers, header::ACCEPT);
-    let preference = |offer| {
+    let preference = |offer: &Offer| {
         let fitting = ranges.iter().filter_map(|range| Some((range.fit(offer)?, range.quality)));
         let (fit, quality) = fitting.max_by_key(|(fit, _)| *fit).unwrap_or((0, 0));
         (quality, fit)
     };
-    let text = preference(("text", "plain", "0.0.4"));
-    let open_metrics = preference(("application", "openmetrics-text", "1.0.0"));
-    let refused = open_metrics.0 == 0;
-    if open_metrics > text && !refused { Format::OpenMetrics } else { Format::Text }
+    let wanted = OFFERS.iter().map(|offer| (preference(offer), offer.format)).filter(|((q, _), _)| *q > 0);
+    let best = wanted.reduce(|best, other| if other.0 > best.0 { other } else { best });
+    best.map_or(Format::Text, |(_, format)| format)
 }
 
 /// The coding of the body. Compressing costs more than making the page, and loopback is fast:
@@ -146,6 +193,30 @@ mod tests {
     }
 
     #[test]
+    fn protobuf_is_served_only_to_whoever_names_its_messages_and_their_encoding() {
+        const NAMED: &str =
+            "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited";
+        let of = |accept: String| {
+            format(&HeaderMap::from_iter([(header::ACCEPT, HeaderValue::try_from(accept).unwrap())]))
+        };
+        for more in ["", ",*/*", ";q=0.5,text/plain;q=0.4", ",text/plain", ",application/openmetrics-text"] {
+            assert_eq!(of(format!("{NAMED}{more}")), Format::Protobuf, "{more}");
+        }
+        for more in [";q=0", ";q=0.3,text/plain;q=0.5", ",text/plain;version=0.0.4"] {
+            assert_eq!(of(format!("{NAMED}{more}")), Format::Text, "{more}");
+        }
+        assert_eq!(of(format!("{NAMED};q=0.2,application/*;q=0.1")), Format::Protobuf);
+        for accept in [
+            "application/vnd.google.protobuf",
+            "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily",
+            "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=text",
+            "application/vnd.google.protobuf;proto=example.Other;encoding=delimited",
+        ] {
+            assert_eq!(of(accept.to_owned()), Format::Text, "{accept}");
+        }
+    }
+
+    #[test]
     fn the_headers_that_prometheus_sends_are_understood() {
         let cases = [
             // Prometheus 2.40
@@ -163,15 +234,20 @@ mod tests {
                 "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2",
                 Format::OpenMetrics,
             ),
+            // Prometheus 2.42 with native histograms: protobuf first
+            (
+                "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited,application/openmetrics-text;version=1.0.0;q=0.8,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
+                Format::Protobuf,
+            ),
             // Prometheus 3 with native histograms: protobuf first
             (
                 "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.7,application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,text/plain;version=0.0.4;q=0.3,*/*;q=0.2",
-                Format::OpenMetrics,
+                Format::Protobuf,
             ),
             // Prometheus 3 with `scrape_protocols: [PrometheusProto, PrometheusText0.0.4]`
             (
                 "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.6,text/plain;version=0.0.4;q=0.5,*/*;q=0.4",
-                Format::Text,
+                Format::Protobuf,
             ),
         ];
         for (accept, expected) in cases {

@@ -19,8 +19,7 @@ use super::page::Page;
 use super::problem::{Kind, Problem};
 use super::{Context, FRESH_DEADLINE};
 use crate::collect::{Collector, Selection, render};
-use crate::metrics::Narrowing;
-use crate::metrics::text::Format;
+use crate::metrics::{Format, Narrowing};
 use crate::snapshot::Snapshot;
 
 /// What Prometheus says of its patience, in seconds.

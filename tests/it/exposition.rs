@@ -1,17 +1,21 @@
-//! A strict reader of exposition pages: Prometheus text 0.0.4 and OpenMetrics 1.0.
+//! A strict reader of exposition pages: Prometheus text 0.0.4, OpenMetrics 1.0 and protobuf.
 //!
 //! Sources: Prometheus' page on exposition formats; the OpenMetrics 1.0 specification. Written
 //! apart from the encoder and stricter than Prometheus: what Prometheus forgives is refused
 //! (interleaved families, families without metadata, timestamps, unknown escapes, blank
 //! lines), since our pages have no need of it.
 
+mod classic;
 mod lines;
+mod protobuf;
 #[cfg(test)]
 mod tests;
+mod wire;
 
 use std::collections::HashSet;
 
 use lines::Line;
+use protobuf::Native;
 
 /// Which format a page claims to be in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +24,8 @@ pub(crate) enum Dialect {
     Text,
     /// OpenMetrics text format 1.0.0.
     OpenMetrics,
+    /// Delimited messages `io.prometheus.client.MetricFamily`.
+    Protobuf,
 }
 
 /// Label names and unescaped values, in the order of the line.
@@ -55,12 +61,14 @@ pub(crate) struct Family {
     pub(crate) name: String,
     /// The unescaped help text.
     pub(crate) help: String,
-    /// `counter`, `gauge`, `unknown`, …
+    /// `counter`, `gauge`, `histogram`, `unknown`, …
     pub(crate) kind: String,
-    /// OpenMetrics' unit.
+    /// OpenMetrics' unit, and protobuf's.
     pub(crate) unit: Option<String>,
-    /// Its samples in the order of the page.
+    /// Its samples in the order of the page; those of a histogram as the text formats have them.
     pub(crate) samples: Vec<Sample>,
+    /// Native histograms by their labels; protobuf only.
+    pub(crate) native: Vec<(LabelPairs, Native)>,
 }
 
 /// A page that holds every rule of its format.
@@ -84,9 +92,12 @@ impl Page {
     /// # Errors
     /// The first rule that it breaks.
     pub(crate) fn parse(page: &[u8], dialect: Dialect) -> Result<Self, Broken> {
+        if dialect == Dialect::Protobuf {
+            return Reader::messages(page).map_err(|rule| broken(0, rule));
+        }
         let text = std::str::from_utf8(page).map_err(|error| broken(0, format!("not UTF-8: {error}")))?;
         let body = match dialect {
-            Dialect::Text => text,
+            Dialect::Text | Dialect::Protobuf => text,
             Dialect::OpenMetrics => text.strip_suffix("# EOF\n").ok_or_else(|| {
                 broken(0, "an OpenMetrics page ends with `# EOF` and a line feed".to_owned())
             })?,
@@ -176,6 +187,24 @@ impl Reader {
         }
     }
 
+    /// Reads a page of messages, whose families have to hold the rules of the text formats too.
+    fn messages(page: &[u8]) -> Result<Page, String> {
+        let mut reader = Reader::new(Dialect::Protobuf);
+        for message in protobuf::parse(page)? {
+            let within = |rule: String| format!("{rule}, in `{}`", message.name);
+            let open = reader.metadata(message.name.clone())?;
+            (open.help, open.kind, open.unit) = (message.help, message.kind, message.unit);
+            for sample in message.samples {
+                reader.sample(sample).map_err(within)?;
+            }
+            reader.close().map_err(within)?;
+            if let Some(family) = reader.families.last_mut() {
+                family.native = message.native;
+            }
+        }
+        reader.finish()
+    }
+
     /// The open family, if it has this name and no samples yet, else a new one.
     fn metadata(&mut self, name: String) -> Result<&mut Open, String> {
         if self.open.as_ref().is_none_or(|open| open.name != name) {
@@ -217,7 +246,11 @@ impl Reader {
         }
         let help = open.help.ok_or_else(|| missing("HELP"))?;
         let kind = open.kind.ok_or_else(|| missing("TYPE"))?;
-        self.families.push(Family { help, kind, name: open.name, unit: open.unit, samples: open.samples });
+        if kind == "histogram" {
+            classic::hold_to_the_rules(&open.name, &open.samples)?;
+        }
+        let Open { name, unit, samples, .. } = open;
+        self.families.push(Family { help, kind, name, unit, samples, native: Vec::new() });
         Ok(())
     }
 
@@ -239,7 +272,7 @@ fn set_once(place: &mut Option<String>, value: String, what: &str) -> Result<(),
 fn belongs(family: &str, kind: &str, sample: &str, dialect: Dialect) -> bool {
     match (dialect, kind) {
         (Dialect::OpenMetrics, "counter") => sample.strip_suffix("_total") == Some(family),
-        (Dialect::Text, "counter") | (_, "gauge" | "unknown") => sample == family,
+        (Dialect::Text | Dialect::Protobuf, "counter") | (_, "gauge" | "unknown") => sample == family,
         (_, "histogram") => {
             matches!(sample.strip_prefix(family), Some("_bucket" | "_sum" | "_count"))
         }

@@ -27,6 +27,40 @@ async fn a_scrape_gets_text_by_default_and_openmetrics_on_request() {
     assert!(open_metrics.text().ends_with("# EOF\n"));
 }
 
+/// What a Prometheus sends that takes native histograms.
+const PROTOBUF: (&str, &str) = (
+    "accept",
+    "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.7,*/*;q=0.2",
+);
+
+#[tokio::test]
+async fn protobuf_has_the_same_series_compressed_chosen_and_narrowed_like_text() {
+    let access = Access::new(vec!["192.0.2.0/24".parse().unwrap()], vec![], vec![]);
+    let source = Fixed { hangs: false, latest: Some(Arc::new(fixture::snapshot())) };
+    let context = fixture::context_of(source, access, 0);
+    let whole = get(&context, "/metrics", &[PROTOBUF]).await;
+    assert_eq!(
+        whole.header("content-type"),
+        "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited"
+    );
+    let has = |page: &[u8], text: &str| memchr::memmem::find(page, text.as_bytes()).is_some();
+    for text in ["container_memory_usage_bytes", "machine_cpu_cores", "shop-api-1", "shop-db-1"] {
+        assert!(has(&whole.body, text), "{text}");
+    }
+
+    let packed =
+        send(&context, "192.0.2.1", request("/metrics", &[PROTOBUF, ("accept-encoding", "gzip")])).await;
+    assert_eq!(packed.header("content-encoding"), "gzip");
+    let mut page = Vec::new();
+    GzDecoder::new(packed.body.as_ref()).read_to_end(&mut page).unwrap();
+    assert!(has(&page, "machine_cpu_cores"));
+
+    let machine = get(&context, "/metrics?collect[]=machine", &[PROTOBUF]).await;
+    assert!(has(&machine.body, "machine_cpu_cores") && !has(&machine.body, "container_memory_usage_bytes"));
+    let bobs = get(&context, "/metrics?user=bob", &[PROTOBUF]).await;
+    assert!(has(&bobs.body, "shop-db-1") && !has(&bobs.body, "shop-api-1"));
+}
+
 #[tokio::test]
 async fn a_page_is_compressed_for_remote_peers_and_for_local_ones_that_take_nothing_else() {
     let access = Access::new(vec!["192.0.2.0/24".parse().unwrap()], vec![], vec![]);

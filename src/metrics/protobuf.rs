@@ -1,0 +1,203 @@
+//! The exposition page as protobuf: `io.prometheus.client.MetricFamily`, delimited.
+//!
+//! Source: `metrics.proto` of Prometheus' client_model. Field numbers are those of that file.
+//! A histogram has its classic and its native form in one message. Names, help and types are
+//! those of text format 0.0.4; a unit is told where OpenMetrics tells it.
+//!
+//! A page is one buffer, as in [`text`](super::text). The length before a family is filled in
+//! when the next one opens, and that before a series is reckoned before it is written.
+
+use super::label::{protobuf_label_length, write_protobuf_label};
+use super::wire;
+use super::{Histogram, Kind, LabelBlock, Mark, Metric, Native, Page, Sink, Value};
+
+/// Fields of `MetricFamily`.
+mod family {
+    pub(super) const NAME: u8 = 1;
+    pub(super) const HELP: u8 = 2;
+    pub(super) const TYPE: u8 = 3;
+    pub(super) const METRIC: u8 = 4;
+    pub(super) const UNIT: u8 = 5;
+}
+
+/// Fields of `Metric`, beside its labels, which [`LabelBlock`] writes.
+mod metric {
+    pub(super) const GAUGE: u8 = 2;
+    pub(super) const COUNTER: u8 = 3;
+    pub(super) const HISTOGRAM: u8 = 7;
+}
+
+/// Fields of `Histogram`.
+mod histogram {
+    pub(super) const SAMPLE_COUNT: u8 = 1;
+    pub(super) const SAMPLE_SUM: u8 = 2;
+    pub(super) const BUCKET: u8 = 3;
+    pub(super) const SCHEMA: u8 = 5;
+    pub(super) const ZERO_THRESHOLD: u8 = 6;
+    pub(super) const ZERO_COUNT: u8 = 7;
+    pub(super) const POSITIVE_SPAN: u8 = 12;
+    pub(super) const POSITIVE_DELTA: u8 = 13;
+}
+
+/// Fields of `Bucket`.
+mod bucket {
+    pub(super) const CUMULATIVE_COUNT: u8 = 1;
+    pub(super) const UPPER_BOUND: u8 = 2;
+}
+
+/// Fields of `BucketSpan`.
+mod span {
+    pub(super) const OFFSET: u8 = 1;
+    pub(super) const LENGTH: u8 = 2;
+}
+
+/// The field of `Gauge` and of `Counter`.
+const VALUE: u8 = 1;
+
+/// Writes samples into a page.
+#[derive(Debug)]
+pub struct ProtobufEncoder {
+    page: Vec<u8>,
+    series: u64,
+    open: Option<&'static Metric>,
+    /// Where the length of the family stands that has been announced last.
+    length: Option<usize>,
+}
+
+impl ProtobufEncoder {
+    /// An empty page; `buffer` may be an old page, whose memory is used again.
+    pub fn new(mut buffer: Vec<u8>) -> Self {
+        buffer.clear();
+        ProtobufEncoder { page: buffer, series: 0, open: None, length: None }
+    }
+
+    /// The finished page.
+    pub fn finish(mut self) -> Vec<u8> {
+        self.close_family();
+        self.page
+    }
+
+    /// The open family, announced if this is its first series.
+    fn open_family(&mut self) -> Option<&'static Metric> {
+        let metric = self.open?;
+        if self.length.is_none() {
+            self.length = Some(wire::open(&mut self.page));
+            announce(metric, &mut self.page);
+        }
+        Some(metric)
+    }
+
+    fn close_family(&mut self) {
+        if let Some(length) = self.length.take() {
+            wire::close(length, &mut self.page);
+        }
+    }
+}
+
+fn announce(metric: &Metric, page: &mut Vec<u8>) {
+    wire::string(family::NAME, metric.name, page);
+    wire::string(family::HELP, metric.help, page);
+    let kind = match metric.kind {
+        Kind::Counter => 0,
+        Kind::Gauge => 1,
+        Kind::Histogram => 4,
+    };
+    wire::number(family::TYPE, kind, page);
+    if let Some(unit) = metric.named_unit() {
+        wire::string(family::UNIT, unit, page);
+    }
+}
+
+impl Page for ProtobufEncoder {
+    fn mark(&self) -> Mark {
+        Mark { length: self.page.len(), series: self.series }
+    }
+
+    fn roll_back(&mut self, mark: Mark) {
+        self.page.truncate(mark.length);
+        self.series = mark.series;
+        self.open = None;
+        // A family that was open at the mark has still to get its length.
+        self.length = self.length.filter(|length| *length < mark.length);
+    }
+
+    fn series(&self) -> u64 {
+        self.series
+    }
+}
+
+impl Sink for ProtobufEncoder {
+    fn family(&mut self, metric: &'static Metric) {
+        self.close_family();
+        self.open = Some(metric);
+    }
+
+    fn sample(&mut self, labels: &LabelBlock, own: &[(&'static str, &str)], value: Value) {
+        let Some(metric) = self.open_family() else {
+            debug_assert!(false, "a sample came before its family");
+            return;
+        };
+        debug_assert!(metric.kind != Kind::Histogram, "`{}` is no family of single samples", metric.name);
+        let field = if metric.kind == Kind::Counter { metric::COUNTER } else { metric::GAUGE };
+        let shared = labels.protobuf();
+        let own_length: usize = own.iter().map(|(name, value)| protobuf_label_length(name, value)).sum();
+        let value_length = wire::field_length(wire::DOUBLE_FIELD);
+        let page = &mut self.page;
+        wire::head(family::METRIC, shared.len() + own_length + value_length, page);
+        page.extend_from_slice(shared);
+        for (name, value) in own {
+            write_protobuf_label(name, value, page);
+        }
+        wire::head(field, wire::DOUBLE_FIELD, page);
+        wire::double(VALUE, value.as_f64(), page);
+        self.series += 1;
+    }
+
+    fn histogram(&mut self, labels: &LabelBlock, own: &[(&'static str, &str)], histogram: &Histogram) {
+        if self.open_family().is_none() {
+            debug_assert!(false, "a histogram came before its family");
+            return;
+        }
+        wire::message(family::METRIC, &mut self.page, |page| {
+            page.extend_from_slice(labels.protobuf());
+            for (name, value) in own {
+                write_protobuf_label(name, value, page);
+            }
+            wire::message(metric::HISTOGRAM, page, |page| write_histogram(histogram, page));
+        });
+        self.series += histogram.series();
+    }
+}
+
+/// Both forms. The last classic bucket is left out, as the count says the same.
+fn write_histogram(histogram: &Histogram, page: &mut Vec<u8>) {
+    wire::number(histogram::SAMPLE_COUNT, histogram.count(), page);
+    wire::double(histogram::SAMPLE_SUM, histogram.sum(), page);
+    for (bound, below) in histogram.cumulative() {
+        wire::message(histogram::BUCKET, page, |page| {
+            wire::number(bucket::CUMULATIVE_COUNT, below, page);
+            wire::double(bucket::UPPER_BOUND, bound, page);
+        });
+    }
+    write_native(histogram.native(), page);
+}
+
+/// The native form. Its zero threshold is above zero, by which readers tell that there is one.
+fn write_native(native: &Native, page: &mut Vec<u8>) {
+    let (zero_count, zero_threshold) = native.zero();
+    wire::signed(histogram::SCHEMA, native.schema().into(), page);
+    wire::double(histogram::ZERO_THRESHOLD, zero_threshold, page);
+    wire::number(histogram::ZERO_COUNT, zero_count, page);
+    for (offset, length) in native.spans() {
+        wire::message(histogram::POSITIVE_SPAN, page, |page| {
+            wire::signed(span::OFFSET, offset.into(), page);
+            wire::number(span::LENGTH, length.into(), page);
+        });
+    }
+    if !native.buckets().is_empty() {
+        wire::packed_signed(histogram::POSITIVE_DELTA, native.deltas(), page);
+    }
+}
+
+#[cfg(test)]
+mod tests;
