@@ -26,6 +26,10 @@ components_of() {
         busybox) echo "busybox-static"; echo "busybox" ;;
         ip) echo "iproute2"; echo "ip" ;;
         prometheus) echo "prometheus ?promtool"; echo "prometheus promtool" ;;
+        # A current Prometheus beside the release's own.
+        prometheus3) echo "prometheus promtool"; echo "prometheus promtool"; echo newest ;;
+        # `valgrind` itself is a script that looks for this program where it would be installed.
+        valgrind) echo "valgrind"; echo "valgrind.bin" ;;
         compose) echo "docker-compose"; echo "docker-compose"; echo newest ;;
         llvm) echo "llvm-$(rust_llvm_major)"; echo "llvm-profdata llvm-cov" ;;
         *) say "no component is called \`$1\`"; return 1 ;;

@@ -16,6 +16,8 @@ pub(crate) enum Component {
     Compose,
     /// The Prometheus server.
     Prometheus,
+    /// A current Prometheus server, which stores native histograms.
+    Prometheus3,
     /// Prometheus' checker.
     Promtool,
 }
@@ -27,6 +29,7 @@ impl Component {
             Component::Docker => "DOCKMETER_TEST_DOCKER",
             Component::Compose => "DOCKMETER_TEST_COMPOSE",
             Component::Prometheus => "DOCKMETER_TEST_PROMETHEUS",
+            Component::Prometheus3 => "DOCKMETER_TEST_PROMETHEUS3",
             Component::Promtool => "DOCKMETER_TEST_PROMTOOL",
         }
     }

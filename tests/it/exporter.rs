@@ -19,8 +19,16 @@ pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_dockmeter");
 pub(crate) const QUICK: [&str; 3] =
     ["--web.listen-address=127.0.0.1:0", "--container.linger=2s", "--sampling.full=1s"];
 
-/// What OpenMetrics is asked for with.
-const OPEN_METRICS: &str = "Accept: application/openmetrics-text; version=1.0.0";
+/// The header that asks for a format.
+fn accept(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Text => "Accept: text/plain; version=0.0.4",
+        Dialect::OpenMetrics => "Accept: application/openmetrics-text; version=1.0.0",
+        Dialect::Protobuf => {
+            "Accept: application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited"
+        }
+    }
+}
 
 /// A dockmeter, stopped when dropped.
 pub(crate) struct Exporter {
@@ -80,10 +88,10 @@ impl Exporter {
         read(&self.get("/metrics"), Dialect::Text)
     }
 
-    /// The page in OpenMetrics, read strictly.
-    pub(crate) fn open_metrics(&self) -> Page {
-        let response = http::get(self.address, "/metrics", &[OPEN_METRICS]).expect("dockmeter answers");
-        read(&response, Dialect::OpenMetrics)
+    /// The page of a path in a format, read strictly.
+    pub(crate) fn page_of(&self, path: &str, dialect: Dialect) -> Page {
+        let response = http::get(self.address, path, &[accept(dialect)]).expect("dockmeter answers");
+        read(&response, dialect)
     }
 
     /// Scrapes until a page has what is waited for.
@@ -142,6 +150,7 @@ pub(crate) fn listening(line: &str) -> Option<SocketAddr> {
 }
 
 fn read(response: &Response, dialect: Dialect) -> Page {
-    assert_eq!(response.status, 200, "{}", response.text());
-    Page::parse(&response.body, dialect).unwrap_or_else(|error| panic!("{error}\n{}", response.text()))
+    let text = || String::from_utf8_lossy(&response.body);
+    assert_eq!(response.status, 200, "{}", text());
+    Page::parse(&response.body, dialect).unwrap_or_else(|error| panic!("{error}\n{}", text()))
 }

@@ -23,6 +23,7 @@ mod prometheus;
 
 mod changes;
 mod faults;
+mod histograms;
 mod house;
 mod lifecycle;
 mod page;

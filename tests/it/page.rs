@@ -1,5 +1,6 @@
 //! The page as a whole: its formats, its names and labels, and what Prometheus' checker says.
 
+use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
@@ -9,8 +10,9 @@ use dockmeter::metrics::{Kind, Labels};
 use crate::component::Component;
 use crate::engine::{BUSY, Engine};
 use crate::exporter::Exporter;
-use crate::exposition::Page;
+use crate::exposition::{Dialect, LabelPairs, Page};
 use crate::http;
+use crate::poll::eventually;
 
 /// Options for a container that gives every family of the page something to show.
 const FULL: &[&str] = &[
@@ -122,14 +124,19 @@ fn is_declared(metric: &Metric, label: &str) -> bool {
         || (metric.labels == Labels::Container && label.starts_with("container_label_"))
 }
 
+/// The metric that a sample belongs to.
+fn declared(sample: &str) -> Option<&'static Metric> {
+    let named = |name: &str| catalogue::ALL.iter().copied().find(|metric| metric.name == name);
+    let histogram = || {
+        let suffix = ["_bucket", "_sum", "_count"].into_iter().find(|suffix| sample.ends_with(suffix))?;
+        named(sample.strip_suffix(suffix)?).filter(|metric| metric.kind == Kind::Histogram)
+    };
+    named(sample).or_else(histogram)
+}
+
 fn holds_to_the_catalogue(page: &Page) {
     for sample in page.samples() {
-        let is_of = |metric: &&&Metric| {
-            let parts: &[&str] =
-                if metric.kind == Kind::Histogram { &["_bucket", "_sum", "_count"] } else { &[""] };
-            sample.name.strip_prefix(metric.name).is_some_and(|part| parts.contains(&part))
-        };
-        let metric = catalogue::ALL.iter().find(is_of);
+        let metric = declared(&sample.name);
         let metric = metric.unwrap_or_else(|| panic!("`{}` is not in the catalogue", sample.name));
         for (label, value) in &sample.labels {
             assert!(is_declared(metric, label), "`{label}` of `{}` is not in the catalogue", sample.name);
@@ -141,14 +148,31 @@ fn holds_to_the_catalogue(page: &Page) {
     }
 }
 
+/// Names and labels of all series.
+fn series(page: &Page) -> BTreeSet<(&str, &LabelPairs)> {
+    page.samples().map(|sample| (sample.name.as_str(), &sample.labels)).collect()
+}
+
 #[test]
-fn both_formats_are_valid_and_hold_to_the_catalogue() {
+fn every_format_is_valid_holds_to_the_catalogue_and_has_the_same_series() {
     let Some(engine) = Engine::shared() else { return };
-    let _container = engine.run("page-formats", FULL, BUSY);
+    let labels = [FULL, &["--label=dockmeter.user=page-formats"]].concat();
+    let _container = engine.run("page-formats", &labels, BUSY);
     let exporter = Exporter::of(&engine);
     read_in_full(&exporter, "page-formats");
-    holds_to_the_catalogue(&exporter.page());
-    holds_to_the_catalogue(&exporter.open_metrics());
+    let of_ours = "/metrics?user=page-formats";
+    eventually("no series has come or gone between the pages", || {
+        let before = exporter.page_of(of_ours, Dialect::Text);
+        let pages =
+            [Dialect::OpenMetrics, Dialect::Protobuf].map(|dialect| exporter.page_of(of_ours, dialect));
+        (series(&before) == series(&exporter.page_of(of_ours, Dialect::Text))).then(|| {
+            assert!(!before.families.is_empty());
+            pages.iter().for_each(|page| assert_eq!(series(page), series(&before)));
+        })
+    });
+    for dialect in [Dialect::Text, Dialect::OpenMetrics, Dialect::Protobuf] {
+        holds_to_the_catalogue(&exporter.page_of("/metrics", dialect));
+    }
     assert_eq!(
         exporter.get("/metrics").header("content-type"),
         Some("text/plain; version=0.0.4; charset=utf-8")
@@ -166,7 +190,7 @@ fn a_page_can_be_narrowed_to_collectors_and_to_a_tenant() {
     let read = |path: &str| {
         let response = exporter.get(path);
         assert_eq!(response.status, 200, "{path}: {}", response.text());
-        Page::parse(&response.body, crate::exposition::Dialect::Text).unwrap()
+        Page::parse(&response.body, Dialect::Text).unwrap()
     };
     let page = read("/metrics?collect[]=machine");
     assert!(page.value("machine_cpu_cores", &[]).is_some());

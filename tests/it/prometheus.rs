@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
@@ -19,13 +20,26 @@ pub(crate) struct Prometheus {
 }
 
 impl Prometheus {
-    /// Starts one and waits until it is ready.
+    /// Starts the release's own, which scrapes text, and waits until it is ready.
     pub(crate) fn scraping(target: SocketAddr) -> Option<Self> {
-        let binary = Component::Prometheus.path()?;
+        Some(Self::start(&Component::Prometheus.path()?, &[], "", target))
+    }
+
+    /// Starts a current one that takes native histograms, as `docs/prometheus.md` says how.
+    pub(crate) fn scraping_native(target: SocketAddr) -> Option<Self> {
+        let binary = Component::Prometheus3.path()?;
+        // Up to 3.7 a flag of the server, from 3.8 on a setting of the scrape configuration.
+        Some(match version(&binary) {
+            (3, 0..=7) => Self::start(&binary, &["--enable-feature=native-histograms"], "", target),
+            _ => Self::start(&binary, &[], "scrape_native_histograms: true, ", target),
+        })
+    }
+
+    fn start(binary: &Path, flags: &[&str], settings: &str, target: SocketAddr) -> Self {
         let storage = tempfile::tempdir().expect("a temporary directory");
         let configuration = storage.path().join("prometheus.yml");
         let text = format!(
-            "global: {{scrape_interval: 1s}}\n\
+            "global: {{{settings}scrape_interval: 1s}}\n\
              scrape_configs: [{{job_name: dockmeter, static_configs: [{{targets: ['{target}']}}]}}]\n"
         );
         fs::write(&configuration, text).expect("its configuration");
@@ -34,6 +48,7 @@ impl Prometheus {
             .arg(format!("--config.file={}", configuration.display()))
             .arg(format!("--storage.tsdb.path={}", storage.path().join("data").display()))
             .arg(format!("--web.listen-address={address}"))
+            .args(flags)
             .stderr(Stdio::null())
             .spawn()
             .expect("Prometheus can be started");
@@ -41,7 +56,22 @@ impl Prometheus {
         eventually("Prometheus is ready", || {
             http::get(address, "/-/ready", &[]).ok().filter(|response| response.status == 200)
         });
-        Some(prometheus)
+        prometheus
+    }
+
+    /// The only value of the answer to an instant query, if there is one.
+    pub(crate) fn value(&self, query: &str) -> Option<f64> {
+        let values = self.by("", query);
+        assert!(values.len() <= 1, "{query}: {values:?}");
+        values.into_values().next()
+    }
+
+    /// What it knows of a family: its type and its unit.
+    pub(crate) fn metadata(&self, family: &str) -> Option<(String, String)> {
+        let path = format!("/api/v1/metadata?metric={family}");
+        let answer = http::get(self.address, &path, &[]).expect("Prometheus answers").json();
+        let text = |key: &str| Some(answer["data"][family][0][key].as_str()?.to_owned());
+        Some((text("type")?, text("unit")?))
     }
 
     /// The answer to an instant query, by the value of one label.
@@ -64,6 +94,16 @@ impl Drop for Prometheus {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Major and minor version of a Prometheus.
+fn version(binary: &Path) -> (u32, u32) {
+    let output = Command::new(binary).arg("--version").output().expect("its version");
+    let text = String::from_utf8_lossy(&output.stdout);
+    let version = text.split_once("version ").and_then(|(_, rest)| rest.split_whitespace().next());
+    let mut parts =
+        version.into_iter().flat_map(|version| version.split('.')).map_while(|part| part.parse().ok());
+    (parts.next().unwrap_or_default(), parts.next().unwrap_or_default())
 }
 
 /// An address that was free a moment ago; Prometheus cannot tell which port it was given.
