@@ -13,6 +13,12 @@ use jiff::Timestamp;
 
 use crate::tenant::{LabelValue, Tenant};
 
+mod operations;
+mod start;
+
+pub use operations::{Operation, Operations, Performed};
+pub use start::Start;
+
 /// A container's full id: 64 hexadecimal digits, as Docker and Podman give it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ContainerId([u8; 32]);
@@ -184,6 +190,8 @@ pub struct State {
     pub started_at: Option<Timestamp>,
     /// End of the last run.
     pub finished_at: Option<Timestamp>,
+    /// How the current or last run came to be.
+    pub start: Start,
     /// Restarts since dockmeter has known the container, including those the engine had
     /// counted before; never falls back, unlike the engine's own `RestartCount`.
     pub restarts: u64,
@@ -349,6 +357,8 @@ pub struct Inventory {
     listeners: RwLock<Vec<Listener>>,
     /// Counts of look-ups.
     pub lookups: Lookups,
+    /// Operations of the engine that are over.
+    pub operations: Operations,
 }
 
 impl Inventory {

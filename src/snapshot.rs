@@ -8,7 +8,7 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 
-use crate::inventory::{Container, Engine};
+use crate::inventory::{Container, Engine, Operation};
 use crate::metrics::{Histogram, LabelBlock};
 use crate::tenant::Tenant;
 
@@ -21,6 +21,8 @@ pub struct Snapshot {
     pub containers: Vec<Arc<Reading>>,
     /// What tenants have used so far, by tenant.
     pub tenants: Vec<TenantUse>,
+    /// How long the engine worked on tenants' containers so far, by tenant.
+    pub operations: Vec<TenantOperations>,
     /// The engine.
     pub engine: Arc<Engine>,
     /// Inventory look-ups so far: hits, misses.
@@ -315,6 +317,15 @@ pub struct TenantUse {
     pub receive_bytes: u64,
     /// Bytes sent.
     pub transmit_bytes: u64,
+}
+
+/// How long the engine worked on one tenant's containers since dockmeter was started.
+#[derive(Clone, Debug)]
+pub struct TenantOperations {
+    /// The tenant's labels.
+    pub labels: Arc<LabelBlock>,
+    /// Durations in seconds by operation; only of those that there were.
+    pub durations: Vec<(Operation, Arc<Histogram>)>,
 }
 
 /// Where snapshots come from: the sampler, or a fixture in tests.

@@ -9,7 +9,7 @@ use std::process::{Child, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use dockmeter::inventory::{Container, ContainerId, Network, Snapshot, State, Status};
+use dockmeter::inventory::{Container, ContainerId, Network, Snapshot, Start, State, Status};
 use dockmeter::tenant::{LabelValue, Tenant};
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -181,6 +181,7 @@ fn container(id: ContainerId, number: usize, pid: u32) -> Container {
             run: 0,
             started_at: Some(jiff::Timestamp::UNIX_EPOCH),
             finished_at: None,
+            start: Start::default(),
             restarts: 0,
             health: None,
         },

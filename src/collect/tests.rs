@@ -30,6 +30,7 @@ fn page(collectors: &[Box<dyn Collector>], selection: &Selection, format: Format
         taken_at: Timestamp::UNIX_EPOCH,
         containers: Vec::new(),
         tenants: Vec::new(),
+        operations: Vec::new(),
         engine: Arc::default(),
         lookups: (0, 0),
         read_errors: Vec::new(),

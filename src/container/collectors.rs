@@ -8,7 +8,7 @@ use crate::snapshot::{DeviceIo, Interface, Memory, Reading, Snapshot, Stall, Sta
 
 /// Every collector of this room, in the order of the page.
 pub fn all() -> Vec<Box<dyn Collector>> {
-    let walks: [(&'static str, WalkOver); 8] = [
+    let walks: [(&'static str, WalkOver); 9] = [
         ("container_cpu", cpu),
         ("container_memory", memory),
         ("container_io", io),
@@ -16,6 +16,7 @@ pub fn all() -> Vec<Box<dyn Collector>> {
         ("container_pressure", pressure),
         ("container_processes", processes),
         ("container_state", state),
+        ("container_operations", operations),
         ("tenant", tenant),
     ];
     walks.into_iter().map(|(name, walk)| Box::new(Walk { name, walk }) as Box<dyn Collector>).collect()
@@ -239,9 +240,35 @@ fn state(snapshot: &Snapshot, sink: &mut dyn Sink) {
         let state = &reading.container.state;
         state.started_at.filter(|_| runs(reading)).map(seconds)
     });
+    start_durations(snapshot, sink);
     each(snapshot, sink, &c::LAST_SEEN, |reading| {
         runs(reading).then(|| Value::Int(snapshot.taken_at.as_second().unsigned_abs()))
     });
+}
+
+fn start_durations(snapshot: &Snapshot, sink: &mut dyn Sink) {
+    sink.family(&c::START_DURATION);
+    for reading in &snapshot.containers {
+        let start = &reading.container.state.start;
+        for (until, took) in [("running", start.until_running()), ("healthy", start.until_healthy())] {
+            if let Some(took) = took {
+                sink.sample(&reading.labels, &[("until", until)], nanos(took));
+            }
+        }
+    }
+}
+
+fn operations(snapshot: &Snapshot, sink: &mut dyn Sink) {
+    sink.family(&c::OPERATION_DURATION);
+    for line in &snapshot.operations {
+        for (operation, durations) in &line.durations {
+            sink.histogram(&line.labels, &[("operation", operation.as_str())], durations);
+        }
+    }
+}
+
+fn nanos(time: std::time::Duration) -> Value {
+    Value::Nanos(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX))
 }
 
 /// Whether a container runs, as far as the engine and the kernel have said.

@@ -6,7 +6,7 @@
 //!   else, at the deadlines of [`grid`]; `last_read` is the thread that reads a container in the
 //!   moment it ends or is out of memory.
 //! - [`samples`]: what samples below the second leave behind; `oom`: kills over all runs.
-//! - [`bill`]: what tenants have used.
+//! - [`bill`]: what tenants have used; `operations`: how long the engine worked for them.
 //! - [`collectors`]: the families of all this.
 //!
 //! Invariant: the Docker client is not known here; the inventory is.
@@ -23,6 +23,7 @@ pub mod locate;
 pub mod network;
 pub mod observed;
 mod oom;
+mod operations;
 pub mod parse;
 pub mod rates;
 pub mod run;

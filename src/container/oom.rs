@@ -113,6 +113,7 @@ mod tests {
             run,
             started_at: None,
             finished_at: None,
+            start: crate::inventory::Start::default(),
             restarts: 0,
             health: None,
         }

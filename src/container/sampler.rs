@@ -13,10 +13,11 @@ use super::bill::Bill;
 use super::cgroup::Groups;
 use super::file::DescriptorBudget;
 use super::observed::{ExposedLabels, Observed, RunKey, SharedRun};
+use super::operations::Operations;
 use super::run::{OpenError, ReadKit, Run, Surroundings};
 use super::samples::Slots;
 use crate::host::machine;
-use crate::inventory::{self, Container, ContainerId};
+use crate::inventory::{self, Container, ContainerId, Performed};
 use crate::paths::Paths;
 use crate::snapshot::Snapshot;
 
@@ -48,6 +49,7 @@ pub struct Sampler {
     /// Runs that went on when their container was no longer to be observed.
     left_running: HashSet<(ContainerId, RunKey)>,
     bill: Bill,
+    operations: Operations,
     kit: ReadKit,
     clock: Clock,
     slots: Slots,
@@ -97,6 +99,7 @@ impl Sampler {
             observed: BTreeMap::new(),
             left_running: HashSet::new(),
             bill: Bill::default(),
+            operations: Operations::default(),
             kit: ReadKit::new(paths),
             clock: Clock(Box::new(Instant::now)),
             slots,
@@ -297,6 +300,11 @@ impl Sampler {
         self.observed.get(&id)?.run()
     }
 
+    /// Counts operations of the engine that are over.
+    pub fn count_operations(&mut self, performed: &[Performed]) {
+        performed.iter().for_each(|performed| self.operations.add(performed));
+    }
+
     /// Everything known now.
     pub fn snapshot(&mut self, clock: Timestamp, lookups: (u64, u64)) -> Snapshot {
         let slot = self.slots.at((self.clock.0)());
@@ -304,6 +312,7 @@ impl Sampler {
             taken_at: clock,
             containers: self.observed.values_mut().map(|observed| observed.reading(slot)).collect(),
             tenants: self.bill.lines(),
+            operations: self.operations.lines(),
             engine: self.engine.clone(),
             lookups,
             read_errors: self.errors.0.iter().map(|(reason, count)| (*reason, *count)).collect(),

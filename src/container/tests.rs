@@ -16,7 +16,7 @@ use super::cgroup::Groups;
 use super::file::DescriptorBudget;
 use super::observed::ExposedLabels;
 use super::sampler::{Options, Sampler};
-use crate::inventory::{Container, ContainerId, Network, Snapshot, State, Status};
+use crate::inventory::{Container, ContainerId, Network, Snapshot, Start, State, Status};
 use crate::metrics::text::{Dialect, TextEncoder};
 use crate::paths::Paths;
 use crate::tenant::{LabelValue, Tenant};
@@ -131,6 +131,11 @@ fn running() -> Container {
             run: 0,
             started_at: Some(time(100)),
             finished_at: None,
+            start: Start {
+                begun_at: Some(time(99)),
+                running_at: Some(time(100)),
+                healthy_at: Some(time(103)),
+            },
             restarts: 2,
             health: Some(crate::inventory::Health::Healthy),
         },
@@ -153,6 +158,7 @@ fn stopped() -> Container {
         run: 0,
         started_at: Some(time(50)),
         finished_at: Some(time(60)),
+        start: Start::default(),
         restarts: 0,
         health: None,
     };

@@ -20,8 +20,8 @@ use tokio::time::timeout;
 use super::events::EventStream;
 use super::socket::Connector;
 use super::types::{
-    ApiVersion, Details, Happening, Labels, List, Malformed, Version, read_details, read_error,
-    read_image_labels, read_list,
+    ApiVersion, Details, Happening, Labels, List, Malformed, Version, read_data_root, read_details,
+    read_error, read_image_labels, read_list,
 };
 use crate::config::Endpoint;
 use crate::inventory::ContainerId;
@@ -173,10 +173,17 @@ impl Client {
         read_image_labels(&body).map_err(|reason| self.malformed(&path, reason))
     }
 
+    /// Where the engine keeps its data, as an absolute path on its host.
+    pub(super) async fn data_root(&self) -> Result<Option<String>, CallError> {
+        let path = format!("{}/info", self.prefix);
+        let (_, body) = self.get(&path, CALL_DEADLINE, BODY_LIMIT).await?;
+        read_data_root(&body).map_err(|reason| self.malformed(&path, reason))
+    }
+
     /// Subscribes to what happens to containers, beginning with what the engine still
     /// remembers since the given time.
     pub(super) async fn events(&self, since: Option<Timestamp>) -> Result<EventStream, CallError> {
-        let filters = serde_json::json!({ "type": ["container"], "event": Happening::WORDS }).to_string();
+        let filters = serde_json::json!({ "type": Happening::KINDS, "event": Happening::WORDS }).to_string();
         let mut path = format!("{}/events?filters={}", self.prefix, percent_encoded(&filters));
         if let Some(since) = since {
             let (seconds, rest) = (since.as_second(), since.subsec_nanosecond());

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::images::ImageLabels;
 use super::life::Life;
 use super::sync::Reconciler;
-use crate::inventory::{Container, ContainerId, Inventory};
+use crate::inventory::{Container, ContainerId, Inventory, Operation, Performed};
 use crate::paths::Paths;
 use crate::tenant::{Attribution, Facts, Tenant};
 
@@ -29,16 +30,25 @@ pub(super) struct Directory {
     paths: Paths,
     /// Kept after the process has ended, so that rules can be asked again.
     cgroups: BTreeMap<ContainerId, Cgroup>,
+    /// Operations whose container's tenant is not known yet.
+    work: BTreeMap<ContainerId, Vec<(Operation, Duration)>>,
 }
 
 impl Directory {
     pub(super) fn new(inventory: Arc<Inventory>, attribution: Arc<dyn Attribution>, paths: Paths) -> Self {
-        Directory { inventory, attribution, paths, cgroups: BTreeMap::new() }
+        Directory { inventory, attribution, paths, cgroups: BTreeMap::new(), work: BTreeMap::new() }
     }
 
     /// Takes other rules; [`Directory::publish`] applies them.
     pub(super) fn attribute_by(&mut self, attribution: Arc<dyn Attribution>) {
         self.attribution = attribution;
+    }
+
+    /// Takes operations that are over; [`Directory::publish`] attributes them.
+    pub(super) fn note_work(&mut self, work: Vec<(ContainerId, Operation, Duration)>) {
+        for (id, operation, took) in work {
+            self.work.entry(id).or_default().push((operation, took));
+        }
     }
 
     /// Puts these containers, and the engine's state if it changed, into the inventory.
@@ -52,13 +62,25 @@ impl Directory {
         let mut changed: Vec<(ContainerId, Option<Arc<Container>>)> = Vec::new();
         for id in ids {
             let old = before.containers.get(&id);
-            let new = match known.shown(&id) {
+            let shown = known.shown(&id);
+            let settled = shown.is_some();
+            let new = match shown {
                 Some((life, image)) => self.described(life, &image, old.map(|old| &old.tenant)),
                 None => {
                     self.cgroups.remove(&id);
                     None
                 }
             };
+            match &new {
+                Some(container) if container.tenant_known => self.attribute_work(id, &container.tenant),
+                // It is gone before its image could be asked about.
+                None if !known.knows(&id) => {
+                    let tenant = old.map_or_else(Tenant::unknown, |old| old.tenant.clone());
+                    self.attribute_work(id, &tenant);
+                }
+                None if settled => drop(self.work.remove(&id)),
+                _ => {}
+            }
             if new.as_ref() != old.map(Arc::as_ref) {
                 changed.push((id, new.map(Arc::new)));
             }
@@ -77,6 +99,12 @@ impl Directory {
                 snapshot.engine = Arc::new(known.engine().clone());
             }
         });
+    }
+
+    fn attribute_work(&mut self, id: ContainerId, tenant: &Tenant) {
+        for (operation, took) in self.work.remove(&id).unwrap_or_default() {
+            self.inventory.operations.add(Performed { tenant: tenant.clone(), operation, took });
+        }
     }
 
     /// The container as others see it; `None` if it is not to be observed.

@@ -6,8 +6,13 @@
 use jiff::Timestamp;
 
 use super::types::{Details, Event, Happening, Labels, Summary};
-use crate::inventory::{Container, ContainerId, Network, State, Status};
+use super::work::Work;
+use crate::inventory::{Container, ContainerId, Network, Start, State, Status};
 use crate::tenant::{LabelValue, Tenant};
+
+mod origin;
+
+use origin::Origin;
 
 /// What is left to do after an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +40,12 @@ pub(super) struct Life {
     engine_restarts: Option<u64>,
     /// `oom` events of the run before, and whether the engine saw an OOM kill in it.
     previous_oom: (u64, bool),
+    /// Somebody stopped it, so that its next start makes the engine count from 0 again.
+    stopped_by_hand: bool,
+    /// How long the engine worked on it.
+    pub(super) work: Work,
+    /// What is known of how its runs came to be.
+    origin: Origin,
 }
 
 impl Life {
@@ -59,6 +70,7 @@ impl Life {
                 run: 0,
                 started_at: None,
                 finished_at: None,
+                start: Start::default(),
                 restarts: 0,
                 health: None,
             },
@@ -68,7 +80,16 @@ impl Life {
             cpuset_cpus: None,
             removed_at: None,
         };
-        Life { container, settled: false, run: None, engine_restarts: None, previous_oom: (0, false) }
+        Life {
+            container,
+            settled: false,
+            run: None,
+            engine_restarts: None,
+            previous_oom: (0, false),
+            stopped_by_hand: false,
+            work: Work::default(),
+            origin: Origin::default(),
+        }
     }
 
     /// A container that the list shows first.
@@ -104,9 +125,11 @@ impl Life {
 
     /// Applies an event.
     pub(super) fn apply(&mut self, event: &Event, at: Timestamp) -> Verdict {
+        self.work_on(event);
         match &event.happening {
             Happening::Create => {
                 self.container.created_at.get_or_insert(at);
+                self.origin.seen_whole = true;
                 Verdict::Inspect
             }
             Happening::Update => Verdict::Inspect,
@@ -120,7 +143,7 @@ impl Life {
             }
             Happening::Oom => self.ran_out_of_memory(at),
             Happening::Health(Some(health)) => {
-                self.container.state.health = Some(*health);
+                self.felt(*health, at);
                 Verdict::Known
             }
             Happening::Health(None) => Verdict::Inspect,
@@ -128,10 +151,16 @@ impl Life {
                 self.removed(at);
                 Verdict::Known
             }
+            Happening::Kill { .. }
+            | Happening::Stop
+            | Happening::Restart
+            | Happening::Connect
+            | Happening::Disconnect => Verdict::Known,
         }
     }
 
     fn started(&mut self, at: Timestamp) -> Verdict {
+        self.run_began(at);
         let state = &mut self.container.state;
         let over_already = state.finished_at.is_some_and(|finished| finished >= at);
         if !state.is_live() && !over_already {
@@ -177,8 +206,10 @@ impl Life {
         state.finished_at = Some(at);
         state.exit_code = exit_code;
         self.container.network.sandbox_id.clear();
-        // With a restart policy only the engine knows whether it is `restarting` or `exited`.
-        let final_state = exit_code.is_some() && matches!(self.container.restart_policy.as_str(), "" | "no");
+        // With a restart policy only the engine knows whether it is `restarting` or `exited`, and
+        // after SIGKILL, whether it is `removing`.
+        let policy = self.container.restart_policy.as_str();
+        let final_state = exit_code.is_some() && matches!(policy, "" | "no") && !self.work.may_be_removed();
         if final_state { Verdict::Known } else { Verdict::Inspect }
     }
 
@@ -209,10 +240,12 @@ impl Life {
     /// Merges the answer of an inspect. One that an event has `overtaken` is not believed
     /// about the state, which may be older in it.
     pub(super) fn inspected(&mut self, details: Details, overtaken: bool) {
-        self.count_restarts(details.restart_count);
+        self.work.inspected(&details, overtaken);
         if !overtaken {
+            self.count_restarts(details.restart_count);
             self.adopt_state(&details);
         }
+        self.date_start(overtaken);
         let container = &mut self.container;
         set_label(&mut container.name, details.name);
         set_label(&mut container.image, details.image);
@@ -243,6 +276,7 @@ impl Life {
                 self.begin_run();
             }
             self.container.state.started_at = Some(started);
+            self.adopt_start(started, details.finished_at);
         }
         let Container { state, network, .. } = &mut self.container;
         set(&mut state.status, details.status.clone());

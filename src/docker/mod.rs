@@ -11,11 +11,13 @@ mod directory;
 mod events;
 #[cfg(test)]
 mod fake;
+mod folders;
 mod images;
 mod life;
 mod socket;
 mod sync;
 mod types;
 mod watch;
+mod work;
 
 pub use watch::{DEFAULT_LINGER, Options, Watcher};

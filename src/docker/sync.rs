@@ -25,6 +25,7 @@ use super::client::Greeting;
 use super::images::{ImageLabels, Images};
 use super::life::{Life, Verdict};
 use super::types::{Answer, Details, Event, Happening, Labels, List, Summary};
+use super::work::Written;
 use crate::inventory::{ContainerId, Engine, Status};
 
 mod calls;
@@ -151,7 +152,10 @@ impl Reconciler {
             | Input::Pinged(Err(error))
             | Input::StreamEnded(error) => self.lose(error, now),
             Input::Event(event) => self.happened(event, now),
+            Input::Wrote(id, written) => self.wrote(id, written, now),
+            Input::MissedWriting => self.forget_beginnings(),
             Input::UnreadableEvent => {
+                self.forget_beginnings();
                 self.heard_at = now.uptime;
                 self.list_at = self.list_at.min(now.uptime + RELIST_SOON);
             }
@@ -267,6 +271,7 @@ impl Reconciler {
         self.phase = Phase::Disconnected { retry_at: now.uptime + retry_in };
         self.touched = None;
         self.pinging = false;
+        self.forget_beginnings();
         self.calls = Calls::default();
         self.images.forget_calls();
         self.engine.connected = false;
@@ -351,6 +356,12 @@ impl Reconciler {
         let id = event.id;
         let at = event.at.unwrap_or(now.wall);
         self.last_event = self.last_event.max(event.at);
+        if event.happening.is_only_work() {
+            if let Some(entry) = self.entries.get_mut(&id) {
+                entry.life.work_on(&event);
+            }
+            return self.collect_work(id);
+        }
         if let Some(touched) = &mut self.touched {
             touched.insert(id);
         }
@@ -361,6 +372,7 @@ impl Reconciler {
         let entry =
             self.entries.entry(id).or_insert_with(|| Entry { life: Life::from_event(&event), drop_at: None });
         let verdict = entry.life.apply(&event, at);
+        self.collect_work(id);
         self.changes.containers.insert(id);
         self.calls.overtake(id);
         if event.happening == Happening::Destroy {
@@ -375,6 +387,40 @@ impl Reconciler {
             Verdict::Known => self.changes.hits += 1,
             Verdict::Stale => {}
         }
+    }
+
+    /// What the engine wrote into a container's folder. Without a stream nothing could follow.
+    fn wrote(&mut self, id: ContainerId, written: Written, now: Moment) {
+        if let (Some(entry), Phase::Listing | Phase::Live { .. }) = (self.entries.get_mut(&id), self.phase) {
+            entry.life.work.wrote(written, now.wall);
+        }
+    }
+
+    fn forget_beginnings(&mut self) {
+        self.entries.values_mut().for_each(|entry| entry.life.forget_beginnings());
+    }
+
+    /// Hands on what was measured of a container.
+    fn collect_work(&mut self, id: ContainerId) {
+        let Some(entry) = self.entries.get_mut(&id) else { return };
+        let done = entry.life.work.take_done();
+        if !done.is_empty() {
+            self.changes.containers.insert(id);
+            self.changes.work.extend(done.into_iter().map(|(operation, took)| (id, operation, took)));
+        }
+    }
+
+    /// Whether a container is known that does not run, so that the engine may start or remove it.
+    pub(super) fn rests(&self, id: &ContainerId) -> bool {
+        let entry = self.entries.get(id).filter(|entry| entry.drop_at.is_none());
+        entry.is_some_and(|entry| {
+            !matches!(entry.life.container.state.status, Status::Running | Status::Paused)
+        })
+    }
+
+    /// Whether a container is known, shown or not.
+    pub(super) fn knows(&self, id: &ContainerId) -> bool {
+        self.entries.contains_key(id)
     }
 
     fn is_removed(&self, id: ContainerId) -> bool {
@@ -405,6 +451,7 @@ impl Reconciler {
             Answer::Found(details) => {
                 self.calls.succeeded(id);
                 entry.life.inspected(*details, overtaken);
+                self.collect_work(id);
                 if overtaken && !removed {
                     self.calls.queue(id, Urgency::Now);
                 }

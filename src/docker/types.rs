@@ -14,10 +14,14 @@ use serde_json::Value;
 use crate::inventory::{ContainerId, Health, Status, count_cpu_list};
 
 mod event;
+mod signal;
 mod version;
 
 pub(super) use event::{Event, Happening, read_event};
 pub(super) use version::{ApiVersion, Version};
+
+/// What a stop begins with unless the container wants another signal.
+pub(super) const SIGTERM: i32 = 15;
 
 /// Docker labels.
 pub(super) type Labels = BTreeMap<String, String>;
@@ -157,6 +161,10 @@ pub(super) struct Details {
     pub(super) network_mode: Option<String>,
     pub(super) sandbox_id: Option<String>,
     pub(super) restart_policy: Option<String>,
+    /// Whether the engine removes the container when it ends.
+    pub(super) auto_remove: Option<bool>,
+    /// The signal that a stop begins with; `None` for one that is not known.
+    pub(super) stop_signal: Option<i32>,
     pub(super) runtime: Option<String>,
     pub(super) cpuset_cpus: Option<u32>,
 }
@@ -215,11 +223,15 @@ struct ConfigJson {
     image: Option<String>,
     #[serde(deserialize_with = "lenient")]
     labels: Option<BTreeMap<String, Value>>,
+    #[serde(deserialize_with = "lenient")]
+    stop_signal: Option<String>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 struct HostConfigJson {
+    #[serde(deserialize_with = "lenient")]
+    auto_remove: Option<bool>,
     #[serde(deserialize_with = "lenient")]
     network_mode: Option<String>,
     #[serde(deserialize_with = "lenient")]
@@ -249,6 +261,7 @@ pub(super) fn read_details(body: &[u8]) -> Result<Details, Malformed> {
     let json: DetailsJson = parse(body)?;
     let state = json.state.unwrap_or_default();
     let config = json.config.unwrap_or_default();
+    let stop_signal = config.stop_signal.filter(|signal| !signal.is_empty());
     let host = json.host_config.unwrap_or_default();
     Ok(Details {
         name: json.name.as_deref().map(bare),
@@ -267,6 +280,8 @@ pub(super) fn read_details(body: &[u8]) -> Result<Details, Malformed> {
         network_mode: host.network_mode,
         sandbox_id: json.network_settings.and_then(|settings| settings.sandbox_id),
         restart_policy: host.restart_policy.and_then(|policy| policy.name),
+        auto_remove: host.auto_remove,
+        stop_signal: stop_signal.map_or(Some(SIGTERM), |signal| signal::signal_number(&signal)),
         runtime: host.runtime,
         cpuset_cpus: host.cpuset_cpus.and_then(|set| count_cpu_list(&set)),
     })
@@ -277,6 +292,18 @@ pub(super) fn read_details(body: &[u8]) -> Result<Details, Malformed> {
 struct ImageJson {
     #[serde(deserialize_with = "lenient")]
     config: Option<ConfigJson>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct InfoJson {
+    #[serde(deserialize_with = "lenient")]
+    docker_root_dir: Option<String>,
+}
+
+/// Reads out of the answer to `GET /info` where the engine keeps its data.
+pub(super) fn read_data_root(body: &[u8]) -> Result<Option<String>, Malformed> {
+    Ok(parse::<InfoJson>(body)?.docker_root_dir.filter(|path| path.starts_with('/')))
 }
 
 /// Reads the labels out of the answer to `GET /images/{name}/json`.

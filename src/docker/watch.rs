@@ -4,6 +4,7 @@
 //! Everything runs in one task. Calls in flight are futures that it owns, so dropping them
 //! is all it takes to forget an engine that hangs.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use super::client::{CallError, Client, Greeting};
 use super::directory::Directory;
 use super::events::EventStream;
+use super::folders::{Folders, Heard};
 use super::sync::{Action, Input, Moment, Notice, Reconciler};
 use super::types::Answer;
 use crate::config::Endpoint;
@@ -62,9 +64,9 @@ impl Watcher {
         paths: Paths,
         cancel: CancellationToken,
     ) -> Watcher {
-        let directory = Directory::new(inventory.clone(), attribution.clone(), paths);
+        let directory = Directory::new(inventory.clone(), attribution.clone(), paths.clone());
         let (sender, receiver) = watch::channel(attribution);
-        let driver = Driver::new(options, inventory, directory, receiver);
+        let driver = Driver::new(options, inventory, directory, receiver, paths);
         let task = tokio::spawn(async move {
             cancel.run_until_cancelled(driver.run()).await;
         });
@@ -98,6 +100,8 @@ impl fmt::Debug for Watcher {
 enum Outcome {
     Connected(Result<(Client, Greeting), CallError>),
     Subscribed(Result<EventStream, CallError>),
+    /// Where the engine keeps its data.
+    DataRoot(String),
     Other(Input),
 }
 
@@ -111,6 +115,11 @@ struct Driver {
     started: Instant,
     client: Option<Client>,
     stream: Option<EventStream>,
+    /// The engine's folders, where they can be watched.
+    folders: Option<Folders>,
+    paths: Paths,
+    /// What is to be handed in before anything else is waited for.
+    waiting: VecDeque<Input>,
     calls: FuturesUnordered<BoxFuture<'static, Outcome>>,
 }
 
@@ -120,6 +129,7 @@ impl Driver {
         inventory: Arc<Inventory>,
         directory: Directory,
         attribution: watch::Receiver<Arc<dyn Attribution>>,
+        paths: Paths,
     ) -> Self {
         let started = Instant::now();
         let reconciler = Reconciler::new(options.linger, moment(started));
@@ -132,6 +142,9 @@ impl Driver {
             started,
             client: None,
             stream: None,
+            folders: None,
+            paths,
+            waiting: VecDeque::new(),
             calls: FuturesUnordered::new(),
         }
     }
@@ -143,7 +156,10 @@ impl Driver {
                 self.perform(action);
             }
             self.publish();
-            input = self.next_input().await;
+            input = match self.waiting.pop_front() {
+                Some(input) => input,
+                None => self.next_input().await,
+            };
         }
     }
 
@@ -152,7 +168,16 @@ impl Driver {
         let wakes_at = self.reconciler.wakes_at().map(|uptime| self.started + uptime);
         tokio::select! {
             Some(outcome) = self.calls.next(), if !self.calls.is_empty() => self.taken_in(outcome),
-            input = next_event(&mut self.stream), if self.stream.is_some() => input,
+            input = next_event(&mut self.stream), if self.stream.is_some() => {
+                // What the engine wrote before it told of an event comes before the event.
+                self.listen();
+                self.waiting.push_back(input);
+                self.waiting.pop_front().unwrap_or(Input::Tick)
+            }
+            () = readable(&self.folders) => {
+                self.listen();
+                self.waiting.pop_front().unwrap_or(Input::Tick)
+            }
             Ok(()) = self.attribution.changed() => {
                 let attribution = self.attribution.borrow_and_update().clone();
                 self.directory.attribute_by(attribution);
@@ -167,7 +192,12 @@ impl Driver {
         match outcome {
             Outcome::Connected(Ok((client, greeting))) => {
                 self.client = Some(client);
+                self.look_for_folders();
                 Input::Connected(Ok(greeting))
+            }
+            Outcome::DataRoot(path) => {
+                self.watch_folders(&path);
+                Input::Tick
             }
             Outcome::Connected(Err(error)) => Input::Connected(Err(error.to_string())),
             Outcome::Subscribed(Ok(stream)) => {
@@ -179,8 +209,54 @@ impl Driver {
         }
     }
 
+    /// Asks where the engine keeps its data. One on another machine, and one behind a proxy that
+    /// does not say, is told from its events alone.
+    fn look_for_folders(&mut self) {
+        if !matches!(self.options.endpoint, Endpoint::Unix(_)) {
+            return;
+        }
+        self.call(|client| {
+            async move {
+                match client.data_root().await {
+                    Ok(Some(path)) => Outcome::DataRoot(path),
+                    _ => Outcome::Other(Input::Tick),
+                }
+            }
+            .boxed()
+        });
+    }
+
+    fn watch_folders(&mut self, data_root: &str) {
+        match Folders::of(&self.paths.root(data_root)) {
+            Ok(mut folders) => {
+                for id in self.reconciler.ids() {
+                    folders.follow(id, self.reconciler.rests(&id));
+                }
+                self.folders = Some(folders);
+            }
+            Err(error) => {
+                tracing::debug!(data_root, %error, "the engine's folders cannot be watched; starts and removals are measured where events suffice");
+            }
+        }
+    }
+
+    /// Queues what has been written into the engine's folders.
+    fn listen(&mut self) {
+        let heard = self.folders.as_mut().map(Folders::read).unwrap_or_default();
+        self.waiting.extend(heard.into_iter().map(|heard| match heard {
+            Heard::Wrote(id, written) => Input::Wrote(id, written),
+            Heard::Missed => Input::MissedWriting,
+        }));
+    }
+
     fn publish(&mut self) {
         let changes = self.reconciler.take_changes();
+        if let Some(folders) = &mut self.folders {
+            for id in &changes.containers {
+                folders.follow(*id, self.reconciler.rests(id));
+            }
+        }
+        self.directory.note_work(changes.work);
         (0..changes.hits).for_each(|_| self.inventory.lookups.count_hit());
         self.directory.publish(&self.reconciler, changes.containers, changes.engine);
     }
@@ -195,6 +271,8 @@ impl Driver {
                 self.calls.clear();
                 self.stream = None;
                 self.client = None;
+                self.folders = None;
+                self.waiting.clear();
             }
             Action::Tell(notice) => self.tell(notice),
             Action::Subscribe { since } => {
@@ -265,6 +343,13 @@ fn moment(started: Instant) -> Moment {
 async fn at(instant: Option<Instant>) {
     match instant {
         Some(instant) => tokio::time::sleep_until(instant).await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn readable(folders: &Option<Folders>) {
+    match folders {
+        Some(folders) => folders.readable().await,
         None => std::future::pending().await,
     }
 }

@@ -22,6 +22,7 @@ fn container(id: &str, name: &str, removed: bool) -> Container {
             run: 0,
             started_at: None,
             finished_at: None,
+            start: Start::default(),
             restarts: 0,
             health: None,
         },

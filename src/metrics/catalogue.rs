@@ -263,8 +263,14 @@ metrics! {
             "State.ExitCode" "Exit status of the last run; absent until one has ended.";
         START_TIME "container_start_time_seconds" Gauge Seconds Container [] Cadvisor
             "State.StartedAt" "When the container was started, in seconds since 1970; only while it runs.";
+        START_DURATION "container_start_duration_seconds" Gauge Seconds Container ["until"] Dockmeter
+            "Created, or the first sign of a later start; events `start` and `health_status`" "Time from the beginning of the current or last start until the container was `running`, and until it was `healthy` first; a first start begins with the container's creation.";
         LAST_SEEN "container_last_seen" Gauge Seconds Container [] Cadvisor
             "the clock at the scrape" "When the container was last seen running, in seconds since 1970; only while it runs.";
+    }
+    "container_operations" {
+        OPERATION_DURATION "container_operation_duration_seconds" Histogram Seconds Tenant ["operation"] Dockmeter
+            "GET /events; the engine's folder of the container" "How long the engine took to `create`, `start`, `stop`, `restart` and `remove` a tenant's containers.";
     }
     "tenant" {
         TENANT_CPU "tenant_cpu_core_seconds_total" Counter CoreSeconds Tenant [] Dockmeter

@@ -12,7 +12,7 @@ use http_body_util::BodyExt;
 use jiff::Timestamp;
 
 use crate::collect::{CollectError, Collector};
-use crate::inventory::{Container, ContainerId, Engine, Health, Inventory, Network, State, Status};
+use crate::inventory::{Container, ContainerId, Engine, Health, Inventory, Network, Start, State, Status};
 use crate::metrics::{LabelBlock, Sink, Value, catalogue};
 use crate::snapshot::{self, Machine, Rates, Reading, Snapshot, Source, Stats};
 use crate::tenant::{LabelValue, Tenant};
@@ -44,6 +44,7 @@ pub(super) fn container(id: &str, name: &str, tenant: Tenant) -> Container {
             run: 0,
             started_at: Some("2026-01-01T00:00:00Z".parse().unwrap()),
             finished_at: None,
+            start: Start::default(),
             restarts: 0,
             health: None,
         },
@@ -145,6 +146,7 @@ pub(super) fn snapshot() -> Snapshot {
         taken_at: "2026-01-01T01:00:00Z".parse::<Timestamp>().unwrap(),
         containers: containers().into_iter().map(|container| Arc::new(reading(container))).collect(),
         tenants: Vec::new(),
+        operations: Vec::new(),
         engine: Arc::default(),
         lookups: (0, 0),
         read_errors: Vec::new(),

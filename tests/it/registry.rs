@@ -9,9 +9,11 @@ use std::sync::Arc;
 use dockmeter::collect::{Collector, Selection, render};
 use dockmeter::exporter;
 use dockmeter::exporter::registry::RegistryCollector;
-use dockmeter::inventory::{Container, Engine, Network, State, Status};
-use dockmeter::metrics::{Format, LabelBlock};
-use dockmeter::snapshot::{self, Interface, Reading, Snapshot, Source, Stats, TenantUse, Traffic};
+use dockmeter::inventory::{Container, Engine, Network, Operation, Start, State, Status};
+use dockmeter::metrics::{Format, Histogram, LabelBlock};
+use dockmeter::snapshot::{
+    self, Interface, Reading, Snapshot, Source, Stats, TenantOperations, TenantUse, Traffic,
+};
 use dockmeter::tenant::{LabelValue, Tenant};
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
@@ -46,6 +48,7 @@ fn container(digits: &str, name: &str, tenant: Tenant, status: Status) -> Contai
             run: 0,
             started_at: Some(now()),
             finished_at: None,
+            start: Start::default(),
             restarts: 2,
             health: None,
         },
@@ -130,6 +133,10 @@ fn snapshot() -> Snapshot {
             receive_bytes: 7,
             transmit_bytes: 8,
         }],
+        operations: vec![TenantOperations {
+            labels: Arc::new(LabelBlock::of_tenant(&Tenant::unknown(), [])),
+            durations: vec![(Operation::Stop, Arc::new(stops()))],
+        }],
         engine: Arc::new(Engine { connected: true, synced_at: Some(now()), ..Engine::default() }),
         lookups: (11, 2),
         read_errors: vec![("denied", 3), ("gone", 4)],
@@ -137,6 +144,12 @@ fn snapshot() -> Snapshot {
         overruns: 5,
         machine: snapshot::Machine { cpu_cores: Some(4), memory_bytes: Some(8 << 30) },
     }
+}
+
+fn stops() -> Histogram {
+    let mut stops = Histogram::new(&[0.1, 1.5, 10.5]);
+    [0.05, 0.3, 10.2].into_iter().for_each(|seconds| stops.observe(seconds));
+    stops
 }
 
 /// Always the same moment.

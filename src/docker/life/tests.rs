@@ -94,3 +94,128 @@ fn a_late_start_of_a_run_that_is_over_does_not_revive_it() {
     assert_eq!(life.started(at(11)), Verdict::InspectNow);
     assert_eq!(life.container.state.status, Status::Exited);
 }
+
+fn event(happening: Happening, second: i64) -> Event {
+    Event {
+        id: "ab".repeat(32).parse().unwrap(),
+        happening,
+        at: Some(at(second)),
+        name: None,
+        image: None,
+        labels: Labels::new(),
+    }
+}
+
+/// A container that events have been told of from its making on.
+fn made(events: impl IntoIterator<Item = (Happening, i64)>) -> Life {
+    let mut life = Life::new("ab".repeat(32).parse().unwrap(), Status::Created);
+    for (happening, second) in events {
+        life.apply(&event(happening, second), at(second));
+    }
+    life
+}
+
+/// Seconds until it ran and until it was healthy.
+fn took(life: &Life) -> (Option<u64>, Option<u64>) {
+    let start = &life.container.state.start;
+    (start.until_running().map(|time| time.as_secs()), start.until_healthy().map(|time| time.as_secs()))
+}
+
+/// What an inspect says of a container that was made at 5.
+fn inspected(status: Status, started: i64, finished: Option<i64>, health: Health) -> Details {
+    Details {
+        status: Some(status),
+        created_at: Some(at(5)),
+        started_at: Some(at(started)),
+        finished_at: finished.map(at),
+        health: Some(health),
+        ..running()
+    }
+}
+
+const HEALTHY: Happening = Happening::Health(Some(Health::Healthy));
+const UNHEALTHY: Happening = Happening::Health(Some(Health::Unhealthy));
+const DIE: Happening = Happening::Die { exit_code: Some(1) };
+
+#[test]
+fn a_first_start_lasts_from_the_making_until_it_runs_and_until_it_is_healthy_first() {
+    let mut life = made([(Happening::Create, 6), (Happening::Start, 10)]);
+    assert_eq!(took(&life), (None, None), "when it began is not known yet");
+    life.inspected(inspected(Status::Running, 10, None, Health::Starting), false);
+    assert_eq!(took(&life), (Some(5), None));
+    for (health, second) in [(UNHEALTHY, 12), (HEALTHY, 15), (UNHEALTHY, 20), (HEALTHY, 25)] {
+        life.apply(&event(health, second), at(second));
+    }
+    assert_eq!(took(&life), (Some(5), Some(10)));
+    life.apply(&event(DIE, 30), at(30));
+    assert_eq!(took(&life), (Some(5), Some(10)), "of the last run");
+}
+
+#[test]
+fn a_first_run_that_is_over_before_it_could_be_inspected_has_its_start_all_the_same() {
+    let mut life = made([(Happening::Create, 6), (Happening::Start, 10), (DIE, 11)]);
+    life.inspected(inspected(Status::Exited, 10, Some(11), Health::Starting), false);
+    assert_eq!(took(&life), (Some(5), None));
+}
+
+#[test]
+fn a_later_start_lasts_from_its_own_beginning() {
+    let mut life = made([(Happening::Create, 6), (Happening::Start, 10), (DIE, 20)]);
+    life.inspected(inspected(Status::Exited, 10, Some(20), Health::Healthy), false);
+    life.apply(&event(Happening::Connect, 97), at(97));
+    life.apply(&event(Happening::Start, 100), at(100));
+    assert_eq!(life.container.state.health, Some(Health::Starting), "the last run's health says nothing");
+    life.inspected(inspected(Status::Running, 99, Some(20), Health::Starting), false);
+    assert_eq!(took(&life), (Some(3), None));
+    life.apply(&event(HEALTHY, 104), at(104));
+    assert_eq!(took(&life), (Some(3), Some(7)));
+}
+
+#[test]
+fn a_later_start_whose_beginning_was_not_seen_has_no_duration() {
+    let mut life = life(inspected(Status::Exited, 10, Some(20), Health::Healthy));
+    life.apply(&event(Happening::Start, 100), at(100));
+    life.apply(&event(HEALTHY, 104), at(104));
+    life.inspected(inspected(Status::Running, 99, Some(20), Health::Healthy), false);
+    assert_eq!(took(&life), (None, None));
+}
+
+#[test]
+fn the_first_run_of_a_container_that_was_there_before_is_known_from_its_inspect() {
+    let mut running = life(inspected(Status::Running, 10, None, Health::Starting));
+    assert_eq!(took(&running), (Some(5), None));
+    running.apply(&event(HEALTHY, 15), at(15));
+    assert_eq!(took(&running), (Some(5), Some(10)));
+    let mut healthy = life(inspected(Status::Running, 10, None, Health::Healthy));
+    healthy.apply(&event(UNHEALTHY, 50), at(50));
+    healthy.apply(&event(HEALTHY, 60), at(60));
+    assert_eq!(took(&healthy), (Some(5), None), "it had been healthy before, and nobody knows when");
+    let later = life(inspected(Status::Running, 30, Some(20), Health::Starting));
+    assert_eq!(took(&later), (None, None));
+}
+
+#[test]
+fn a_start_that_was_missed_is_not_taken_for_the_first() {
+    let mut life = made([(Happening::Create, 6), (Happening::Start, 10)]);
+    life.inspected(inspected(Status::Running, 10, None, Health::Starting), false);
+    life.forget_beginnings();
+    life.inspected(inspected(Status::Running, 200, Some(150), Health::Starting), false);
+    assert_eq!(took(&life), (None, None));
+}
+
+#[test]
+fn restarts_by_the_policy_after_one_by_hand_are_counted_from_zero() {
+    let restarted = |count, started| Details {
+        restart_count: Some(count),
+        ..inspected(Status::Running, started, Some(1), Health::Healthy)
+    };
+    let mut life = life(restarted(3, 10));
+    // By hand, then four times by the policy, before the engine could be asked.
+    for (happening, second) in [(DIE, 20), (Happening::Stop, 22), (Happening::Start, 23), (DIE, 30)] {
+        life.apply(&event(happening, second), at(second));
+    }
+    life.inspected(restarted(3, 10), true);
+    assert_eq!(life.container.state.restarts, 3, "an older answer");
+    life.inspected(restarted(4, 40), false);
+    assert_eq!(life.container.state.restarts, 7);
+}

@@ -7,7 +7,8 @@ use jiff::Timestamp;
 
 use super::super::client::Greeting;
 use super::super::types::{Answer, Details, Event, Labels, List};
-use crate::inventory::ContainerId;
+use super::super::work::Written;
+use crate::inventory::{ContainerId, Operation};
 
 /// The time, handed in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +59,10 @@ pub(in crate::docker) enum Input {
     Listed(Result<List, String>),
     Pinged(Result<(), String>),
     Event(Event),
+    /// The engine wrote a file into the folder of a container that does not run.
+    Wrote(ContainerId, Written),
+    /// It may have written more than was noted.
+    MissedWriting,
     /// A line of the stream could not be understood.
     UnreadableEvent,
     /// A line of the stream was about something else.
@@ -78,4 +83,6 @@ pub(in crate::docker) struct Changes {
     pub(in crate::docker) engine: bool,
     /// Look-ups answered from what was known.
     pub(in crate::docker) hits: u64,
+    /// Operations on containers that are over, and how long they took.
+    pub(in crate::docker) work: Vec<(ContainerId, Operation, Duration)>,
 }

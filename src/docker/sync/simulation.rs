@@ -1,11 +1,13 @@
 //! The machine against a simulated engine: whatever happens in whatever order, once it is
-//! quiet the inventory is what the engine has.
+//! quiet the inventory is what the engine has, and what was measured of the engine's work is
+//! what it worked, to the nanosecond and at most once.
 
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
 use super::*;
+use crate::inventory::Operation;
 
 /// One step of a run.
 #[derive(Clone, Debug)]
@@ -13,6 +15,14 @@ enum Step {
     Create,
     Start(usize),
     Die(usize),
+    /// `docker stop`, and by force if it does not listen.
+    Stop(usize, bool),
+    /// `docker restart` of one that runs.
+    Restart(usize),
+    /// `docker kill` with a signal that is survived, or SIGKILL.
+    Kill(usize, bool),
+    /// The beginning of `docker rm -f`; `Destroy` is its end.
+    Remove(usize),
     Pause(usize),
     Rename(usize),
     Destroy(usize),
@@ -37,6 +47,10 @@ fn step() -> impl Strategy<Value = Step> {
         2 => Just(Step::Create),
         4 => which.clone().prop_map(Step::Start),
         3 => which.clone().prop_map(Step::Die),
+        2 => (which.clone(), any::<bool>()).prop_map(|(which, forced)| Step::Stop(which, forced)),
+        2 => which.clone().prop_map(Step::Restart),
+        1 => (which.clone(), any::<bool>()).prop_map(|(which, deadly)| Step::Kill(which, deadly)),
+        2 => which.clone().prop_map(Step::Remove),
         1 => which.clone().prop_map(Step::Pause),
         1 => which.clone().prop_map(Step::Rename),
         2 => which.clone().prop_map(Step::Destroy),
@@ -62,6 +76,11 @@ struct Real {
 
 struct World {
     reconciler: Reconciler,
+    /// What the engine has worked and dockmeter has not measured yet.
+    work: Vec<(ContainerId, Operation, Duration)>,
+    born: BTreeMap<ContainerId, Timestamp>,
+    /// Removals under way, and when they began.
+    removals: BTreeMap<ContainerId, Timestamp>,
     now: Moment,
     containers: BTreeMap<ContainerId, Real>,
     made: u32,
@@ -77,6 +96,9 @@ impl World {
         let now = Moment { uptime: Duration::ZERO, wall: Timestamp::from_second(1_000_000).unwrap() };
         let mut world = World {
             reconciler: Reconciler::new(Duration::from_secs(60), now),
+            work: Vec::new(),
+            born: BTreeMap::new(),
+            removals: BTreeMap::new(),
             now,
             containers: BTreeMap::new(),
             made: 0,
@@ -98,6 +120,11 @@ impl World {
                 Action::Tell(_) => {}
                 call => self.calls.push((call, None)),
             }
+        }
+        for measured in self.reconciler.take_changes().work {
+            let real = self.work.iter().position(|work| *work == measured);
+            let real = real.unwrap_or_else(|| panic!("{measured:?} never was, or is measured twice"));
+            self.work.swap_remove(real);
         }
         let inspects = || {
             self.calls.iter().filter_map(|(call, _)| match call {
@@ -127,25 +154,81 @@ impl World {
         ids.get(which % ids.len().max(1)).map(|id| **id)
     }
 
+    /// The last event is the end of an operation that began then.
+    fn worked(&mut self, id: ContainerId, operation: Operation, began: Timestamp) {
+        let end = self.log.last().and_then(|event| event.at).unwrap();
+        self.work.push((id, operation, end.duration_since(began).try_into().unwrap()));
+    }
+
     fn create(&mut self) {
         self.made += 1;
         let id = format!("{:064x}", self.made).parse().unwrap();
+        let began = self.now.wall;
+        self.born.insert(id, began);
+        self.pass(Duration::from_micros(30));
         let name = format!("c{}", self.made);
         let (status, pid, exit_code) = (Status::Created, 0, 0);
         let real = Real { name, status, pid, exit_code, started_at: None, finished_at: None };
         self.containers.insert(id, real);
         self.log(id, Happening::Create);
+        self.worked(id, Operation::Create, began);
     }
 
     fn start(&mut self, id: ContainerId) {
-        let wall = self.now.wall;
-        let real = self.containers.get_mut(&id).unwrap();
-        if real.pid == 0 {
+        if self.containers[&id].pid == 0 && !self.removals.contains_key(&id) {
+            let began = self.now.wall;
+            self.log(id, Happening::Connect);
+            self.pass(Duration::from_micros(200));
+            let wall = self.now.wall;
+            let real = self.containers.get_mut(&id).unwrap();
             self.made += 1;
             (real.status, real.pid, real.exit_code) = (Status::Running, self.made, 0);
             real.started_at = Some(wall);
             self.pass(Duration::from_micros(1));
             self.log(id, Happening::Start);
+            self.worked(id, Operation::Start, began);
+        }
+    }
+
+    fn kill(&mut self, id: ContainerId, signal: i32) {
+        if self.containers[&id].pid > 0 {
+            self.log(id, Happening::Kill { signal: Some(signal) });
+        }
+        if signal == 9 {
+            self.die(id);
+        }
+    }
+
+    fn stop(&mut self, id: ContainerId, forced: bool) {
+        if self.containers[&id].pid > 0 {
+            let began = self.now.wall;
+            self.log(id, Happening::Kill { signal: Some(15) });
+            self.pass(Duration::from_micros(100));
+            match forced {
+                true => self.kill(id, 9),
+                false => self.die(id),
+            }
+            self.log(id, Happening::Stop);
+            self.worked(id, Operation::Stop, began);
+        }
+    }
+
+    fn restart(&mut self, id: ContainerId) {
+        if self.containers[&id].pid > 0 {
+            let began = self.now.wall;
+            self.stop(id, false);
+            self.start(id);
+            self.log(id, Happening::Restart);
+            self.worked(id, Operation::Restart, began);
+        }
+    }
+
+    /// The end comes with [`World::destroy`].
+    fn begin_removal(&mut self, id: ContainerId) {
+        if self.containers[&id].pid > 0 {
+            self.removals.insert(id, self.now.wall);
+            self.kill(id, 9);
+            self.containers.get_mut(&id).unwrap().status = Status::Removing;
         }
     }
 
@@ -180,6 +263,9 @@ impl World {
         self.die(id);
         self.containers.remove(&id);
         self.log(id, Happening::Destroy);
+        if let Some(began) = self.removals.remove(&id) {
+            self.worked(id, Operation::Remove, began);
+        }
     }
 
     /// What the engine answers to a call now.
@@ -206,7 +292,10 @@ impl World {
                 Input::Listed(Ok(List { containers: containers.collect(), malformed: 0 }))
             }
             Action::Ping => Input::Pinged(Ok(())),
-            Action::Inspect(id) => Input::Inspected(*id, self.containers.get(id).map_or(Answer::Gone, found)),
+            Action::Inspect(id) => {
+                let answer = self.containers.get(id).map(|real| found(real, self.born[id]));
+                Input::Inspected(*id, answer.unwrap_or(Answer::Gone))
+            }
             Action::InspectImage(key) => Input::ImageInspected(key.clone(), Answer::Found(Labels::new())),
             Action::Disconnect | Action::Tell(_) => unreachable!("these are no calls"),
         }
@@ -280,6 +369,10 @@ impl World {
             }
             Step::Start(which)
             | Step::Die(which)
+            | Step::Stop(which, _)
+            | Step::Restart(which)
+            | Step::Kill(which, _)
+            | Step::Remove(which)
             | Step::Pause(which)
             | Step::Rename(which)
             | Step::Destroy(which) => {
@@ -287,6 +380,10 @@ impl World {
                 match step {
                     Step::Start(_) => self.start(id),
                     Step::Die(_) => self.die(id),
+                    Step::Stop(_, forced) => self.stop(id, *forced),
+                    Step::Restart(_) => self.restart(id),
+                    Step::Kill(_, deadly) => self.kill(id, if *deadly { 9 } else { 1 }),
+                    Step::Remove(_) => self.begin_removal(id),
                     Step::Pause(_) => self.pause(id),
                     Step::Rename(_) => self.rename(id),
                     _ => self.destroy(id),
@@ -298,12 +395,17 @@ impl World {
     /// Lets everything arrive and the time of retries and of lingering pass.
     fn come_to_rest(&mut self) {
         for _ in 0..200 {
-            while self.event() || !self.calls.is_empty() {
-                self.serve(0);
-                self.deliver(0);
-            }
+            self.settle();
             self.pass(Duration::from_secs(1));
             self.give(Input::Tick);
+        }
+    }
+
+    /// Lets everything arrive.
+    fn settle(&mut self) {
+        while self.event() || !self.calls.is_empty() {
+            self.serve(0);
+            self.deliver(0);
         }
     }
 
@@ -327,8 +429,10 @@ impl World {
     }
 }
 
-fn found(real: &Real) -> Answer<Box<Details>> {
+fn found(real: &Real, born: Timestamp) -> Answer<Box<Details>> {
     Answer::Found(Box::new(Details {
+        created_at: Some(born),
+        stop_signal: Some(15),
         name: Some(real.name.clone()),
         image_id: Some("sha256:bb".into()),
         status: Some(real.status.clone()),
@@ -355,5 +459,24 @@ proptest! {
         world.come_to_rest();
         prop_assert!(world.reconciler.engine().connected);
         prop_assert_eq!(world.inventory(), world.containers);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
+    #[test]
+    fn with_nothing_lost_every_operation_is_measured(
+        steps in proptest::collection::vec(step(), 1..80)
+    ) {
+        let mut world = World::new();
+        world.come_to_rest();
+        for step in &steps {
+            if !matches!(step, Step::Lose { .. } | Step::Fail(_) | Step::Serve(_) | Step::Deliver(_)) {
+                world.take(step);
+                world.settle();
+            }
+        }
+        prop_assert!(world.work.is_empty(), "{:?} were not measured", world.work);
     }
 }

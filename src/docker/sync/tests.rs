@@ -1,7 +1,7 @@
 //! The machine's rules, one story each.
 
 use super::*;
-use crate::inventory::{Container, Health};
+use crate::inventory::{Container, Health, Operation};
 
 const LINGER: Duration = Duration::from_secs(60);
 
@@ -415,4 +415,74 @@ fn a_list_that_fails_while_events_come_is_tried_again_without_a_new_connection()
     bench.give(Input::Pinged(Ok(())));
     assert!(bench.reconciler.engine().connected);
     assert_eq!(bench.pass(RELIST_SOON), [Action::List]);
+}
+
+#[test]
+fn events_of_work_alone_ask_nothing_and_make_no_container() {
+    let mut bench = Bench::with_one_running();
+    bench.reconciler.take_changes();
+    for (happening, second) in [
+        (Happening::Kill { signal: Some(15) }, 20),
+        (Happening::Stop, 22),
+        (Happening::Connect, 23),
+        (Happening::Disconnect, 24),
+        (Happening::Restart, 25),
+    ] {
+        assert_eq!(bench.event(1, happening.clone(), second), []);
+        assert_eq!(bench.event(2, happening, second), []);
+    }
+    assert!(!bench.reconciler.knows(&id(2)));
+    let changes = bench.reconciler.take_changes();
+    assert_eq!(changes.work, [(id(1), Operation::Stop, Duration::from_secs(2))]);
+    assert_eq!(changes.hits, 0);
+}
+
+#[test]
+fn an_inspect_on_its_way_is_believed_although_a_signal_was_sent_meanwhile() {
+    let mut bench = Bench::with_one_running();
+    assert_eq!(bench.event(1, Happening::Update, 20), [Action::Inspect(id(1))]);
+    bench.event(1, Happening::Kill { signal: Some(1) }, 21);
+    assert_eq!(bench.give(Input::Inspected(id(1), found(details(1, Status::Running, 7, 10)))), []);
+}
+
+#[test]
+fn a_death_after_sigkill_is_asked_about_since_it_may_be_a_removal() {
+    let mut bench = Bench::with_one_running();
+    bench.event(1, Happening::Kill { signal: Some(9) }, 20);
+    assert_eq!(bench.event(1, Happening::Die { exit_code: Some(137) }, 21), [Action::Inspect(id(1))]);
+    bench.give(Input::Inspected(id(1), found(details(1, Status::Removing, 0, 10))));
+    assert_eq!(bench.container(1).state.status, Status::Removing);
+    bench.event(1, Happening::Destroy, 23);
+    let removal = (id(1), Operation::Remove, Duration::from_secs(3));
+    assert_eq!(bench.reconciler.take_changes().work, [removal]);
+}
+
+#[test]
+fn a_container_rests_until_it_is_started_and_from_its_death_until_it_is_gone() {
+    let mut bench = Bench::live(vec![]);
+    let mut rests = Vec::new();
+    for (happening, second) in [
+        (Happening::Create, 1),
+        (Happening::Start, 2),
+        (Happening::Die { exit_code: Some(0) }, 3),
+        (Happening::Destroy, 4),
+    ] {
+        bench.event(1, happening, second);
+        rests.push(bench.reconciler.rests(&id(1)));
+    }
+    assert_eq!(rests, [true, false, true, false]);
+}
+
+#[test]
+fn what_is_written_while_the_stream_is_lost_begins_nothing() {
+    let mut bench = Bench::live(vec![summary(1, Status::Exited)]);
+    let exited = Details { finished_at: Some(at(12)), ..details(1, Status::Exited, 0, 10) };
+    bench.give(Input::Inspected(id(1), found(exited)));
+    bench.give(Input::StreamEnded("it closed".into()));
+    bench.give(Input::Wrote(id(1), Written::Described));
+    bench.pass(FIRST_BACKOFF);
+    bench.give(Input::Connected(Ok(Greeting::default())));
+    bench.give(Input::Subscribed(Ok(())));
+    bench.event(1, Happening::Destroy, 9_000);
+    assert_eq!(bench.reconciler.take_changes().work, []);
 }

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::signal::signal_number;
 use super::{Labels, Malformed, bare, lenient, parse, texts};
 use crate::inventory::{ContainerId, Health};
 
@@ -48,15 +49,58 @@ pub(in crate::docker) enum Happening {
     Health(Option<Health>),
     /// Its limits or its restart policy changed.
     Update,
+    /// It was sent a signal, by a stop or otherwise.
+    Kill {
+        /// The signal's number.
+        signal: Option<i32>,
+    },
+    /// A stop is over.
+    Stop,
+    /// A restart by hand is over, of which `stop` and `start` were said, too.
+    Restart,
+    /// It was connected to a network, at a start or later.
+    Connect,
+    /// It was disconnected from a network.
+    Disconnect,
     /// It was removed.
     Destroy,
 }
 
 impl Happening {
+    /// What the engine's filter lets through.
+    pub(in crate::docker) const KINDS: [&str; 2] = ["container", "network"];
+
     /// The engine's words, for its filter: everything else (`exec_*` of health checks, `top`,
     /// `attach`, …) would be noise that both sides pay for.
-    pub(in crate::docker) const WORDS: [&str; 10] =
-        ["create", "start", "die", "pause", "unpause", "rename", "oom", "health_status", "update", "destroy"];
+    pub(in crate::docker) const WORDS: [&str; 15] = [
+        "create",
+        "start",
+        "kill",
+        "die",
+        "stop",
+        "restart",
+        "pause",
+        "unpause",
+        "rename",
+        "oom",
+        "health_status",
+        "update",
+        "destroy",
+        "connect",
+        "disconnect",
+    ];
+
+    /// Whether it tells of the engine's work only, and nothing of what a container is.
+    pub(in crate::docker) fn is_only_work(&self) -> bool {
+        matches!(
+            self,
+            Happening::Kill { .. }
+                | Happening::Stop
+                | Happening::Restart
+                | Happening::Connect
+                | Happening::Disconnect
+        )
+    }
 }
 
 /// One event about a container.
@@ -103,8 +147,10 @@ struct ActorJson {
 /// Reads one line of `GET /events`; `None` is an event that is not asked about.
 pub(in crate::docker) fn read_event(line: &[u8]) -> Result<Option<Event>, Malformed> {
     let json: EventJson = parse(line)?;
-    if json.kind.is_some_and(|kind| kind != "container") {
-        return Ok(None);
+    match json.kind.as_deref() {
+        None | Some("container") => {}
+        Some("network") => return Ok(network_event(json)),
+        Some(_) => return Ok(None),
     }
     let actor = json.actor.unwrap_or_default();
     let mut attributes = texts(actor.attributes.unwrap_or_default());
@@ -123,6 +169,24 @@ pub(in crate::docker) fn read_event(line: &[u8]) -> Result<Option<Event>, Malfor
         image,
         labels: attributes,
     }))
+}
+
+/// An event of a network that is about a container, without its name and labels.
+fn network_event(json: EventJson) -> Option<Event> {
+    let happening = match json.action.as_deref()? {
+        "connect" => Happening::Connect,
+        "disconnect" => Happening::Disconnect,
+        _ => return None,
+    };
+    let attributes = json.actor?.attributes?;
+    Some(Event {
+        id: attributes.get("container")?.as_str()?.parse().ok()?,
+        happening,
+        at: instant(json.seconds, json.nanoseconds),
+        name: None,
+        image: None,
+        labels: Labels::new(),
+    })
 }
 
 fn instant(seconds: Option<i64>, nanoseconds: Option<i64>) -> Option<Timestamp> {
@@ -152,6 +216,11 @@ fn happening(action: &str, attributes: &Labels) -> Option<Happening> {
             Happening::Health(Health::from_word(word.trim()))
         }
         "update" => Happening::Update,
+        "kill" => {
+            Happening::Kill { signal: attributes.get("signal").and_then(|signal| signal_number(signal)) }
+        }
+        "stop" => Happening::Stop,
+        "restart" => Happening::Restart,
         "destroy" | "remove" => Happening::Destroy,
         _ => return None,
     })

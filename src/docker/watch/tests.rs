@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::super::fake::{Engine, Reply};
 use super::*;
-use crate::inventory::{Container, ContainerId, Snapshot, Status};
+use crate::inventory::{Container, ContainerId, Operation, Performed, Snapshot, Status};
 use crate::tenant::{Facts, Tenant};
 
 /// Rules for tests: the label `team`, unless it is the image's; `renamed` changes them.
@@ -159,6 +159,36 @@ async fn a_label_of_the_image_is_never_believed_not_even_for_a_moment() {
     engine.send(&event(1, "destroy"));
     watched.until(|snapshot| snapshot.containers.is_empty() && snapshot.engine.ever_connected).await;
     assert_eq!(*seen.lock().unwrap(), BTreeSet::from(["unknown".to_owned()]));
+}
+
+/// An event at a time of its own.
+fn event_at(number: u8, action: &str, milliseconds: i64) -> Vec<u8> {
+    let event = json!({"Type": "container", "Action": action, "timeNano": milliseconds * 1_000_000,
+        "Actor": {"ID": id(number).to_string(), "Attributes": {"name": "one", "image": "bb", "signal": "15"}}});
+    format!("{event}\n").into_bytes()
+}
+
+#[tokio::test(start_paused = true)]
+async fn work_is_attributed_to_whom_the_container_is_and_never_by_a_label_of_the_image() {
+    for (labels, team) in [(json!({}), Some("core")), (json!({"team": "core"}), None)] {
+        let engine = Engine::start();
+        listed(&engine, &[(1, "one"), (2, "hidden")]);
+        running(&engine, 1, "one", 7);
+        running(&engine, 2, "hidden", 8);
+        image(&engine, labels);
+        let mut watched = Watched::plain(&engine);
+        watched.until(|snapshot| container(snapshot, 1).is_some()).await;
+        for number in [1, 2] {
+            engine.send(&event_at(number, "kill", 1_800_000_001_000));
+            engine.send(&event_at(number, "stop", 1_800_000_003_500));
+        }
+        engine.send(&event_at(1, "die", 1_800_000_003_600));
+        let over = |one: &Container| one.tenant_known && one.state.status == Status::Exited;
+        watched.until(|snapshot| container(snapshot, 1).is_some_and(over)).await;
+        let tenant = Tenant::claimed(None, None, team);
+        let stop = Performed { tenant, operation: Operation::Stop, took: Duration::from_millis(2_500) };
+        assert_eq!(watched.inventory.operations.take(), [stop], "and what is not observed is left out");
+    }
 }
 
 #[tokio::test(start_paused = true)]
