@@ -61,6 +61,7 @@ impl Source for Nothing {
         let snapshot = Snapshot {
             taken_at: Timestamp::UNIX_EPOCH,
             containers: Vec::new(),
+            operations: Vec::new(),
             tenants: Vec::new(),
             engine: Arc::new(EngineState::default()),
             lookups: (0, 0),

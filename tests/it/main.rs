@@ -35,3 +35,4 @@ mod running;
 mod sampling;
 mod short_lived;
 mod tenants;
+mod work;
