@@ -168,6 +168,29 @@ pub struct Network {
     pub sandbox_id: String,
 }
 
+/// Where the engine keeps what a container writes, as paths of the engine's host.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Storage {
+    /// `GraphDriver.Data.UpperDir`: the writable layer of overlay2 and fuse-overlayfs; `None`
+    /// with other drivers and with the image store of containerd.
+    pub upper_dir: Option<String>,
+    /// `HostConfig.LogConfig.Type`.
+    pub log_driver: String,
+    /// `LogPath`; only of `json-file`, and only once the container has run.
+    pub log_path: Option<String>,
+    /// `Mounts` of the type `volume` and the driver `local`, by name, each once.
+    pub volumes: Vec<Volume>,
+}
+
+/// A volume that a container mounts.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Volume {
+    /// Its name; of an anonymous one 64 digits.
+    pub name: LabelValue,
+    /// Its folder.
+    pub source: String,
+}
+
 /// Where a container is in its life.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct State {
@@ -241,6 +264,8 @@ pub struct Container {
     pub runtime: String,
     /// Size of the cpu set it is bound to, if it is bound to one.
     pub cpuset_cpus: Option<u32>,
+    /// Where what it writes is kept.
+    pub storage: Storage,
     /// When the engine removed it; it lingers for a while.
     pub removed_at: Option<Timestamp>,
 }
@@ -262,6 +287,39 @@ pub struct Engine {
     pub synced_at: Option<Timestamp>,
 }
 
+/// What the engine says of its own storage.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EngineStorage {
+    /// `DockerRootDir`: the folder under which it keeps everything, as a path of its host.
+    pub data_root: Option<String>,
+    /// The last answer to how much is in use.
+    pub usage: Option<EngineUsage>,
+}
+
+/// How much the engine says is in use (`GET /system/df`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EngineUsage {
+    /// When it was asked.
+    pub measured_at: Timestamp,
+    /// Images, each layer once.
+    pub images: Occupied,
+    /// Writable layers of containers.
+    pub containers: Occupied,
+    /// Local volumes.
+    pub volumes: Occupied,
+    /// What builds have left.
+    pub build_cache: Occupied,
+}
+
+/// Bytes of one kind; what the engine does not know is `None`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Occupied {
+    /// In use.
+    pub bytes: Option<u64>,
+    /// Of these, what nothing needs.
+    pub reclaimable_bytes: Option<u64>,
+}
+
 /// Every container known at one moment.
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot {
@@ -269,6 +327,8 @@ pub struct Snapshot {
     pub containers: BTreeMap<ContainerId, Arc<Container>>,
     /// The engine's state at that moment.
     pub engine: Arc<Engine>,
+    /// What the engine has last said of its storage.
+    pub storage: Arc<EngineStorage>,
 }
 
 impl Snapshot {

@@ -7,6 +7,7 @@ pub mod cli;
 pub mod collect;
 pub mod config;
 pub mod container;
+pub mod disk;
 pub mod docker;
 pub mod exporter;
 pub mod host;

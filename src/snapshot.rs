@@ -8,9 +8,9 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 
-use crate::inventory::{Container, Engine, Operation};
+use crate::inventory::{Container, Engine, EngineStorage, Operation};
 use crate::metrics::{Histogram, LabelBlock};
-use crate::tenant::Tenant;
+use crate::tenant::{LabelValue, Tenant};
 
 /// Everything known at one moment.
 #[derive(Clone, Debug)]
@@ -35,6 +35,10 @@ pub struct Snapshot {
     pub overruns: u64,
     /// The machine the containers run on.
     pub machine: Machine,
+    /// What the engine has last said of its storage.
+    pub storage: Arc<EngineStorage>,
+    /// Time spent so far on measuring what lies on disks, in nanoseconds; `None` if that is off.
+    pub disk_walk_ns: Option<u64>,
 }
 
 /// The machine's size.
@@ -57,6 +61,8 @@ pub struct Reading {
     pub cgroup: Arc<str>,
     /// The kernel's numbers; of a run that has ended, the last ones, until the linger time is over.
     pub stats: Option<Arc<Stats>>,
+    /// What it has on disk, as it was last measured; `None` before the first time.
+    pub disk: Option<Arc<Disk>>,
     /// CPU use over the last full sampling interval, in cores.
     pub usage_cores: Option<f64>,
     /// Rates over the last full sampling interval.
@@ -302,6 +308,41 @@ pub struct Processes {
     pub threads_max: Option<u64>,
 }
 
+/// What a container has on disk: allocated bytes, each figure with its age.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Disk {
+    /// What it has written over its image.
+    pub writable_layer: Option<Measured>,
+    /// Its log files, rotated ones included.
+    pub log: Option<Measured>,
+    /// Its local volumes by name; each counts in full for every container that mounts it.
+    pub volumes: Vec<(LabelValue, Measured)>,
+    /// The file system that holds its writable layer.
+    pub file_system: Option<Arc<FileSystem>>,
+    /// Bytes its tenant is billed for: layer, log, and an even share of each volume.
+    pub billed_bytes: u64,
+}
+
+/// A figure and its age.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Measured {
+    /// Allocated bytes.
+    pub bytes: u64,
+    /// When the measurement began.
+    pub at: Timestamp,
+}
+
+/// The size of a file system.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileSystem {
+    /// Where it lies, as `/dev/sda1`.
+    pub device: Arc<str>,
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// Inodes and how many are free; `None` where the file system has no fixed number.
+    pub inodes: Option<(u64, u64)>,
+}
+
 /// What one tenant has used since dockmeter was started.
 #[derive(Clone, Debug)]
 pub struct TenantUse {
@@ -317,6 +358,8 @@ pub struct TenantUse {
     pub receive_bytes: u64,
     /// Bytes sent.
     pub transmit_bytes: u64,
+    /// Bytes on disk multiplied by time; `None` if disks are not measured.
+    pub disk_byte_seconds: Option<f64>,
 }
 
 /// How long the engine worked on one tenant's containers since dockmeter was started.

@@ -9,7 +9,7 @@ use std::process::{Child, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use dockmeter::inventory::{Container, ContainerId, Network, Snapshot, Start, State, Status};
+use dockmeter::inventory::{Container, ContainerId, Network, Snapshot, Start, State, Status, Storage};
 use dockmeter::tenant::{LabelValue, Tenant};
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -189,6 +189,7 @@ fn container(id: ContainerId, number: usize, pid: u32) -> Container {
         restart_policy: "no".into(),
         runtime: "runc".into(),
         cpuset_cpus: None,
+        storage: Storage::default(),
         removed_at: None,
     }
 }

@@ -74,6 +74,7 @@ fn sampler() -> io::Result<Sampler> {
         linger: Duration::from_secs(60),
         fast: Duration::from_millis(250),
         peak_window: Duration::from_secs(60),
+        disk: None,
         started_at: Timestamp::now(),
     };
     Sampler::new(options, DescriptorBudget::of_this_process())

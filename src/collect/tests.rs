@@ -37,6 +37,8 @@ fn page(collectors: &[Box<dyn Collector>], selection: &Selection, format: Format
         read_duration_ns: 0,
         overruns: 0,
         machine: Machine::default(),
+        storage: Arc::default(),
+        disk_walk_ns: None,
     };
     String::from_utf8(render(collectors, selection, &snapshot, format, Vec::new())).unwrap()
 }

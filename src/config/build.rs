@@ -1,6 +1,7 @@
 //! From the sources to a validated configuration.
 
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use super::settings::{self, COLLECTOR_FLAG, Setting};
 use super::tenancy;
 use super::token::{Token, TokenHash};
 use super::value;
-use super::{Config, ConfigError, Endpoint, Log, LogFormat, Sources, Web, folder_of};
+use super::{Config, ConfigError, Disk, Endpoint, Log, LogFormat, Sources, Web, folder_of};
 use crate::metrics::catalogue::COLLECTORS;
 use crate::paths::Paths;
 use crate::yaml::one_of;
@@ -43,6 +44,15 @@ const MAX_FAST_SAMPLING: Duration = Duration::from_secs(5);
 /// Peaks of a shorter window would be lost between two scrapes of most scrapers.
 const MIN_PEAK_WINDOW: Duration = Duration::from_secs(10);
 
+/// What lies on disk changes slowly, and looking costs; after a day a figure is no figure.
+const DISK_INTERVAL: RangeInclusive<Duration> = Duration::from_secs(10)..=Duration::from_secs(86_400);
+
+/// In percent; above half a core the walker would be a load of its own.
+const DISK_BUDGET: RangeInclusive<f64> = 0.1..=50.0;
+
+/// The engine reads every file it has to answer.
+const ENGINE_INTERVAL: RangeInclusive<Duration> = Duration::from_secs(60)..=Duration::from_secs(7 * 86_400);
+
 /// Puts everything together.
 pub(super) fn config(sources: Sources) -> Result<Config, ConfigError> {
     let path = file_to_read(&sources)?;
@@ -72,6 +82,7 @@ pub(super) fn config(sources: Sources) -> Result<Config, ConfigError> {
         )?,
         sampling_fast: sampling_fast(layers, &file, sampling_full)?,
         sampling_full,
+        disk: disk(layers, &file.disk)?,
         web: web(layers, &file.web)?,
         tokens: tokens(layers, &file)?,
         disabled_collectors: disabled_collectors(layers, &file)?,
@@ -147,6 +158,21 @@ fn container_labels(layers: &mut Layers<'_>, file: &File) -> Result<Vec<String>,
             }
             Ok(key.to_owned())
         })
+    })
+}
+
+fn disk(layers: &mut Layers<'_>, file: &file::Disk) -> Result<Disk, ConfigError> {
+    Ok(Disk {
+        interval: layers.one(&settings::DISK_INTERVAL, file.interval.as_ref(), |text| {
+            value::duration(text, DISK_INTERVAL)
+        })?,
+        budget_percent: layers
+            .one(&settings::DISK_BUDGET, file.budget.as_ref(), |text| value::number(text, DISK_BUDGET))?,
+        engine_interval: layers.one(
+            &settings::DISK_ENGINE_INTERVAL,
+            file.engine_interval.as_ref(),
+            |text| value::duration(text, ENGINE_INTERVAL),
+        )?,
     })
 }
 

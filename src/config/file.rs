@@ -21,6 +21,7 @@ pub(super) struct File {
     pub(super) containers: Containers,
     pub(super) tenancy: Tenancy,
     pub(super) sampling: Sampling,
+    pub(super) disk: Disk,
     pub(super) web: Web,
     pub(super) auth: Auth,
     pub(super) limits: Limits,
@@ -89,6 +90,14 @@ pub(super) struct MapEntry {
 pub(super) struct Sampling {
     pub(super) fast: Option<Text>,
     pub(super) full: Option<Text>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Disk {
+    pub(super) interval: Option<Text>,
+    pub(super) budget: Option<Text>,
+    pub(super) engine_interval: Option<Text>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -59,6 +59,8 @@ pub struct Config {
     pub sampling_fast: Duration,
     /// How often everything is read between scrapes.
     pub sampling_full: Duration,
+    /// How what lies on disk is measured.
+    pub disk: Disk,
     /// Where and how pages are served.
     pub web: Web,
     /// Tokens that may read.
@@ -70,6 +72,17 @@ pub struct Config {
     /// Where the value of each setting comes from, by [`settings::Setting::name`].
     origins: BTreeMap<&'static str, Origin>,
     sources: Sources,
+}
+
+/// How what lies on disk is measured.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Disk {
+    /// How long a tree is left alone after it was measured.
+    pub interval: Duration,
+    /// How much of all time may go into it, in percent.
+    pub budget_percent: f64,
+    /// How often the engine is asked.
+    pub engine_interval: Duration,
 }
 
 /// Where and how pages are served.

@@ -105,6 +105,12 @@ settings! {
         "How often CPU and memory use of every running container are sampled, 100ms to 5s and not longer than `sampling.full`.";
     SAMPLING_FULL Some("sampling.full"), Some("sampling.full"), One "DURATION" ["5s"]
         "How often everything is read between scrapes, 1s to 60s.";
+    DISK_INTERVAL Some("disk.interval"), Some("disk.interval"), One "DURATION" ["5m"]
+        "How long a writable layer or a volume is left alone after it was measured, 10s to 24h. `--no-collector.container_disk` measures none.";
+    DISK_BUDGET Some("disk.budget"), Some("disk.budget"), One "PERCENT" ["2"]
+        "How much of all time may go into measuring disks, waiting for them included, 0.1 to 50 percent of one core.";
+    DISK_ENGINE_INTERVAL Some("disk.engine-interval"), Some("disk.engine_interval"), One "DURATION" ["1h"]
+        "How often the engine is asked what its images, volumes and build cache take, 1m to 7d; the question makes the engine look at every file. `--no-collector.docker_disk` never asks.";
     TENANCY_USER None, Some("tenancy.user"), Many "RULE" []
         "How the user is found; the first rule that yields a value wins. Built in: `dockmeter.user`, Coder, owner of the Compose directory, JupyterHub's names, slice of a rootless engine.";
     TENANCY_PROJECT None, Some("tenancy.project"), Many "RULE" []

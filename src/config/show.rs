@@ -25,6 +25,9 @@ pub(super) fn page(config: &Config) -> String {
     page.many(&settings::CONTAINERS_EXCLUDE, config.policy.filter.exclude.iter());
     page.one(&settings::SAMPLING_FAST, show_duration(config.sampling_fast));
     page.one(&settings::SAMPLING_FULL, show_duration(config.sampling_full));
+    page.one(&settings::DISK_INTERVAL, show_duration(config.disk.interval));
+    page.one(&settings::DISK_BUDGET, config.disk.budget_percent);
+    page.one(&settings::DISK_ENGINE_INTERVAL, show_duration(config.disk.engine_interval));
     page.tenancy();
     page.one(&settings::LIMITS_USERS, config.policy.caps.users);
     page.one(&settings::LIMITS_PROJECTS, config.policy.caps.projects);

@@ -39,6 +39,9 @@ fn nothing_said_is_the_default() {
     assert_eq!(config.docker_host, Endpoint::Unix("/var/run/docker.sock".into()));
     assert_eq!(config.linger, Duration::from_secs(60));
     assert_eq!(config.sampling_full, Duration::from_secs(5));
+    let (five_minutes, hour) = (Duration::from_secs(300), Duration::from_secs(3600));
+    let disk = Disk { interval: five_minutes, budget_percent: 2.0, engine_interval: hour };
+    assert_eq!(config.disk, disk);
     assert_eq!(config.container_labels, ["com.docker.compose.project", "com.docker.compose.service"]);
     assert_eq!(config.policy.caps, crate::tenant::Caps::default());
     assert_eq!(config.paths, Paths::default());
@@ -64,6 +67,7 @@ fn a_whole_file_is_understood() {
            ignore_image_labels: false\n  \
            strict: true\n\
          sampling: {fast: 100ms, full: 10s}\n\
+         disk: {interval: 1h, budget: 0.5, engine_interval: 1d}\n\
          web: {listen_address: ['0.0.0.0:10417', ':80'], max_requests: 8, trust_networks: [10.0.0.0/8], allowed_hosts: [metrics.example.com]}\n\
          auth: {tokens: [{name: prom, hash: 'sha256:0000000000000000000000000000000000000000000000000000000000000000', scopes: [read]}]}\n\
          limits: {users: 10, projects: 20, teams: 3}\n\
@@ -80,6 +84,8 @@ fn a_whole_file_is_understood() {
     let map = format!("{{map: {{from: project, file: \"{folder}/teams.yml\"}}}}");
     assert_eq!(team, [map.as_str(), "{value: \"guests\"}"], "paths are meant from the file's folder");
     assert!(config.policy.rules.is_strict() && !config.policy.ignore_image_labels);
+    assert_eq!(config.disk.budget_percent, 0.5);
+    assert_eq!(config.disk.engine_interval, Duration::from_secs(86_400));
     assert_eq!(config.tokens[0].name, "prom");
     assert_eq!(config.web.listen_addresses.len(), 2);
     assert_eq!((config.sampling_fast.as_millis(), config.peak_window.as_secs()), (100, 300));
@@ -96,6 +102,14 @@ fn flag_stands_before_variable_before_file_before_default() {
     assert_eq!(seconds(text, &[], &[("DOCKMETER_SAMPLING_FULL", "")]), 20, "an empty variable is unset");
     assert_eq!(seconds(text, &[], &[variable]), 30);
     assert_eq!(seconds(text, &[flag], &[variable]), 40);
+}
+
+#[test]
+fn a_budget_is_a_number_within_bounds() {
+    for wrong in ["0", "51", "two", "NaN", "inf", "-1"] {
+        let refused = load(b"", &[("disk.budget", wrong)], &[]).unwrap_err();
+        assert_eq!(refused, format!("--disk.budget: `{wrong}` is not a number from 0.1 to 50"));
+    }
 }
 
 #[test]
@@ -217,7 +231,7 @@ fn every_mistake_in_the_file_is_one_line_with_its_place() {
         ("log: {level: \"in\\nfo\"}", "1:14: `in\\nfo` is not `error`, `warn`, `info` or `debug`"),
         (
             "\"a\\nb\": 1",
-            "1:1: unknown key `a\\nb`, expected `docker`, `containers`, `tenancy`, `sampling`, `web`, `auth`, `limits`, `log` or `collectors`",
+            "1:1: unknown key `a\\nb`, expected `docker`, `containers`, `tenancy`, `sampling`, `disk`, `web`, `auth`, `limits`, `log` or `collectors`",
         ),
     ] {
         assert_eq!(refused(text), format!("dockmeter.yml:{message}"), "{text}");

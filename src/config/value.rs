@@ -48,6 +48,12 @@ pub(super) fn count(text: &str, bounds: RangeInclusive<usize>) -> Result<usize, 
         .ok_or_else(|| format!("`{text}` is not a whole number from {} to {}", bounds.start(), bounds.end()))
 }
 
+/// A number, with decimals or without, within bounds.
+pub(super) fn number(text: &str, bounds: RangeInclusive<f64>) -> Result<f64, String> {
+    let number = text.parse().ok().filter(|number| bounds.contains(number));
+    number.ok_or_else(|| format!("`{text}` is not a number from {} to {}", bounds.start(), bounds.end()))
+}
+
 /// `true` or `false`.
 pub(super) fn boolean(text: &str) -> Result<bool, String> {
     text.parse().map_err(|_| format!("`{text}` is neither `true` nor `false`"))

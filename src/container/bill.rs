@@ -20,6 +20,8 @@ pub struct Use {
     pub receive_bytes: u64,
     /// Bytes sent.
     pub transmit_bytes: u64,
+    /// Bytes on disk multiplied by time.
+    pub disk_byte_seconds: f64,
 }
 
 impl std::ops::AddAssign for Use {
@@ -28,6 +30,7 @@ impl std::ops::AddAssign for Use {
         self.memory_byte_seconds += other.memory_byte_seconds;
         self.receive_bytes += other.receive_bytes;
         self.transmit_bytes += other.transmit_bytes;
+        self.disk_byte_seconds += other.disk_byte_seconds;
     }
 }
 
@@ -110,6 +113,7 @@ fn from_start(after: &Counters, lasted: Duration) -> Use {
         memory_byte_seconds: after.working_set as f64 * lasted.as_secs_f64(),
         receive_bytes: traffic().map(|(_, receive, _)| receive).sum(),
         transmit_bytes: traffic().map(|(_, _, transmit)| transmit).sum(),
+        disk_byte_seconds: 0.0,
     }
 }
 
@@ -128,6 +132,9 @@ impl Bill {
         line.memory_byte_seconds += used.memory_byte_seconds;
         line.receive_bytes += used.receive_bytes;
         line.transmit_bytes += used.transmit_bytes;
+        if used.disk_byte_seconds > 0.0 {
+            *line.disk_byte_seconds.get_or_insert(0.0) += used.disk_byte_seconds;
+        }
     }
 
     /// The totals, by tenant.
@@ -144,6 +151,7 @@ fn empty_line(tenant: &Tenant) -> TenantUse {
         memory_byte_seconds: 0.0,
         receive_bytes: 0,
         transmit_bytes: 0,
+        disk_byte_seconds: None,
     }
 }
 
@@ -169,7 +177,7 @@ mod tests {
         let mut meter = Meter::new(Some(Duration::from_millis(50)));
         let used = meter.measure(&stats(30_000_000, 1000, 7), now);
         let expected =
-            Use { cpu_ns: 30_000_000, memory_byte_seconds: 50.0, receive_bytes: 7, transmit_bytes: 0 };
+            Use { cpu_ns: 30_000_000, memory_byte_seconds: 50.0, receive_bytes: 7, ..Use::default() };
         assert_eq!(used, expected);
     }
 
@@ -179,8 +187,7 @@ mod tests {
         let mut meter = Meter::new(None);
         assert_eq!(meter.measure(&stats(5_000, 1000, 7), now), Use::default());
         let used = meter.measure(&stats(6_000, 0, 9), now + Duration::from_secs(2));
-        let expected =
-            Use { cpu_ns: 1_000, memory_byte_seconds: 2000.0, receive_bytes: 2, transmit_bytes: 0 };
+        let expected = Use { cpu_ns: 1_000, memory_byte_seconds: 2000.0, receive_bytes: 2, ..Use::default() };
         assert_eq!(used, expected);
     }
 

@@ -336,6 +336,12 @@ fn tenant(snapshot: &Snapshot, sink: &mut dyn Sink) {
     for line in &snapshot.tenants {
         sink.sample(&line.labels, &[], Value::Float(line.memory_byte_seconds));
     }
+    sink.family(&c::TENANT_DISK);
+    for line in &snapshot.tenants {
+        if let Some(byte_seconds) = line.disk_byte_seconds {
+            sink.sample(&line.labels, &[], Value::Float(byte_seconds));
+        }
+    }
     sink.family(&c::TENANT_NETWORK);
     for line in &snapshot.tenants {
         for (direction, bytes) in [("receive", line.receive_bytes), ("transmit", line.transmit_bytes)] {

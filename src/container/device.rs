@@ -9,6 +9,7 @@ use std::fs;
 use std::sync::Arc;
 
 use super::parse::{DeviceCounters, DeviceNumber};
+use crate::host::device::block_device;
 use crate::paths::Paths;
 use crate::snapshot::DeviceIo;
 
@@ -61,12 +62,7 @@ impl Devices {
         if stands_on_others {
             return None;
         }
-        let uevent = fs::read_to_string(folder.join("uevent")).unwrap_or_default();
-        let name = uevent.lines().find_map(|line| line.strip_prefix("DEVNAME="));
-        Some(match name {
-            Some(name) => Arc::from(format!("/dev/{name}")),
-            None => Arc::from(format!("/dev/block/{major}:{minor}")),
-        })
+        Some(Arc::from(block_device(&self.paths, major, minor)))
     }
 }
 

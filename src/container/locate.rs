@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::inventory::ContainerId;
-use crate::paths::SYSFS;
+use crate::paths::{SYSFS, unescape};
 
 /// The controllers of cgroup v1 that are read.
 pub const V1_CONTROLLERS: [&str; 5] = ["cpu", "cpuacct", "memory", "blkio", "pids"];
@@ -74,27 +74,6 @@ fn parse_mount(line: &str) -> Option<Mount> {
     let controllers =
         if unified { Vec::new() } else { options.split(',').filter(known).map(str::to_owned).collect() };
     Some(Mount { root, point: point.into(), controllers, unified })
-}
-
-/// `mountinfo` writes white space and backslashes as three octal digits.
-fn unescape(field: &str) -> String {
-    let mut out = String::with_capacity(field.len());
-    let mut rest = field;
-    while let Some(at) = rest.find('\\') {
-        out.push_str(&rest[..at]);
-        let code = rest.get(at + 1..at + 4).and_then(|octal| u8::from_str_radix(octal, 8).ok());
-        match code {
-            Some(byte) => {
-                out.push(char::from(byte));
-                rest = &rest[at + 4..];
-            }
-            None => {
-                out.push('\\');
-                rest = &rest[at + 1..];
-            }
-        }
-    }
-    out + rest
 }
 
 /// The folders of one container's cgroup.

@@ -15,6 +15,7 @@ pub mod bill;
 pub mod cgroup;
 pub mod collectors;
 pub mod device;
+pub mod disk;
 pub mod file;
 pub mod grid;
 mod inner;

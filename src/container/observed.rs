@@ -8,13 +8,14 @@ use jiff::Timestamp;
 
 use super::bill::{Meter, Use};
 use super::cgroup::Gone;
+use super::disk::DiskMeter;
 use super::oom::OomKills;
 use super::rates::Tick;
 use super::run::{ReadKit, Run};
 use super::samples::Samples;
 use crate::inventory::Container;
 use crate::metrics::LabelBlock;
-use crate::snapshot::{Rates, Reading, Stats};
+use crate::snapshot::{Disk, Rates, Reading, Stats};
 
 /// The Docker labels that become `container_label_*`, with the names they get.
 #[derive(Clone, Debug, Default)]
@@ -54,6 +55,7 @@ pub struct Observed {
     /// The network namespace whose traffic the open run counts.
     network_namespace: Option<u64>,
     meter: Meter,
+    disk: DiskMeter,
     /// Used and not billed yet, because the tenant is still being asked for.
     unbilled: Use,
     stats: Option<Arc<Stats>>,
@@ -87,6 +89,7 @@ impl Observed {
             complained: None,
             network_namespace: None,
             meter: Meter::new(None),
+            disk: DiskMeter::default(),
             unbilled: Use::default(),
             stats: None,
             read_at: None,
@@ -167,6 +170,18 @@ impl Observed {
         let first = self.complained != key;
         self.complained = key;
         first
+    }
+
+    /// Counts what the container has on disk up to now, then takes over what is known of it.
+    /// Once the engine has removed it nothing is counted any more.
+    pub fn measure_disk(&mut self, disk: Option<&Arc<Disk>>, now: Instant) {
+        self.unbilled.disk_byte_seconds += self.disk.advance(now);
+        if self.container.removed_at.is_some() {
+            self.disk.end();
+        }
+        if self.disk.take(disk) {
+            self.reading = None;
+        }
     }
 
     /// Everything used and not billed yet, whether or not the tenant is final.
@@ -277,6 +292,7 @@ impl Observed {
             labels: self.labels.clone(),
             cgroup: self.cgroup.clone(),
             stats: self.stats.clone(),
+            disk: self.disk.disk().cloned(),
             usage_cores: self.usage_cores,
             rates: self.rates,
             fast: self.stats.as_ref().and_then(|_| self.samples.at(slot)),

@@ -16,6 +16,7 @@ use super::observed::{ExposedLabels, Observed, RunKey, SharedRun};
 use super::operations::Operations;
 use super::run::{OpenError, ReadKit, Run, Surroundings};
 use super::samples::Slots;
+use crate::disk::{Board, Figures};
 use crate::host::machine;
 use crate::inventory::{self, Container, ContainerId, Performed};
 use crate::paths::Paths;
@@ -36,6 +37,8 @@ pub struct Options {
     pub fast: Duration,
     /// How far the peaks of those look back.
     pub peak_window: Duration,
+    /// Where figures of disks are found; `None` if they are not measured.
+    pub disk: Option<Board>,
     /// When dockmeter was started: runs that began later are billed from their start.
     pub started_at: Timestamp,
 }
@@ -56,6 +59,8 @@ pub struct Sampler {
     errors: ReadErrors,
     read_duration: Duration,
     engine: Arc<inventory::Engine>,
+    storage: Arc<inventory::EngineStorage>,
+    disk: Arc<Figures>,
     /// Ticks left out so far.
     pub overruns: u64,
 }
@@ -106,6 +111,8 @@ impl Sampler {
             errors: ReadErrors::default(),
             read_duration: Duration::ZERO,
             engine: Arc::default(),
+            storage: Arc::default(),
+            disk: Arc::default(),
             overruns: 0,
         })
     }
@@ -124,6 +131,7 @@ impl Sampler {
         clock: Timestamp,
     ) -> Vec<ContainerId> {
         self.engine = inventory.engine.clone();
+        self.storage = inventory.storage.clone();
         let gone: Vec<ContainerId> =
             self.observed.keys().filter(|id| !inventory.containers.contains_key(id)).copied().collect();
         for id in gone {
@@ -134,6 +142,7 @@ impl Sampler {
                 self.end_run(*id, now);
             }
             self.describe(container);
+            self.measure_disk(*id, now);
         }
         self.open_runs(now, clock)
     }
@@ -142,6 +151,7 @@ impl Sampler {
     fn forget(&mut self, id: ContainerId, now: Instant) {
         self.read(id, now);
         let Some(mut observed) = self.observed.remove(&id) else { return };
+        observed.measure_disk(None, now);
         // Still there: it is no longer to be observed. Should that change, it goes on from then.
         if let Some(run) = observed.open_run_key() {
             self.left_running.insert((id, run));
@@ -247,6 +257,15 @@ impl Sampler {
         self.observed.iter().filter_map(|(id, one)| one.run().is_some().then_some(*id)).collect()
     }
 
+    /// Bills what a container has on disk, whether it runs or not.
+    fn measure_disk(&mut self, id: ContainerId, now: Instant) {
+        let Some(observed) = self.observed.get_mut(&id) else { return };
+        observed.measure_disk(self.disk.containers.get(&id), now);
+        if let Some(used) = observed.take_bill() {
+            self.bill.add(&observed.container().tenant, used);
+        }
+    }
+
     /// Reads every running container.
     pub fn read_all(&mut self, now: Instant) {
         let began = Instant::now();
@@ -256,8 +275,14 @@ impl Sampler {
         self.have_read_all(now, began.elapsed());
     }
 
-    /// To be called when every running container has been read, which has taken so long.
+    /// To be called when every running container has been read, which has taken so long. Takes
+    /// over what has been measured on disks, of stopped ones too.
     pub fn have_read_all(&mut self, now: Instant, duration: Duration) {
+        if let Some(board) = &self.options.disk {
+            self.disk = board.latest();
+            let all: Vec<ContainerId> = self.observed.keys().copied().collect();
+            all.into_iter().for_each(|id| self.measure_disk(id, now));
+        }
         for observed in self.observed.values_mut() {
             observed.expire(now, self.options.linger);
         }
@@ -315,10 +340,25 @@ impl Sampler {
             operations: self.operations.lines(),
             engine: self.engine.clone(),
             lookups,
-            read_errors: self.errors.0.iter().map(|(reason, count)| (*reason, *count)).collect(),
+            read_errors: self.read_errors(),
             read_duration_ns: u64::try_from(self.read_duration.as_nanos()).unwrap_or(u64::MAX),
             overruns: self.overruns,
             machine: machine::read(&self.options.paths),
+            storage: self.storage.clone(),
+            disk_walk_ns: self
+                .options
+                .disk
+                .as_ref()
+                .map(|_| u64::try_from(self.disk.worked.as_nanos()).unwrap_or(u64::MAX)),
         }
+    }
+
+    /// What could not be read, here and on disks.
+    fn read_errors(&self) -> Vec<(&'static str, u64)> {
+        let mut errors = self.errors.0.clone();
+        for (reason, count) in &self.disk.errors {
+            *errors.entry(reason).or_default() += count;
+        }
+        errors.into_iter().collect()
     }
 }

@@ -16,7 +16,7 @@ use super::cgroup::Groups;
 use super::file::DescriptorBudget;
 use super::observed::ExposedLabels;
 use super::sampler::{Options, Sampler};
-use crate::inventory::{Container, ContainerId, Network, Snapshot, Start, State, Status};
+use crate::inventory::{Container, ContainerId, Network, Snapshot, Start, State, Status, Storage};
 use crate::metrics::text::{Dialect, TextEncoder};
 use crate::paths::Paths;
 use crate::tenant::{LabelValue, Tenant};
@@ -80,6 +80,7 @@ impl Host {
             linger: Duration::from_secs(60),
             fast: Duration::from_millis(250),
             peak_window: Duration::from_secs(60),
+            disk: None,
             started_at: time(0),
         };
         Sampler::new(options, DescriptorBudget::new(descriptors)).unwrap()
@@ -143,6 +144,7 @@ fn running() -> Container {
         restart_policy: "always".into(),
         runtime: "runc".into(),
         cpuset_cpus: None,
+        storage: Storage::default(),
         removed_at: None,
     }
 }

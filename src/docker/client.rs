@@ -21,10 +21,10 @@ use super::events::EventStream;
 use super::socket::Connector;
 use super::types::{
     ApiVersion, Details, Happening, Labels, List, Malformed, Version, read_data_root, read_details,
-    read_error, read_image_labels, read_list,
+    read_error, read_image_labels, read_list, read_usage,
 };
 use crate::config::Endpoint;
-use crate::inventory::ContainerId;
+use crate::inventory::{ContainerId, EngineUsage};
 
 /// A small question: the engine answers in about a millisecond, but a container that is
 /// being stopped holds its lock for seconds.
@@ -35,6 +35,9 @@ const PING_DEADLINE: Duration = Duration::from_secs(5);
 
 /// The list of a thousand containers takes a busy engine some seconds.
 const LIST_DEADLINE: Duration = Duration::from_secs(30);
+
+/// The engine reads every file it has before it answers.
+const USAGE_DEADLINE: Duration = Duration::from_secs(1800);
 
 /// One container is described in about 10 KiB; its labels and its health check's
 /// output make it larger.
@@ -178,6 +181,13 @@ impl Client {
         let path = format!("{}/info", self.prefix);
         let (_, body) = self.get(&path, CALL_DEADLINE, BODY_LIMIT).await?;
         read_data_root(&body).map_err(|reason| self.malformed(&path, reason))
+    }
+
+    /// How much the engine says is in use; `at` is the time of the question.
+    pub(super) async fn usage(&self, at: Timestamp) -> Result<EngineUsage, CallError> {
+        let path = format!("{}/system/df", self.prefix);
+        let (_, body) = self.get(&path, USAGE_DEADLINE, LIST_LIMIT).await?;
+        read_usage(&body, at).map_err(|reason| self.malformed(&path, reason))
     }
 
     /// Subscribes to what happens to containers, beginning with what the engine still

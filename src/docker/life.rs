@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::types::{Details, Event, Happening, Labels, Summary};
 use super::work::Work;
-use crate::inventory::{Container, ContainerId, Network, Start, State, Status};
+use crate::inventory::{Container, ContainerId, Network, Start, State, Status, Storage};
 use crate::tenant::{LabelValue, Tenant};
 
 mod origin;
@@ -78,6 +78,7 @@ impl Life {
             restart_policy: String::new(),
             runtime: String::new(),
             cpuset_cpus: None,
+            storage: Storage::default(),
             removed_at: None,
         };
         Life {
@@ -256,6 +257,7 @@ impl Life {
         set(&mut container.restart_policy, details.restart_policy);
         set(&mut container.runtime, details.runtime);
         container.cpuset_cpus = details.cpuset_cpus;
+        container.storage = details.storage;
         self.settled = true;
     }
 

@@ -2,7 +2,8 @@
 //!
 //! The list and the event stream are joined by a state machine without I/O (`sync`), which
 //! says what to ask next; `watch` asks it over one pool of connections (`client`) and puts
-//! what came back into the inventory. Only `types` knows the engine's JSON, and there a
+//! what came back into the inventory. `storage` asks, in its own time, where the engine keeps
+//! everything and how much that is. Only `types` knows the engine's JSON, and there a
 //! field that is unknown or of another type costs that field only.
 
 mod client;
@@ -15,9 +16,11 @@ mod folders;
 mod images;
 mod life;
 mod socket;
+mod storage;
 mod sync;
 mod types;
 mod watch;
 mod work;
 
+pub use storage::{Options as StorageOptions, StorageWatch};
 pub use watch::{DEFAULT_LINGER, Options, Watcher};

@@ -11,13 +11,16 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use crate::inventory::{ContainerId, Health, Status, count_cpu_list};
+use crate::inventory::{ContainerId, Health, Status, Storage, Volume, count_cpu_list};
+use crate::tenant::LabelValue;
 
 mod event;
 mod signal;
+mod usage;
 mod version;
 
 pub(super) use event::{Event, Happening, read_event};
+pub(super) use usage::{read_data_root, read_usage};
 pub(super) use version::{ApiVersion, Version};
 
 /// What a stop begins with unless the container wants another signal.
@@ -167,6 +170,7 @@ pub(super) struct Details {
     pub(super) stop_signal: Option<i32>,
     pub(super) runtime: Option<String>,
     pub(super) cpuset_cpus: Option<u32>,
+    pub(super) storage: Storage,
 }
 
 #[derive(Default, Deserialize)]
@@ -188,6 +192,12 @@ struct DetailsJson {
     host_config: Option<HostConfigJson>,
     #[serde(deserialize_with = "lenient")]
     network_settings: Option<NetworkSettingsJson>,
+    #[serde(deserialize_with = "lenient")]
+    graph_driver: Option<GraphDriverJson>,
+    #[serde(deserialize_with = "lenient")]
+    log_path: Option<String>,
+    #[serde(deserialize_with = "lenient")]
+    mounts: Option<Vec<Value>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -240,6 +250,42 @@ struct HostConfigJson {
     runtime: Option<String>,
     #[serde(deserialize_with = "lenient")]
     cpuset_cpus: Option<String>,
+    #[serde(deserialize_with = "lenient")]
+    log_config: Option<LogConfigJson>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct LogConfigJson {
+    #[serde(rename = "Type", deserialize_with = "lenient")]
+    driver: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct GraphDriverJson {
+    #[serde(deserialize_with = "lenient")]
+    data: Option<GraphDataJson>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct GraphDataJson {
+    #[serde(deserialize_with = "lenient")]
+    upper_dir: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct MountJson {
+    #[serde(rename = "Type", deserialize_with = "lenient")]
+    kind: Option<String>,
+    #[serde(deserialize_with = "lenient")]
+    name: Option<String>,
+    #[serde(deserialize_with = "lenient")]
+    source: Option<String>,
+    #[serde(deserialize_with = "lenient")]
+    driver: Option<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -263,6 +309,12 @@ pub(super) fn read_details(body: &[u8]) -> Result<Details, Malformed> {
     let config = json.config.unwrap_or_default();
     let stop_signal = config.stop_signal.filter(|signal| !signal.is_empty());
     let host = json.host_config.unwrap_or_default();
+    let storage = Storage {
+        upper_dir: json.graph_driver.and_then(|driver| driver.data?.upper_dir).filter(|dir| !dir.is_empty()),
+        log_driver: host.log_config.and_then(|log| log.driver).unwrap_or_default(),
+        log_path: json.log_path.filter(|path| !path.is_empty()),
+        volumes: local_volumes(json.mounts.unwrap_or_default()),
+    };
     Ok(Details {
         name: json.name.as_deref().map(bare),
         image: config.image,
@@ -284,7 +336,21 @@ pub(super) fn read_details(body: &[u8]) -> Result<Details, Malformed> {
         stop_signal: stop_signal.map_or(Some(SIGTERM), |signal| signal::signal_number(&signal)),
         runtime: host.runtime,
         cpuset_cpus: host.cpuset_cpus.and_then(|set| count_cpu_list(&set)),
+        storage,
     })
+}
+
+/// The local volumes among the mounts; one that is mounted twice counts once.
+fn local_volumes(mounts: Vec<Value>) -> Vec<Volume> {
+    let volume = |mount: Value| {
+        let MountJson { kind, name, source, driver } = serde_json::from_value(mount).ok()?;
+        let local = kind? == "volume" && driver? == "local";
+        local.then_some(Volume { name: LabelValue::clean(&name?), source: source? })
+    };
+    let mut volumes: Vec<Volume> = mounts.into_iter().filter_map(volume).collect();
+    volumes.sort();
+    volumes.dedup_by(|one, other| one.name == other.name);
+    volumes
 }
 
 #[derive(Default, Deserialize)]
@@ -292,18 +358,6 @@ pub(super) fn read_details(body: &[u8]) -> Result<Details, Malformed> {
 struct ImageJson {
     #[serde(deserialize_with = "lenient")]
     config: Option<ConfigJson>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-struct InfoJson {
-    #[serde(deserialize_with = "lenient")]
-    docker_root_dir: Option<String>,
-}
-
-/// Reads out of the answer to `GET /info` where the engine keeps its data.
-pub(super) fn read_data_root(body: &[u8]) -> Result<Option<String>, Malformed> {
-    Ok(parse::<InfoJson>(body)?.docker_root_dir.filter(|path| path.starts_with('/')))
 }
 
 /// Reads the labels out of the answer to `GET /images/{name}/json`.

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 
 use crate::collect::Collector;
 use crate::container::collectors;
+use crate::disk::collectors::{ContainerDiskCollector, DockerDiskCollector};
 use crate::host::machine::MachineCollector;
 
 pub use engine::EngineCollector;
@@ -19,8 +20,10 @@ pub use serve::serve;
 /// Every collector there is, in the order of the page. `started_at` is the start of the process.
 pub fn collectors(started_at: Timestamp) -> Vec<Box<dyn Collector>> {
     let mut all = collectors::all();
+    all.push(Box::new(ContainerDiskCollector));
     all.push(Box::new(MachineCollector));
     all.push(Box::new(EngineCollector));
+    all.push(Box::new(DockerDiskCollector));
     all.push(Box::new(OwnCollector::new(started_at)));
     all
 }

@@ -15,7 +15,9 @@ use crate::container::cgroup::Groups;
 use crate::container::observed::ExposedLabels;
 use crate::container::sampler;
 use crate::container::thread::SamplerThread;
-use crate::docker::{self, Watcher};
+use crate::disk::thread::DiskThread;
+use crate::disk::{self, Board};
+use crate::docker::{self, StorageWatch, Watcher};
 use crate::inventory::Inventory;
 use crate::tenant::Resolver;
 use crate::web::access::Access;
@@ -66,12 +68,16 @@ impl Exporter {
         // Only now: a map file that hangs must not keep the process from ending by a signal.
         let signals = Signals::new().context("could not listen for signals")?;
         let inventory = Arc::new(Inventory::default());
+        let board = config.collects("container_disk").then(Board::default);
         let sampler = SamplerThread::start(
-            sampler_options(&config, started_at),
+            sampler_options(&config, started_at, board.clone()),
             inventory.clone(),
             config.sampling_full,
         )
         .context("could not start to read containers")?;
+        let walker = board.map(|board| DiskThread::start(disk_options(&config), inventory.clone(), board));
+        let _walker = walker.transpose().context("could not start to measure disks")?;
+        StorageWatch::spawn(storage_options(&config), inventory.clone(), cancel.clone());
         let watcher = Watcher::spawn(
             docker::Options { endpoint: config.docker_host.clone(), linger: config.linger },
             inventory.clone(),
@@ -193,6 +199,7 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
         ("containers.linger", old.linger != new.linger),
         ("containers.peak_window", old.peak_window != new.peak_window),
         ("sampling.fast", old.sampling_fast != new.sampling_fast),
+        ("disk", old.disk != new.disk),
         ("sampling.full", old.sampling_full != new.sampling_full),
         ("collectors", old.disabled_collectors != new.disabled_collectors),
         ("log", old.log != new.log),
@@ -205,7 +212,7 @@ fn access(config: &Config) -> Access {
     Access::new(config.web.trust_networks.clone(), hashes, config.web.allowed_hosts.clone())
 }
 
-fn sampler_options(config: &Config, started_at: Timestamp) -> sampler::Options {
+fn sampler_options(config: &Config, started_at: Timestamp, disk: Option<Board>) -> sampler::Options {
     sampler::Options {
         paths: config.paths.clone(),
         groups: Groups {
@@ -221,7 +228,23 @@ fn sampler_options(config: &Config, started_at: Timestamp) -> sampler::Options {
         linger: config.linger,
         fast: config.sampling_fast,
         peak_window: config.peak_window,
+        disk,
         started_at,
+    }
+}
+
+fn disk_options(config: &Config) -> disk::Options {
+    disk::Options {
+        paths: config.paths.clone(),
+        interval: config.disk.interval,
+        budget: config.disk.budget_percent / 100.0,
+    }
+}
+
+fn storage_options(config: &Config) -> docker::StorageOptions {
+    docker::StorageOptions {
+        endpoint: config.docker_host.clone(),
+        usage_every: config.collects("docker_disk").then_some(config.disk.engine_interval),
     }
 }
 

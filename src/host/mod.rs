@@ -1,3 +1,4 @@
 //! The machine itself.
 
+pub mod device;
 pub mod machine;

@@ -30,6 +30,7 @@ fn container(id: &str, name: &str, removed: bool) -> Container {
         restart_policy: String::new(),
         runtime: String::new(),
         cpuset_cpus: None,
+        storage: Storage::default(),
         removed_at: removed.then_some(Timestamp::UNIX_EPOCH),
     }
 }

@@ -277,8 +277,30 @@ metrics! {
             "container_cpu_usage_seconds_total, removed containers included" "CPU time that a tenant's containers have used.";
         TENANT_MEMORY "tenant_memory_byte_seconds_total" Counter ByteSeconds Tenant [] Dockmeter
             "container_memory_working_set_bytes over time, removed containers included" "Memory that a tenant's containers have used, multiplied by the time.";
+        TENANT_DISK "tenant_disk_byte_seconds_total" Counter ByteSeconds Tenant [] Dockmeter
+            "container_fs_writable_layer_bytes, container_log_bytes and container_volume_usage_bytes over time" "Bytes that a tenant's containers, stopped ones included, have had on disk, multiplied by the time; a shared volume counts in equal parts.";
         TENANT_NETWORK "tenant_network_bytes_total" Counter Bytes Tenant ["direction"] Dockmeter
             "container_network_*_bytes_total, removed containers included" "Bytes that a tenant's containers have received and sent.";
+    }
+    "container_disk" {
+        FS_USAGE "container_fs_usage_bytes" Gauge Bytes Container ["device"] Cadvisor
+            "walk of the writable layer, stat of the log files; st_blocks" "What the container takes on the engine's disk: writable layer and log.";
+        FS_LIMIT "container_fs_limit_bytes" Gauge Bytes Container ["device"] Cadvisor
+            "fstatvfs f_blocks of the writable layer's folder" "Size of the file system that holds the container's writable layer.";
+        FS_INODES_TOTAL "container_fs_inodes_total" Gauge None Container ["device"] Cadvisor
+            "fstatvfs f_files" "Inodes of that file system; absent where their number is not fixed.";
+        FS_INODES_FREE "container_fs_inodes_free" Gauge None Container ["device"] Cadvisor
+            "fstatvfs f_ffree" "Inodes of that file system that are free.";
+        FS_WRITABLE_LAYER "container_fs_writable_layer_bytes" Gauge Bytes Container [] Dockmeter
+            "walk of GraphDriver.Data.UpperDir, else of upperdir in /proc/PID/mountinfo; st_blocks" "What the container has written over its image, as allocated.";
+        LOG_BYTES "container_log_bytes" Gauge Bytes Container [] Dockmeter
+            "stat of LogPath and its rotated files; st_blocks" "What the container's log takes, rotated files included; absent where the engine keeps no file.";
+        VOLUME_USAGE "container_volume_usage_bytes" Gauge Bytes Container ["volume"] Dockmeter
+            "walk of Mounts[].Source of local volumes; st_blocks" "What a local volume that the container mounts takes; in full for every container that mounts it.";
+        DISK_MEASURED "container_disk_measured_timestamp_seconds" Gauge Seconds Container ["figure"] Dockmeter
+            "the clock when the measurement began" "When `writable_layer`, `log` and the stalest of the `volumes` were measured, in seconds since 1970.";
+        DISK_WALK "dockmeter_disk_walk_seconds_total" Counter Seconds Plain [] Dockmeter
+            "the clock" "Time spent on measuring disks, waiting for them included.";
     }
     "machine" {
         MACHINE_CPU_CORES "machine_cpu_cores" Gauge Cores Plain [] Cadvisor
@@ -295,6 +317,14 @@ metrics! {
             "GET /containers/json" "When the list of containers was last read in full, in seconds since 1970.";
         INVENTORY_LOOKUPS "dockmeter_inventory_lookups_total" Counter None Plain ["result"] Dockmeter
             "the inventory" "Look-ups of a container: `hit` was answered from the inventory, `miss` by an inspect call.";
+    }
+    "docker_disk" {
+        DOCKER_DISK_USAGE "dockmeter_docker_disk_usage_bytes" Gauge Bytes Plain ["type"] Dockmeter
+            "GET /system/df" "What the engine says that its `images`, `containers`, `volumes` and `build_cache` take.";
+        DOCKER_DISK_RECLAIMABLE "dockmeter_docker_disk_reclaimable_bytes" Gauge Bytes Plain ["type"] Dockmeter
+            "GET /system/df" "Of these, what nothing uses and `docker system prune` can free.";
+        DOCKER_DISK_MEASURED "dockmeter_docker_disk_measured_timestamp_seconds" Gauge Seconds Plain [] Dockmeter
+            "the clock at the question" "When the engine was asked, in seconds since 1970.";
     }
     "dockmeter" {
         BUILD_INFO "dockmeter_build_info" Gauge None Plain ["version", "revision", "rustversion"] Dockmeter

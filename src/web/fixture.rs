@@ -12,7 +12,9 @@ use http_body_util::BodyExt;
 use jiff::Timestamp;
 
 use crate::collect::{CollectError, Collector};
-use crate::inventory::{Container, ContainerId, Engine, Health, Inventory, Network, Start, State, Status};
+use crate::inventory::{
+    Container, ContainerId, Engine, Health, Inventory, Network, Start, State, Status, Storage,
+};
 use crate::metrics::{LabelBlock, Sink, Value, catalogue};
 use crate::snapshot::{self, Machine, Rates, Reading, Snapshot, Source, Stats};
 use crate::tenant::{LabelValue, Tenant};
@@ -52,6 +54,7 @@ pub(super) fn container(id: &str, name: &str, tenant: Tenant) -> Container {
         restart_policy: "no".to_owned(),
         runtime: "runc".to_owned(),
         cpuset_cpus: None,
+        storage: Storage::default(),
         removed_at: None,
     }
 }
@@ -134,6 +137,7 @@ fn reading(container: Container) -> Reading {
         container: Arc::new(container),
         stats: stats.map(Arc::new),
         fast: None,
+        disk: None,
         oom_kills: 0,
         ended: false,
         usage_cores,
@@ -153,6 +157,8 @@ pub(super) fn snapshot() -> Snapshot {
         read_duration_ns: 0,
         overruns: 0,
         machine: Machine { cpu_cores: Some(4), memory_bytes: Some(8 << 30) },
+        storage: Arc::default(),
+        disk_walk_ns: None,
     }
 }
 

@@ -69,6 +69,8 @@ impl Source for Nothing {
             read_duration_ns: 0,
             overruns: 0,
             machine: Machine::default(),
+            storage: Arc::default(),
+            disk_walk_ns: None,
         };
         Box::pin(std::future::ready(Arc::new(snapshot)))
     }

@@ -25,6 +25,7 @@ const ROOMS: &[&str] = &[
     "log",
     "docker",
     "host",
+    "disk",
     "container",
     "web",
     "exporter",

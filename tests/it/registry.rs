@@ -9,7 +9,7 @@ use std::sync::Arc;
 use dockmeter::collect::{Collector, Selection, render};
 use dockmeter::exporter;
 use dockmeter::exporter::registry::RegistryCollector;
-use dockmeter::inventory::{Container, Engine, Network, Operation, Start, State, Status};
+use dockmeter::inventory::{Container, Engine, Network, Operation, Start, State, Status, Storage};
 use dockmeter::metrics::{Format, Histogram, LabelBlock};
 use dockmeter::snapshot::{
     self, Interface, Reading, Snapshot, Source, Stats, TenantOperations, TenantUse, Traffic,
@@ -56,6 +56,7 @@ fn container(digits: &str, name: &str, tenant: Tenant, status: Status) -> Contai
         restart_policy: "no".to_owned(),
         runtime: "runc".to_owned(),
         cpuset_cpus: None,
+        storage: Storage::default(),
         removed_at: None,
     }
 }
@@ -109,6 +110,7 @@ fn reading(container: Container, name: &str, stats: Option<Stats>) -> Arc<Readin
         labels: Arc::new(LabelBlock::of_tenant(&container.tenant, labels)),
         cgroup: cgroup.as_str().into(),
         stats: stats.map(Arc::new),
+        disk: None,
         usage_cores: Some(0.1 + 0.2),
         rates: None,
         fast: None,
@@ -132,6 +134,7 @@ fn snapshot() -> Snapshot {
             memory_byte_seconds: 1e18 / 3.0,
             receive_bytes: 7,
             transmit_bytes: 8,
+            disk_byte_seconds: None,
         }],
         operations: vec![TenantOperations {
             labels: Arc::new(LabelBlock::of_tenant(&Tenant::unknown(), [])),
@@ -143,6 +146,8 @@ fn snapshot() -> Snapshot {
         read_duration_ns: 1_000_001,
         overruns: 5,
         machine: snapshot::Machine { cpu_cores: Some(4), memory_bytes: Some(8 << 30) },
+        storage: Arc::default(),
+        disk_walk_ns: None,
     }
 }
 

@@ -17,9 +17,18 @@ fn inspect() -> Value {
         },
         "Config": {"Image": "shop:1", "Labels": {"dockmeter.user": "ann"}},
         "HostConfig": {
-            "NetworkMode": "bridge", "RestartPolicy": {"Name": "always"}, "Runtime": "runc", "CpusetCpus": "0-2,5"
+            "NetworkMode": "bridge", "RestartPolicy": {"Name": "always"}, "Runtime": "runc", "CpusetCpus": "0-2,5",
+            "LogConfig": {"Type": "json-file", "Config": {}}
         },
-        "NetworkSettings": {"SandboxID": "5a5a"}
+        "NetworkSettings": {"SandboxID": "5a5a"},
+        "GraphDriver": {"Name": "overlay2", "Data": {"UpperDir": "/var/lib/docker/overlay2/1/diff"}},
+        "LogPath": "/var/lib/docker/containers/ab/ab-json.log",
+        "Mounts": [
+            {"Type": "bind", "Source": "/home/ann", "Destination": "/src"},
+            {"Type": "volume", "Name": "db", "Source": "/v/db/_data", "Destination": "/db", "Driver": "local"},
+            {"Type": "volume", "Name": "db", "Source": "/v/db/_data", "Destination": "/again", "Driver": "local"},
+            {"Type": "volume", "Name": "far", "Source": "/mnt/far", "Destination": "/far", "Driver": "nfs"}
+        ]
     })
 }
 
@@ -44,6 +53,10 @@ fn read(inspect: &Value) -> Vec<(&'static str, String)> {
         ("/HostConfig/RestartPolicy/Name", format!("{:?}", details.restart_policy)),
         ("/HostConfig/Runtime", format!("{:?}", details.runtime)),
         ("/HostConfig/CpusetCpus", format!("{:?}", details.cpuset_cpus)),
+        ("/HostConfig/LogConfig/Type", format!("{:?}", details.storage.log_driver)),
+        ("/GraphDriver/Data/UpperDir", format!("{:?}", details.storage.upper_dir)),
+        ("/LogPath", format!("{:?}", details.storage.log_path)),
+        ("/Mounts", format!("{:?}", details.storage.volumes)),
         ("/NetworkSettings/SandboxID", format!("{:?}", details.sandbox_id)),
     ]
 }
@@ -81,6 +94,8 @@ fn an_inspect_is_read_in_full() {
     assert_eq!(details.status, Some(Status::Running));
     assert_eq!(details.health, Some(Health::Healthy));
     assert_eq!(details.cpuset_cpus, Some(4));
+    let db = Volume { name: LabelValue::clean("db"), source: "/v/db/_data".into() };
+    assert_eq!(details.storage.volumes, [db], "local volumes, each once");
     assert!(read(&inspect()).iter().all(|(_, value)| value != "None"));
 }
 
