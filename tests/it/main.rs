@@ -22,6 +22,7 @@ mod poll;
 mod prometheus;
 
 mod changes;
+mod disk;
 mod faults;
 mod histograms;
 mod house;

@@ -36,14 +36,10 @@ struct UsageJson {
     build_cache_usage: Option<SumsJson>,
     #[serde(deserialize_with = "lenient")]
     layers_size: Option<u64>,
-    #[serde(deserialize_with = "lenient")]
-    images: Option<Vec<Value>>,
-    #[serde(deserialize_with = "lenient")]
-    containers: Option<Vec<Value>>,
-    #[serde(deserialize_with = "lenient")]
-    volumes: Option<Vec<Value>>,
-    #[serde(deserialize_with = "lenient")]
-    build_cache: Option<Vec<Value>>,
+    images: Value,
+    containers: Value,
+    volumes: Value,
+    build_cache: Value,
 }
 
 /// Sums as API 1.52 brings them; a zero is left out there.
@@ -93,13 +89,19 @@ struct VolumeUsageJson {
 pub(in crate::docker) fn read_usage(body: &[u8], measured_at: Timestamp) -> Result<EngineUsage, Malformed> {
     let json: UsageJson = parse(body)?;
     let layers = json.layers_size;
-    let images = json.images.map(|list| image_sums(layers, &objects(list)));
+    // The older answer always has this sum, and `null` for a list without objects.
+    let list = |list| match list {
+        Value::Array(list) => Some(list),
+        Value::Null => layers.map(|_| Vec::new()),
+        _ => None,
+    };
+    let images = list(json.images).map(|images| image_sums(layers, &objects(images)));
     Ok(EngineUsage {
         measured_at,
         images: json.image_usage.map(sums).or(images).unwrap_or_default(),
-        containers: chosen(json.container_usage, json.containers, container),
-        volumes: chosen(json.volume_usage, json.volumes, volume),
-        build_cache: chosen(json.build_cache_usage, json.build_cache, build),
+        containers: chosen(json.container_usage, list(json.containers), container),
+        volumes: chosen(json.volume_usage, list(json.volumes), volume),
+        build_cache: chosen(json.build_cache_usage, list(json.build_cache), build),
     })
 }
 
@@ -190,10 +192,20 @@ mod tests {
     }
 
     #[test]
+    fn an_older_engine_says_null_for_nothing_and_what_is_no_list_is_not_known() {
+        let usage = read(
+            r#"{"LayersSize": 0, "Images": null, "Containers": [], "BuildCache": null, "Volumes": "?"}"#,
+        );
+        assert_eq!((usage.images, usage.containers), (occupied(0, 0), occupied(0, 0)));
+        assert_eq!((usage.build_cache, usage.volumes), (occupied(0, 0), Occupied::default()));
+        assert_eq!(read("{}").images, Occupied::default());
+    }
+
+    #[test]
     fn a_newer_engine_s_sums_count() {
         let usage = read(
             r#"{"ImageUsage": {"TotalSize": 9, "Reclaimable": 4}, "ContainerUsage": {"TotalSize": 3},
-                "VolumeUsage": {}, "LayersSize": 1000, "Images": []}"#,
+                "VolumeUsage": {}}"#,
         );
         assert_eq!((usage.images, usage.containers), (occupied(9, 4), occupied(3, 0)));
         assert_eq!((usage.volumes, usage.build_cache), (occupied(0, 0), Occupied::default()));
