@@ -48,8 +48,9 @@ fn open_anywhere(paths: &Paths, absolute: &Path) -> Result<OwnedFd, Errno> {
     }
 }
 
-/// Opens the folder that the engine keeps for a container: the proof that the engine's files
-/// are within reach. `None` as data root means the one that the container's log names.
+/// Finds the folder that the engine keeps for a container: the proof that the engine's files
+/// are within reach. Without a data root it is looked for where
+/// the container's log is.
 ///
 /// # Errors
 /// Why there is none: as `open(2)`, `ENOENT` if the engine has not said where to look.
@@ -57,7 +58,7 @@ pub fn container_folder(
     paths: &Paths,
     data_root: Option<&str>,
     container: &Container,
-) -> Result<(PathBuf, OwnedFd), Errno> {
+) -> Result<PathBuf, Errno> {
     let id = container.id.to_string();
     let below_root = data_root.into_iter().flat_map(|root| {
         let id = &id;
@@ -68,7 +69,7 @@ pub fn container_folder(
     let mut refusal = Errno::NOENT;
     for folder in below_root.chain(of_log) {
         match open(paths, &folder) {
-            Ok(open) => return Ok((folder, open)),
+            Ok(_) => return Ok(folder),
             Err(Errno::NOENT) => {}
             Err(error) => refusal = error,
         }

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use rustix::io::Errno;
 
 use super::file_system::FileSystems;
-use super::ledger::Ledger;
+use super::ledger::{Holding, Ledger};
 use super::plan::{Plan, Subject};
 use super::reach;
 use super::walk::{Step, Walk, WalkError};
@@ -195,31 +195,11 @@ impl Survey {
         let Survey { paths, ledger, file_systems, data_root, .. } = self;
         let Some(holding) = ledger.holding(id) else { return false };
         let knew = (holding.folder.is_some(), holding.upper_dir().is_some());
-        let container = holding.container.clone();
-        let found = reach::container_folder(paths, data_root.as_deref(), &container);
-        let mut problems: Vec<(&'static str, std::io::Error)> = Vec::new();
-        match found {
-            Ok((folder, _)) => {
+        let mut problems = Vec::new();
+        match reach::container_folder(paths, data_root.as_deref(), &holding.container) {
+            Ok(folder) => {
                 holding.refusals = 0;
-                if let Some(log) = reach::log_file(&container, &folder) {
-                    match reach::log_bytes(paths, &log) {
-                        Ok(bytes) => holding.log = bytes.map(|bytes| Measured { bytes, at: clock }),
-                        Err(error) => problems.push(("log", error)),
-                    }
-                }
-                if let Some(pid) = container.state.pid.filter(|_| container.storage.upper_dir.is_none()) {
-                    match reach::mounted_upper_dir(paths, id, pid) {
-                        Ok(Some(mounted)) => holding.mounted = Some(mounted),
-                        Ok(None) => {}
-                        Err(error) if container_has_ended(&error) => {}
-                        Err(error) => problems.push(("mountinfo", error)),
-                    }
-                }
-                let upper = holding.upper_dir();
-                let opened = upper.and_then(|upper| Some((reach::open(paths, &upper).ok()?, upper)));
-                if let Some((open, upper)) = opened {
-                    holding.file_system = file_systems.of(&open, &upper).ok();
-                }
+                problems = look_around(holding, &folder, paths, file_systems, clock);
                 holding.folder = Some(folder);
                 self.reach_is_clear = true;
             }
@@ -255,6 +235,39 @@ impl Survey {
             );
         }
     }
+}
+
+/// What can be had of a container without a walk, given the engine's folder for it: its log,
+/// where its writable layer is, and the file system of that. Gives what could not be read.
+fn look_around(
+    holding: &mut Holding,
+    folder: &Path,
+    paths: &Paths,
+    file_systems: &mut FileSystems,
+    clock: Timestamp,
+) -> Vec<(&'static str, std::io::Error)> {
+    let container = holding.container.clone();
+    let mut problems = Vec::new();
+    if let Some(log) = reach::log_file(&container, folder) {
+        match reach::log_bytes(paths, &log) {
+            Ok(bytes) => holding.log = bytes.map(|bytes| Measured { bytes, at: clock }),
+            Err(error) => problems.push(("log", error)),
+        }
+    }
+    if let Some(pid) = container.state.pid.filter(|_| container.storage.upper_dir.is_none()) {
+        match reach::mounted_upper_dir(paths, container.id, pid) {
+            Ok(Some(mounted)) => holding.mounted = Some(mounted),
+            Err(error) if !container_has_ended(&error) => problems.push(("mountinfo", error)),
+            Ok(None) | Err(_) => {}
+        }
+    }
+    if let Some(upper) = holding.upper_dir()
+        && let Ok(open) = reach::open(paths, &upper)
+    {
+        // Whatever is wrong with the folder, its walk says.
+        holding.file_system = file_systems.of(&open, &upper).ok();
+    }
+    problems
 }
 
 fn container_has_ended(error: &std::io::Error) -> bool {

@@ -102,8 +102,12 @@ fn the_api_lists_a_container_and_finds_it_by_name_and_by_prefix() {
 #[test]
 fn in_a_container_it_reads_the_host_through_other_paths() {
     let Some(engine) = Engine::shared() else { return };
-    let _busy = engine.run("inside-busy", &["--memory=64m"], BUSY);
+    let busy = engine.run("inside-busy", &["--memory=64m"], BUSY);
+    busy.exec(&["dd", "if=/dev/urandom", "of=/file", "bs=64k", "count=32"]);
     let socket = format!("--volume={}:/var/run/docker.sock", engine.socket().display());
+    let data_root = engine.docker(&["info", "--format={{.DockerRootDir}}"]);
+    // Mounts of containers that go must not be held back here.
+    let data_root = format!("--volume={data_root}:/host{data_root}:ro,rslave");
     let binary = format!("--volume={BINARY}:/dockmeter:ro");
     // The test binary is linked to the host's C library, which the image does not have.
     let libraries = ["/lib", "/lib64", "/usr/lib"].map(|path| format!("--volume={path}:{path}:ro"));
@@ -111,6 +115,7 @@ fn in_a_container_it_reads_the_host_through_other_paths() {
         "--network=host",
         "--volume=/proc:/host/proc:ro",
         "--volume=/sys:/host/sys:ro",
+        &data_root,
         &socket,
         &binary,
     ];
@@ -134,6 +139,13 @@ fn in_a_container_it_reads_the_host_through_other_paths() {
     let page = Page::parse(&page.body, Dialect::Text).unwrap();
     let limit = page.value("container_spec_memory_limit_bytes", &[("name", "inside-busy")]);
     assert_eq!(limit, Some(f64::from(64 << 20)));
+    let layer = || {
+        let response = http::get(address, "/metrics", &[]).ok()?;
+        let page = Page::parse(&response.body, Dialect::Text).unwrap();
+        page.value("container_fs_writable_layer_bytes", &[("name", "inside-busy")])
+    };
+    let layer = eventually("the host's disk is measured", layer);
+    assert!((f64::from(2 << 20)..f64::from(3 << 20)).contains(&layer), "{layer}");
     let interfaces = page.all("container_network_receive_bytes_total", &[("name", "inside-busy")]).count();
     assert!(interfaces >= 1, "the network namespace of a container is read through the host's /proc");
 }
