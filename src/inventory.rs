@@ -285,6 +285,8 @@ pub struct Engine {
     pub last_error: Option<String>,
     /// When the list was last read in full.
     pub synced_at: Option<Timestamp>,
+    /// Ends of runs that the kernel has shown and the event stream has not.
+    pub missed_ends: u64,
 }
 
 /// What the engine says of its own storage.
@@ -410,11 +412,18 @@ impl Lookups {
 /// Called after every change of the inventory; must be quick and must not block.
 pub type Listener = Box<dyn Fn() + Send + Sync>;
 
+/// Runs, by container and process id, that the kernel has ended although they are shown.
+pub type SilentEnds = Vec<(ContainerId, u32)>;
+
+/// Called with runs of which no end was told; must be quick and must not block.
+pub type DoubtListener = Box<dyn Fn(SilentEnds) + Send + Sync>;
+
 /// The shared, live map. Readers take a [`Snapshot`]; `docker` replaces it.
 #[derive(Default)]
 pub struct Inventory {
     current: RwLock<Arc<Snapshot>>,
     listeners: RwLock<Vec<Listener>>,
+    doubt_listeners: RwLock<Vec<DoubtListener>>,
     /// Counts of look-ups.
     pub lookups: Lookups,
     /// Operations of the engine that are over.
@@ -441,6 +450,19 @@ impl Inventory {
     /// Adds a listener.
     pub fn on_change(&self, listener: Listener) {
         self.listeners.write().unwrap_or_else(PoisonError::into_inner).push(listener);
+    }
+
+    /// Says which runs the kernel has ended although they are shown: either their events are
+    /// on the way, or they are lost.
+    pub fn doubt(&self, ended: &SilentEnds) {
+        for listener in self.doubt_listeners.read().unwrap_or_else(PoisonError::into_inner).iter() {
+            listener(ended.clone());
+        }
+    }
+
+    /// Adds a listener to doubts.
+    pub fn on_doubt(&self, listener: DoubtListener) {
+        self.doubt_listeners.write().unwrap_or_else(PoisonError::into_inner).push(listener);
     }
 }
 

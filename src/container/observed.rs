@@ -145,6 +145,12 @@ impl Observed {
         self.run.is_some() && shown != self.opened
     }
 
+    /// The process id of a run that the inventory still shows and the kernel has ended.
+    pub fn ended_in_silence(&self) -> Option<u32> {
+        let pid = self.container.state.pid?;
+        (self.run.is_none() && self.opened == Some(self.key_of(pid))).then_some(pid)
+    }
+
     /// Begins to observe a run; `since_start` as [`Meter::new`] takes it.
     pub fn begin(&mut self, pid: u32, run: Run, since_start: Option<Duration>, exposed: &ExposedLabels) {
         self.cgroup = Arc::from(run.path());

@@ -18,7 +18,7 @@ use super::run::{OpenError, ReadKit, Run, Surroundings};
 use super::samples::Slots;
 use crate::disk::{Board, Figures};
 use crate::host::machine;
-use crate::inventory::{self, Container, ContainerId, Performed};
+use crate::inventory::{self, Container, ContainerId, Performed, SilentEnds};
 use crate::paths::Paths;
 use crate::snapshot::Snapshot;
 
@@ -328,6 +328,11 @@ impl Sampler {
     /// Counts operations of the engine that are over.
     pub fn count_operations(&mut self, performed: &[Performed]) {
         performed.iter().for_each(|performed| self.operations.add(performed));
+    }
+
+    /// Runs that the kernel has ended although the inventory still shows them.
+    pub fn silent_ends(&self) -> SilentEnds {
+        self.observed.iter().filter_map(|(id, one)| Some((*id, one.ended_in_silence()?))).collect()
     }
 
     /// Everything known now.

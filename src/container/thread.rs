@@ -166,6 +166,7 @@ impl Worker {
                 self.watch(&opened);
                 self.read_all();
                 self.sampler.tick();
+                self.doubt();
                 self.publish();
             }
             if !requests.scrapes.is_empty() {
@@ -210,6 +211,14 @@ impl Worker {
         let inventory = self.inventory.snapshot();
         let opened = self.sampler.follow(&inventory, Instant::now(), Timestamp::now());
         self.watch(&opened);
+    }
+
+    /// Tells whoever keeps the inventory which runs are over without his saying so.
+    fn doubt(&self) {
+        let ended = self.sampler.silent_ends();
+        if !ended.is_empty() {
+            self.inventory.doubt(&ended);
+        }
     }
 
     fn watch(&mut self, opened: &[ContainerId]) {

@@ -19,8 +19,6 @@ use origin::Origin;
 pub(super) enum Verdict {
     /// The event told everything.
     Known,
-    /// The event was about a time before what is known.
-    Stale,
     /// The engine has to be asked.
     Inspect,
     /// The engine has to be asked at once: the process may end soon.
@@ -199,7 +197,8 @@ impl Life {
 
     fn died(&mut self, at: Timestamp, exit_code: Option<i64>) -> Verdict {
         if self.run.is_some_and(|run| at < run) {
-            return Verdict::Stale;
+            // The end of an earlier run, or of this one after the engine's clock was set back.
+            return Verdict::Inspect;
         }
         let state = &mut self.container.state;
         state.status = Status::Exited;

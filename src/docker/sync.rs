@@ -14,7 +14,8 @@
 //!   all others that it does not show are gone;
 //! - an event that does not tell everything leads to an inspect, one at a time a container,
 //!   and to another one if an event came while it was on its way;
-//! - after a loss everything is listed and inspected again.
+//! - after a loss everything is listed and inspected again;
+//! - a stream that is silent although the kernel has ended a container is made anew.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -26,12 +27,14 @@ use super::images::{ImageLabels, Images};
 use super::life::{Life, Verdict};
 use super::types::{Answer, Details, Event, Happening, Labels, List, Summary};
 use super::work::Written;
-use crate::inventory::{ContainerId, Engine, Status};
+use crate::inventory::{ContainerId, Engine, SilentEnds, Status};
 
 mod calls;
+mod doubts;
 mod exchange;
 
 use calls::{Calls, Urgency};
+use doubts::Doubts;
 pub(super) use exchange::{Action, Changes, Input, Moment, Notice};
 
 /// Waiting time after the first failure to connect; doubled with each further one.
@@ -90,6 +93,8 @@ pub(super) struct Reconciler {
     list_at: Duration,
     /// When the stream last said something.
     heard_at: Duration,
+    /// Runs whose end the stream has not told.
+    doubts: Doubts,
     /// Whether a ping is in flight.
     pinging: bool,
     /// Losses in a row.
@@ -117,6 +122,7 @@ impl Reconciler {
             resync: true,
             list_at: now.uptime,
             heard_at: now.uptime,
+            doubts: Doubts::default(),
             pinging: false,
             failures: 0,
             lost_at: None,
@@ -160,6 +166,7 @@ impl Reconciler {
                 self.list_at = self.list_at.min(now.uptime + RELIST_SOON);
             }
             Input::OtherEvent => self.heard_at = now.uptime,
+            Input::Doubted(ended) => self.doubt(ended, now),
             Input::Inspected(id, answer) => self.inspected(id, answer, now),
             Input::ImageInspected(key, answer) => self.image_inspected(&key, answer),
             Input::Tick => {}
@@ -221,6 +228,19 @@ impl Reconciler {
     fn list(&mut self) {
         self.touched = Some(BTreeSet::new());
         self.actions.push(Action::List);
+    }
+
+    /// An end that no event tells within the time that an event takes is asked about.
+    fn doubt(&mut self, ended: SilentEnds, now: Moment) {
+        let shown = |(id, pid): &(ContainerId, u32)| {
+            let entry = self.entries.get(id).filter(|entry| entry.drop_at.is_none());
+            entry.is_some_and(|entry| entry.life.container.state.pid == Some(*pid))
+        };
+        let ended = ended.into_iter().filter(shown).collect();
+        let live = matches!(self.phase, Phase::Live { .. }) && self.touched.is_none();
+        if self.doubts.grew_old(ended, now.uptime) && live {
+            self.list();
+        }
     }
 
     fn ping(&mut self) {
@@ -288,6 +308,11 @@ impl Reconciler {
     fn listed(&mut self, list: List, now: Moment) {
         let touched = self.touched.take().unwrap_or_default();
         let complete = list.malformed == 0;
+        let live: BTreeSet<ContainerId> =
+            list.containers.iter().filter(|one| !one.is_over()).map(|summary| summary.id).collect();
+        let missed = self.doubts.confirmed(|id| complete && !live.contains(id));
+        // It may have been started again.
+        self.doubts.left().for_each(|id| self.calls.queue(id, Urgency::Normal));
         let shown: BTreeSet<ContainerId> = list.containers.iter().map(|summary| summary.id).collect();
         let (running, others): (Vec<_>, Vec<_>) =
             list.containers.into_iter().partition(|summary| summary.status == Some(Status::Running));
@@ -310,6 +335,16 @@ impl Reconciler {
         self.changes.engine = true;
         if self.phase == Phase::Listing {
             self.live(now);
+        }
+        self.missed(missed, now);
+    }
+
+    /// Ends have been missed: what stream there is, is not to be believed.
+    fn missed(&mut self, ends: u64, now: Moment) {
+        self.engine.missed_ends += ends;
+        if ends > 0 && matches!(self.phase, Phase::Live { .. }) {
+            let error = "the event stream has not told of a container that has ended; it is made anew";
+            self.lose(error.to_owned(), now);
         }
     }
 
@@ -362,6 +397,7 @@ impl Reconciler {
             }
             return self.collect_work(id);
         }
+        self.doubts.told_of(id);
         if let Some(touched) = &mut self.touched {
             touched.insert(id);
         }
@@ -383,9 +419,8 @@ impl Reconciler {
             _ if self.is_removed(id) => self.changes.hits += 1,
             Verdict::InspectNow => self.calls.queue(id, Urgency::Now),
             Verdict::Inspect => self.calls.queue(id, Urgency::Normal),
-            Verdict::Known | Verdict::Stale if !known => self.calls.queue(id, Urgency::Normal),
+            Verdict::Known if !known => self.calls.queue(id, Urgency::Normal),
             Verdict::Known => self.changes.hits += 1,
-            Verdict::Stale => {}
         }
     }
 
@@ -451,10 +486,13 @@ impl Reconciler {
             Answer::Found(details) => {
                 self.calls.succeeded(id);
                 entry.life.inspected(*details, overtaken);
+                let pid = entry.life.container.state.pid;
                 self.collect_work(id);
                 if overtaken && !removed {
                     self.calls.queue(id, Urgency::Now);
                 }
+                let missed = self.doubts.confirmed_by(id, pid);
+                self.missed(missed, now);
             }
             Answer::Gone => self.gone(id, now),
             Answer::Failed => {

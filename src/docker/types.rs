@@ -89,6 +89,14 @@ pub(super) struct Summary {
     pub(super) created_at: Option<Timestamp>,
 }
 
+impl Summary {
+    /// Whether it says that no process of the container runs.
+    pub(super) fn is_over(&self) -> bool {
+        let live = |status: &Status| matches!(status, Status::Running | Status::Paused | Status::Restarting);
+        self.status.as_ref().is_some_and(|status| !live(status))
+    }
+}
+
 /// The answer to `GET /containers/json`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct List {

@@ -25,7 +25,7 @@ use super::folders::{Folders, Heard};
 use super::sync::{Action, Input, Moment, Notice, Reconciler};
 use super::types::Answer;
 use crate::config::Endpoint;
-use crate::inventory::Inventory;
+use crate::inventory::{Inventory, SilentEnds};
 use crate::paths::Paths;
 use crate::tenant::Attribution;
 
@@ -111,6 +111,7 @@ struct Driver {
     inventory: Arc<Inventory>,
     directory: Directory,
     attribution: watch::Receiver<Arc<dyn Attribution>>,
+    doubts: watch::Receiver<SilentEnds>,
     reconciler: Reconciler,
     started: Instant,
     client: Option<Client>,
@@ -133,11 +134,15 @@ impl Driver {
     ) -> Self {
         let started = Instant::now();
         let reconciler = Reconciler::new(options.linger, moment(started));
+        // Only the latest counts: what is still in doubt is said again.
+        let (sender, doubts) = watch::channel(SilentEnds::new());
+        inventory.on_doubt(Box::new(move |ended| drop(sender.send_replace(ended))));
         Driver {
             options,
             inventory,
             directory,
             attribution,
+            doubts,
             reconciler,
             started,
             client: None,
@@ -184,6 +189,7 @@ impl Driver {
                 self.directory.publish(&self.reconciler, self.reconciler.ids(), false);
                 Input::Tick
             }
+            Ok(()) = self.doubts.changed() => Input::Doubted(self.doubts.borrow_and_update().clone()),
             () = at(wakes_at) => Input::Tick,
         }
     }

@@ -21,6 +21,8 @@ impl Collector for EngineCollector {
             sink.family(&c::DOCKER_SYNC);
             sink.sample(&plain, &[], Value::Nanos(u64::try_from(synced_at.as_nanosecond()).unwrap_or(0)));
         }
+        sink.family(&c::DOCKER_MISSED_ENDS);
+        sink.sample(&plain, &[], Value::Int(snapshot.engine.missed_ends));
         let (hits, misses) = snapshot.lookups;
         sink.family(&c::INVENTORY_LOOKUPS);
         sink.sample(&plain, &[("result", "hit")], Value::Int(hits));

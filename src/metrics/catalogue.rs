@@ -315,6 +315,8 @@ metrics! {
             "the event stream" "1 while the engine's event stream is up and the list has been read since, else 0.";
         DOCKER_SYNC "dockmeter_docker_last_sync_timestamp_seconds" Gauge Seconds Plain [] Dockmeter
             "GET /containers/json" "When the list of containers was last read in full, in seconds since 1970.";
+        DOCKER_MISSED_ENDS "dockmeter_docker_missed_ends_total" Counter None Plain [] Dockmeter
+            "the sampler and GET /containers/json" "Ends of containers that the kernel has shown and the event stream has not; the stream is then made anew.";
         INVENTORY_LOOKUPS "dockmeter_inventory_lookups_total" Counter None Plain ["result"] Dockmeter
             "the inventory" "Look-ups of a container: `hit` was answered from the inventory, `miss` by an inspect call.";
     }

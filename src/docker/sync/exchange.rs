@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::super::client::Greeting;
 use super::super::types::{Answer, Details, Event, Labels, List};
 use super::super::work::Written;
-use crate::inventory::{ContainerId, Operation};
+use crate::inventory::{ContainerId, Operation, SilentEnds};
 
 /// The time, handed in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +68,8 @@ pub(in crate::docker) enum Input {
     /// A line of the stream was about something else.
     OtherEvent,
     StreamEnded(String),
+    /// The kernel has ended these runs, and the stream has not told of all of them yet.
+    Doubted(SilentEnds),
     Inspected(ContainerId, Answer<Box<Details>>),
     ImageInspected(String, Answer<Labels>),
     /// Nothing but the time.

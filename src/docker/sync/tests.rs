@@ -211,6 +211,71 @@ fn the_end_of_an_earlier_run_does_not_end_the_present_one() {
 }
 
 #[test]
+fn an_end_told_by_a_clock_that_was_set_back_is_asked_about() {
+    let mut bench = Bench::with_one_running();
+    let actions = bench.event(1, Happening::Die { exit_code: Some(1) }, -3600);
+    assert_eq!(actions, [Action::Inspect(id(1))]);
+    bench.give(Input::Inspected(id(1), found(details(1, Status::Exited, 0, 10))));
+    assert_eq!(bench.container(1).state.pid, None);
+}
+
+/// Says at every reading that the kernel has ended a run of container 1, until the engine is asked.
+fn doubt_until_asked(bench: &mut Bench, pid: u32) -> Duration {
+    let step = Duration::from_secs(1);
+    for waited in 0..60 {
+        let ended = SilentEnds::from([(id(1), pid)]);
+        if bench.give(Input::Doubted(ended)) == [Action::List] {
+            return step * waited;
+        }
+        bench.pass(step);
+    }
+    panic!("nobody asks the engine");
+}
+
+#[test]
+fn an_end_that_only_the_kernel_tells_renews_the_stream() {
+    let mut bench = Bench::with_one_running();
+    assert!(doubt_until_asked(&mut bench, 7) >= Duration::from_secs(5), "an event may be on its way");
+    let actions = bench.give(list(vec![summary(1, Status::Exited)]));
+    assert!(
+        matches!(actions.as_slice(), [Action::Disconnect, Action::Tell(Notice::Lost { .. })]),
+        "{actions:?}"
+    );
+    assert_eq!(bench.reconciler.engine().missed_ends, 1);
+    assert_eq!(bench.pass(FIRST_BACKOFF), [Action::Connect]);
+}
+
+#[test]
+fn a_restart_that_only_the_kernel_tells_of_renews_the_stream() {
+    let mut bench = Bench::with_one_running();
+    doubt_until_asked(&mut bench, 7);
+    assert_eq!(bench.give(list(vec![summary(1, Status::Running)])), [Action::Inspect(id(1))]);
+    let actions = bench.give(Input::Inspected(id(1), found(details(1, Status::Running, 8, 20))));
+    assert!(actions.contains(&Action::Disconnect), "{actions:?}");
+    assert_eq!((bench.container(1).state.pid, bench.reconciler.engine().missed_ends), (Some(8), 1));
+}
+
+#[test]
+fn an_end_that_is_told_late_is_no_reason_to_doubt_the_stream() {
+    let mut bench = Bench::with_one_running();
+    doubt_until_asked(&mut bench, 7);
+    bench.event(1, Happening::Die { exit_code: Some(0) }, 300);
+    bench.give(list(vec![summary(1, Status::Exited)]));
+    assert!(bench.reconciler.engine().connected);
+    assert_eq!(bench.reconciler.engine().missed_ends, 0);
+}
+
+#[test]
+fn an_engine_that_does_not_know_of_an_end_itself_is_not_pressed() {
+    let mut bench = Bench::with_one_running();
+    doubt_until_asked(&mut bench, 7);
+    bench.give(list(vec![summary(1, Status::Running)]));
+    bench.give(Input::Inspected(id(1), found(details(1, Status::Running, 7, 10))));
+    assert!(bench.reconciler.engine().connected);
+    assert!(doubt_until_asked(&mut bench, 7) >= Duration::from_secs(14));
+}
+
+#[test]
 fn a_container_that_was_removed_before_it_could_be_inspected_is_known_from_its_events() {
     let mut bench = Bench::live(vec![]);
     assert_eq!(bench.event(1, Happening::Start, 1), [Action::Inspect(id(1))]);
