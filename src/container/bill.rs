@@ -48,7 +48,8 @@ pub struct Meter {
 #[derive(Debug)]
 struct Counters {
     at: Instant,
-    cpu_ns: u64,
+    /// `None` where it could not be read.
+    cpu_ns: Option<u64>,
     working_set: u64,
     /// By interface; `None` where the network could not be read.
     traffic: Option<Vec<(Arc<str>, u64, u64)>>,
@@ -60,7 +61,7 @@ impl Counters {
         let traffic = stats.network.as_ref().map(|network| network.interfaces.iter().map(bytes).collect());
         Counters {
             at,
-            cpu_ns: stats.cpu.map_or(0, |cpu| cpu.usage_ns),
+            cpu_ns: stats.cpu.map(|cpu| cpu.usage_ns),
             working_set: stats.memory.map_or(0, |memory| memory.working_set),
             traffic,
         }
@@ -75,12 +76,15 @@ impl Meter {
 
     /// What has been used since the last read.
     pub fn measure(&mut self, stats: &Stats, now: Instant) -> Use {
-        let after = Counters::of(stats, now);
+        let mut after = Counters::of(stats, now);
         let used = match (&self.before, self.since_start) {
             (Some(before), _) => between(before, &after),
             (None, Some(lasted)) => from_start(&after, lasted),
             (None, None) => Use::default(),
         };
+        // What could not be read now is counted from where it was known last.
+        let known = self.before.as_ref().map_or(self.since_start.map(|_| 0), |before| before.cpu_ns);
+        after.cpu_ns = after.cpu_ns.or(known);
         self.before = Some(after);
         used
     }
@@ -88,7 +92,7 @@ impl Meter {
 
 fn between(before: &Counters, after: &Counters) -> Use {
     let mut used = Use {
-        cpu_ns: after.cpu_ns.saturating_sub(before.cpu_ns),
+        cpu_ns: after.cpu_ns.zip(before.cpu_ns).map_or(0, |(after, before)| after.saturating_sub(before)),
         // The memory of the step is the one it began with: at the end of a run the kernel has
         // already taken it back.
         memory_byte_seconds: before.working_set as f64 * (after.at - before.at).as_secs_f64(),
@@ -109,7 +113,7 @@ fn between(before: &Counters, after: &Counters) -> Use {
 fn from_start(after: &Counters, lasted: Duration) -> Use {
     let traffic = || after.traffic.iter().flatten();
     Use {
-        cpu_ns: after.cpu_ns,
+        cpu_ns: after.cpu_ns.unwrap_or(0),
         memory_byte_seconds: after.working_set as f64 * lasted.as_secs_f64(),
         receive_bytes: traffic().map(|(_, receive, _)| receive).sum(),
         transmit_bytes: traffic().map(|(_, _, transmit)| transmit).sum(),
@@ -189,6 +193,22 @@ mod tests {
         let used = meter.measure(&stats(6_000, 0, 9), now + Duration::from_secs(2));
         let expected = Use { cpu_ns: 1_000, memory_byte_seconds: 2000.0, receive_bytes: 2, ..Use::default() };
         assert_eq!(used, expected);
+    }
+
+    #[test]
+    fn cpu_time_that_could_not_be_read_for_once_is_billed_once() {
+        let now = Instant::now();
+        let unreadable = Stats { cpu: None, ..stats(0, 0, 7) };
+        for (since_start, expected) in [(None, 1_000), (Some(Duration::ZERO), 6_000)] {
+            let mut meter = Meter::new(since_start);
+            let reads = [stats(5_000, 0, 7), unreadable.clone(), stats(6_000, 0, 7)];
+            let billed: u64 = reads.iter().map(|stats| meter.measure(stats, now).cpu_ns).sum();
+            assert_eq!(billed, expected);
+        }
+        let mut meter = Meter::new(Some(Duration::ZERO));
+        let billed: u64 =
+            [unreadable, stats(6_000, 0, 7)].iter().map(|stats| meter.measure(stats, now).cpu_ns).sum();
+        assert_eq!(billed, 6_000, "also where the first read failed");
     }
 
     #[test]

@@ -70,8 +70,8 @@ pub fn pressure(text: &[u8]) -> Option<Stall> {
     waiting.map(|waiting_ns| Stall { waiting_ns, stalled_ns: stalled })
 }
 
-/// `memory.events`.
-pub fn memory_events(text: &[u8]) -> MemoryEvents {
+/// `memory.events`; a text without any of its keys is none.
+pub fn memory_events(text: &[u8]) -> Option<MemoryEvents> {
     let mut events = MemoryEvents::default();
     keyed(text, |key, value| {
         let field = match key {
@@ -85,7 +85,7 @@ pub fn memory_events(text: &[u8]) -> MemoryEvents {
         };
         *field = Some(value);
     });
-    events
+    (events != MemoryEvents::default()).then_some(events)
 }
 
 /// `cpu.max`: quota and period in microseconds; no quota is `max`.

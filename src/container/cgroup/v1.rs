@@ -84,12 +84,16 @@ impl Cpu {
     pub(super) fn limits(&self, reader: &mut Reader<'_, '_>) -> Option<CpuLimits> {
         let (_, folder) = self.throttling.as_ref()?;
         Some(CpuLimits {
-            // No quota is -1, which is no number to the parser.
-            quota_us: reader.once(folder, "cpu.cfs_quota_us", |text| Some(parse::number(text))).flatten(),
+            quota_us: reader.once(folder, "cpu.cfs_quota_us", quota).flatten(),
             period_us: reader.once(folder, "cpu.cfs_period_us", parse::number),
             shares: reader.once(folder, "cpu.shares", parse::number),
         })
     }
+}
+
+/// No quota is -1.
+fn quota(text: &[u8]) -> Option<Option<u64>> {
+    if text.trim_ascii() == b"-1" { Some(None) } else { parse::number(text).map(Some) }
 }
 
 fn cpu_stat(text: &[u8]) -> Option<Throttling> {
@@ -171,10 +175,8 @@ impl Memory {
         let usage = reader.parsed(&self.usage, parse::number)?;
         let mut memory = snapshot::Memory { usage, working_set: usage, ..snapshot::Memory::default() };
         if let Some(stat) = &self.stat {
-            reader.parsed(stat, |text| {
-                memory_stat(text, &mut memory);
-                Some(())
-            });
+            // Without it the working set would be wrong, not only unknown.
+            reader.parsed(stat, |text| memory_stat(text, &mut memory))?;
         }
         memory.peak = reader.parsed_if_open(&self.peak, parse::number);
         memory.failcnt = reader.parsed_if_open(&self.failcnt, parse::number);
@@ -191,7 +193,8 @@ impl Memory {
     }
 }
 
-fn memory_stat(text: &[u8], memory: &mut snapshot::Memory) {
+fn memory_stat(text: &[u8], memory: &mut snapshot::Memory) -> Option<()> {
+    let mut inactive_file = None;
     let (mut faults, mut total_faults, mut major, mut total_major) = (None, None, None, None);
     parse::keyed(text, |key, value| match key {
         b"pgfault" => faults = Some(value),
@@ -202,11 +205,13 @@ fn memory_stat(text: &[u8], memory: &mut snapshot::Memory) {
         b"total_cache" => memory.cache = Some(value),
         b"total_mapped_file" => memory.mapped_file = Some(value),
         b"total_swap" => memory.swap = Some(value),
-        b"total_inactive_file" => memory.working_set = memory.usage.saturating_sub(value),
+        b"total_inactive_file" => inactive_file = Some(value),
         _ => {}
     });
     memory.pgfault = faults.zip(total_faults);
     memory.pgmajfault = major.zip(total_major);
+    memory.working_set = memory.usage.saturating_sub(inactive_file?);
+    Some(())
 }
 
 /// Asks the kernel to tell of OOM (`memory.txt` of cgroup v1, section 10): a line in
@@ -258,16 +263,19 @@ impl Io {
             });
             Some(())
         })?;
-        reader.parsed_if_open(&self.operations, |text| {
-            parse::blkio(text, |device, direction, value| {
-                let counters = counters_of(&mut devices, device);
-                match direction {
-                    Direction::Read => counters.reads = value,
-                    Direction::Write => counters.writes = value,
-                }
-            });
-            Some(())
-        });
+        if let Some(operations) = &self.operations {
+            // Without it the counts would be wrong, not only unknown.
+            reader.parsed(operations, |text| {
+                parse::blkio(text, |device, direction, value| {
+                    let counters = counters_of(&mut devices, device);
+                    match direction {
+                        Direction::Read => counters.reads = value,
+                        Direction::Write => counters.writes = value,
+                    }
+                });
+                Some(())
+            })?;
+        }
         Some(reader.context.devices.named(devices))
     }
 }

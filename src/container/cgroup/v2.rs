@@ -124,14 +124,12 @@ impl Memory {
         let usage = reader.parsed(&self.current, parse::number)?;
         let mut memory = snapshot::Memory { usage, working_set: usage, ..snapshot::Memory::default() };
         if let Some(stat) = &self.stat {
-            reader.parsed(stat, |text| {
-                memory_stat(text, &mut memory);
-                Some(())
-            });
+            // Without it the working set would be wrong, not only unknown.
+            reader.parsed(stat, |text| memory_stat(text, &mut memory))?;
         }
         memory.swap = reader.parsed_if_open(&self.swap, parse::number);
         memory.peak = reader.parsed_if_open(&self.peak, parse::number);
-        let events = reader.parsed_if_open(&self.events, |text| Some(parse::memory_events(text)));
+        let events = reader.parsed_if_open(&self.events, parse::memory_events);
         memory.events = events.unwrap_or_default();
         memory.failcnt = memory.events.max;
         Some(memory)
@@ -143,7 +141,8 @@ impl Memory {
 }
 
 /// `memory.stat`, which counts a cgroup and everything below it.
-fn memory_stat(text: &[u8], memory: &mut snapshot::Memory) {
+fn memory_stat(text: &[u8], memory: &mut snapshot::Memory) -> Option<()> {
+    let mut inactive_file = None;
     let (mut kernel, mut kernel_parts) = (None, 0_u64);
     parse::keyed(text, |key, value| match key {
         b"anon" => memory.rss = Some(value),
@@ -153,13 +152,15 @@ fn memory_stat(text: &[u8], memory: &mut snapshot::Memory) {
         b"kernel_stack" | b"pagetables" | b"percpu" | b"slab" => {
             kernel_parts = kernel_parts.saturating_add(value);
         }
-        b"inactive_file" => memory.working_set = memory.usage.saturating_sub(value),
+        b"inactive_file" => inactive_file = Some(value),
         b"pgfault" => memory.pgfault = Some((value, value)),
         b"pgmajfault" => memory.pgmajfault = Some((value, value)),
         _ => {}
     });
     // `kernel` came with Linux 5.18; before, its parts have to be added.
     memory.kernel = kernel.or(Some(kernel_parts));
+    memory.working_set = memory.usage.saturating_sub(inactive_file?);
+    Some(())
 }
 
 /// `io.stat`.
