@@ -30,6 +30,7 @@ pub mod rates;
 pub mod run;
 pub mod sampler;
 pub mod samples;
+mod since_boot;
 pub mod thread;
 
 #[cfg(test)]

@@ -148,7 +148,7 @@ impl Observed {
     /// The process id of a run that the inventory still shows and the kernel has ended.
     pub fn ended_in_silence(&self) -> Option<u32> {
         let pid = self.container.state.pid?;
-        (self.run.is_none() && self.opened == Some(self.key_of(pid))).then_some(pid)
+        (self.run.is_none() && self.opened == Some(key_of(&self.container, pid))).then_some(pid)
     }
 
     /// Begins to observe a run; `since_start` as [`Meter::new`] takes it.

@@ -1,11 +1,13 @@
 //! One run of a container: from the start of its init to its end, with everything held open.
 //!
 //! The folder `/proc/PID` is held, so that a reused process id can never be read by mistake:
-//! files opened through it fail once that very process has gone.
+//! files opened through it fail once that very process has gone. Beyond the budget of descriptors
+//! it is opened each time, and believed only if its `cgroup` file still names the container.
 
 use std::io;
 use std::os::fd::OwnedFd;
-use std::time::Instant;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::process::{Pid, PidfdFlags};
@@ -16,7 +18,8 @@ use super::file::{DescriptorBudget, Permit, is_gone, read_whole};
 use super::locate::{self, LocateError, MountTable};
 use super::network::{self, InterfaceNames, NetDev};
 use super::samples::Sample;
-use crate::inventory::Container;
+use super::since_boot;
+use crate::inventory::{Container, ContainerId};
 use crate::paths::Paths;
 use crate::snapshot::{Network, Stats};
 
@@ -36,6 +39,8 @@ pub struct Surroundings {
     same_pid_namespace: bool,
     /// The host's own network namespace, where it may be looked at.
     host_network: Option<u64>,
+    /// When this was made, since boot.
+    made_at: Option<Duration>,
 }
 
 impl Surroundings {
@@ -58,7 +63,8 @@ impl Surroundings {
         let same_pid_namespace = seen_as.is_ok_and(|link| link.as_os_str() == own_pid.as_str());
         let host_network = std::fs::metadata(paths.proc("1/ns/net")).ok();
         let host_network = host_network.map(|metadata| std::os::unix::fs::MetadataExt::ino(&metadata));
-        Ok(Surroundings { paths, mounts, groups, budget, same_pid_namespace, host_network })
+        let made_at = since_boot::uptime(&paths, &mut Vec::new());
+        Ok(Surroundings { paths, mounts, groups, budget, same_pid_namespace, host_network, made_at })
     }
 }
 
@@ -105,18 +111,51 @@ impl ReadKit {
 /// A run and its held descriptors.
 #[derive(Debug)]
 pub struct Run {
-    process: OwnedFd,
-    pidfd: Option<OwnedFd>,
-    /// For the two descriptors above.
-    _permits: [Option<Permit>; 2],
+    process: Process,
+    pidfd: Option<(OwnedFd, Permit)>,
     cgroup: Cgroup,
     path: String,
     network_namespace: Option<u64>,
     own_network: bool,
+    age: Option<Age>,
     last: Option<Stats>,
     /// The highest count that any reading gave.
     oom_kills: Option<u64>,
     connections: Option<Connections>,
+}
+
+/// How long a run had lasted when it was opened, by a clock that nobody can set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Age {
+    /// Since the start of its init.
+    pub lasted: Duration,
+    /// Whether it began after the [`Surroundings`] were made.
+    pub began_since: bool,
+}
+
+/// The folder of a run's init under `/proc`.
+#[derive(Debug)]
+enum Process {
+    Held(OwnedFd, #[expect(dead_code, reason = "given back when dropped")] Permit),
+    Reopened(PathBuf, ContainerId),
+}
+
+impl Process {
+    /// One of its files, whole.
+    fn read<'b>(&self, name: &str, buffer: &'b mut Vec<u8>) -> io::Result<&'b [u8]> {
+        match self {
+            Process::Held(folder, _) => read_at(folder, name, buffer),
+            Process::Reopened(path, id) => {
+                let folder = open_folder(path)?;
+                // Its id may be that of a later process by now.
+                let text = read_at(&folder, "cgroup", buffer)?;
+                if memchr::memmem::find(text, id.to_string().as_bytes()).is_none() {
+                    return Err(rustix::io::Errno::SRCH.into());
+                }
+                read_at(&folder, name, buffer)
+            }
+        }
+    }
 }
 
 /// What `/proc/PID/net/snmp` said last.
@@ -148,13 +187,12 @@ impl Run {
                 if is_gone(&source) { OpenError::Ended } else { OpenError::Open { what, source } }
             }
         };
-        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let process = rustix::fs::open(around.paths.process(pid), flags, Mode::empty())
-            .map_err(|errno| failed("its folder in /proc")(errno.into()))?;
+        let permit = around.budget.take();
+        let path = around.paths.process(pid);
+        let process = open_folder(&path).map_err(failed("its folder in /proc"))?;
         // Opened before the text below is read through the folder: that it can be read then
         // proves that the descriptor is not one of a later process with the same id.
         let pidfd = around.open_pidfd(pid);
-        let permits = [around.budget.take(), pidfd.as_ref().and_then(|_| around.budget.take())];
         let mut buffer = Vec::new();
         let text = read_at(&process, "cgroup", &mut buffer).map_err(failed("its /proc/PID/cgroup"))?;
         let location = locate::locate(container.id, &String::from_utf8_lossy(text), &around.mounts)?;
@@ -165,14 +203,20 @@ impl Run {
         let own_network = around.groups.network
             && has_own_network(&container.network.mode)
             && (network_namespace.is_none() || network_namespace != around.host_network);
+        let age = read_at(&process, "stat", &mut buffer).ok().and_then(since_boot::started);
+        let age = age.and_then(|started| around.age(started, &mut buffer));
+        let process = match permit {
+            Some(permit) => Process::Held(process, permit),
+            None => Process::Reopened(path, container.id),
+        };
         Ok(Run {
             process,
             pidfd,
-            _permits: permits,
             cgroup,
             path: location.path,
             network_namespace,
             own_network,
+            age,
             last: None,
             oom_kills: None,
             connections: None,
@@ -196,7 +240,12 @@ impl Run {
 
     /// The descriptor that becomes readable when its init ends.
     pub fn pidfd(&self) -> Option<&OwnedFd> {
-        self.pidfd.as_ref()
+        self.pidfd.as_ref().map(|(descriptor, _)| descriptor)
+    }
+
+    /// How long it had lasted when it was opened; `None` where `/proc` does not tell.
+    pub fn age(&self) -> Option<Age> {
+        self.age
     }
 
     /// The cgroup.
@@ -266,7 +315,7 @@ impl Run {
 
     fn read_network(&mut self, context: &mut ReadContext<'_>, names: &mut InterfaceNames) -> Option<Network> {
         let buffer = &mut *context.buffer;
-        let NetDev { interfaces, packets } = match read_at(&self.process, "net/dev", buffer) {
+        let NetDev { interfaces, packets } = match self.process.read("net/dev", buffer) {
             Ok(text) => network::net_dev(text, names),
             Err(error) => {
                 // A process that ends has no namespace any more, and says so with `EINVAL`.
@@ -279,7 +328,7 @@ impl Run {
         };
         let connections =
             self.connections.and_then(|before| before.still_true(packets)).unwrap_or_else(|| {
-                let text = read_at(&self.process, "net/snmp", buffer).ok();
+                let text = self.process.read("net/snmp", buffer).ok();
                 let established = text.and_then(network::tcp_established);
                 Connections { established, packets, reads_left: CONNECTIONS_EVERY - 1 }
             });
@@ -304,9 +353,15 @@ impl Surroundings {
         &self.budget
     }
 
-    fn open_pidfd(&self, pid: u32) -> Option<OwnedFd> {
+    fn open_pidfd(&self, pid: u32) -> Option<(OwnedFd, Permit)> {
         let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).filter(|_| self.same_pid_namespace)?;
-        rustix::process::pidfd_open(pid, PidfdFlags::empty()).ok()
+        let permit = self.budget.take()?;
+        Some((rustix::process::pidfd_open(pid, PidfdFlags::empty()).ok()?, permit))
+    }
+
+    fn age(&self, started: Duration, buffer: &mut Vec<u8>) -> Option<Age> {
+        let lasted = since_boot::uptime(&self.paths, buffer)?.saturating_sub(started);
+        Some(Age { lasted, began_since: started >= self.made_at? })
     }
 }
 
@@ -314,6 +369,11 @@ impl Surroundings {
 /// `container:` another container's, where the traffic is counted.
 fn has_own_network(mode: &str) -> bool {
     mode != "host" && !mode.starts_with("container:")
+}
+
+fn open_folder(path: &Path) -> io::Result<OwnedFd> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    Ok(rustix::fs::open(path, flags, Mode::empty())?)
 }
 
 fn read_at<'b>(folder: &OwnedFd, name: &str, buffer: &'b mut Vec<u8>) -> io::Result<&'b [u8]> {

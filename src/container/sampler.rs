@@ -205,10 +205,8 @@ impl Sampler {
                     run.leave_network();
                 }
                 let seen_before = self.left_running.remove(&(id, (pid, container.state.started_at)));
-                let began_here = |at: &Timestamp| *at >= self.options.started_at && !seen_before;
-                let started = container.state.started_at.filter(began_here);
-                let since_start =
-                    started.map(|at| Duration::try_from(clock.duration_since(at)).unwrap_or_default());
+                let lasted = lasted(&run, &container, self.options.started_at, clock);
+                let since_start = lasted.filter(|_| !seen_before);
                 observed.begin(pid, run, since_start, &self.options.exposed);
                 self.read(id, now);
                 self.sample(id);
@@ -366,4 +364,14 @@ impl Sampler {
         }
         errors.into_iter().collect()
     }
+}
+
+/// How long a run has lasted that began after dockmeter; `None` of an older one. What `/proc`
+/// says stays true when the clock on the wall is stepped.
+fn lasted(run: &Run, container: &Container, started_at: Timestamp, clock: Timestamp) -> Option<Duration> {
+    if let Some(age) = run.age() {
+        return age.began_since.then_some(age.lasted);
+    }
+    let began = container.state.started_at.filter(|at| *at >= started_at)?;
+    Some(Duration::try_from(clock.duration_since(began)).unwrap_or_default())
 }

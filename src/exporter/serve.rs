@@ -101,7 +101,7 @@ impl Exporter {
         }
         let serving = server::serve(
             listeners,
-            server::Options::default(),
+            server::Options::of_this_process(),
             router::router(context.clone()),
             cancel.clone(),
         );

@@ -64,6 +64,22 @@ pub struct Options {
     pub stop_deadline: Duration,
 }
 
+impl Options {
+    /// The defaults, but at most half of the descriptors this process may open: what containers
+    /// use is read even while somebody holds every connection that there is.
+    pub fn of_this_process() -> Self {
+        use rustix::process::{Resource, getrlimit};
+        let limit = getrlimit(Resource::Nofile).current.and_then(|limit| usize::try_from(limit).ok());
+        let half = limit.map_or(usize::MAX, |limit| (limit / 2).max(1));
+        let defaults = Options::default();
+        Options {
+            max_connections: defaults.max_connections.min(half),
+            max_per_peer: defaults.max_per_peer.min(half),
+            ..defaults
+        }
+    }
+}
+
 impl Default for Options {
     fn default() -> Self {
         Options {
