@@ -10,7 +10,6 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "what this program is for")]
 #![allow(missing_docs, reason = "a program, not a library")]
 
-mod engine;
 #[path = "../measured/mod.rs"]
 mod measured;
 mod options;
@@ -19,7 +18,7 @@ mod spread;
 use std::io;
 use std::time::{Duration, Instant};
 
-use engine::Engine;
+use measured::engine::Engine;
 use measured::exporter::Exporter;
 use measured::interrupt::{self, pause_until};
 use measured::process::{CpuClock, Resident};
@@ -36,13 +35,13 @@ fn main() -> io::Result<()> {
     let options = Options::from_arguments(std::env::args().skip(1))?;
     interrupt::listen()?;
     eprintln!("starting an engine …");
-    let engine = Engine::start()?;
+    let engine = Engine::start("idle")?;
     for number in 1..=options.containers {
         interrupt::check()?;
         if number % 10 == 0 || number == options.containers {
             eprintln!("starting container {number} of {} …", options.containers);
         }
-        engine.run_idle()?;
+        engine.run_idle(&format!("idle-{number}"))?;
     }
     let mut pairs = Vec::with_capacity(options.pairs);
     for number in 0..options.pairs {

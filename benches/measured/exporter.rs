@@ -13,7 +13,7 @@ use super::interrupt::pause;
 use super::process::command_that_dies_with_us;
 
 /// The binary, built by the same `cargo bench`.
-const BINARY: &str = env!("CARGO_BIN_EXE_dockmeter");
+pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_dockmeter");
 
 /// How long the start, and an answer, may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -1,8 +1,9 @@
-//! What the benchmarks of whole processes share: CPU time and memory of any process, a running
-//! dockmeter that is scraped, and an orderly end on Ctrl-C.
+//! What the benchmarks of whole processes share: CPU time and memory of any process, an engine
+//! of their own, a running dockmeter that is scraped, and an orderly end on Ctrl-C.
 
 #![allow(dead_code, reason = "each benchmark uses its part")]
 
+pub(crate) mod engine;
 pub(crate) mod exporter;
 pub(crate) mod interrupt;
 pub(crate) mod process;

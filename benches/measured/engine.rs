@@ -1,4 +1,4 @@
-//! A Docker engine of the benchmark's own, and the CPU time of its processes.
+//! A Docker engine of a benchmark's own, and the CPU time of its processes.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -6,8 +6,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::measured::failure;
-use crate::measured::process::CpuClock;
+use super::failure;
+use super::process::CpuClock;
 
 /// The image that `scripts/engine.sh` makes.
 const IMAGE: &str = "dockmeter-test";
@@ -33,10 +33,10 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    /// Starts it; one that an interrupted run has left is removed first.
-    pub(crate) fn start() -> io::Result<Engine> {
+    /// Starts it; one of the same name that an interrupted run has left is removed first.
+    pub(crate) fn start(name: &str) -> io::Result<Engine> {
         let docker = output(project_command("bash").args(["-c", COMPONENTS]))?;
-        let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("idle");
+        let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
         // Made first, so that a start that fails half-way is undone as well.
         let engine = Engine { directory, docker: docker.trim().into() };
         engine.script("start")?;
@@ -44,16 +44,35 @@ impl Engine {
     }
 
     /// Starts a container that sleeps.
-    pub(crate) fn run_idle(&self) -> io::Result<()> {
-        let mut command = Command::new(&self.docker);
-        command.env_clear().env("DOCKER_CONFIG", self.directory.join("client"));
-        command.args(["-H", &self.host(), "run", "-d", IMAGE, "sleep", "100000"]);
-        output(&mut command).map(drop)
+    pub(crate) fn run_idle(&self, name: &str) -> io::Result<()> {
+        output(self.docker().args(["run", "-d", "--name", name, IMAGE, "sleep", "100000"])).map(drop)
+    }
+
+    /// Name and id of every container.
+    pub(crate) fn containers(&self) -> io::Result<Vec<(String, String)>> {
+        let mut command = self.docker();
+        let listed = output(command.args(["ps", "-a", "--no-trunc", "--format={{.Names}} {{.ID}}"]))?;
+        Ok(listed
+            .lines()
+            .filter_map(|line| line.split_once(' '))
+            .map(|(name, id)| (name.to_owned(), id.to_owned()))
+            .collect())
     }
 
     /// Its address, as `--docker.host` takes it.
     pub(crate) fn host(&self) -> String {
-        format!("unix://{}", self.directory.join("docker.sock").display())
+        format!("unix://{}", self.socket().display())
+    }
+
+    /// Its socket.
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.directory.join("docker.sock")
+    }
+
+    fn docker(&self) -> Command {
+        let mut command = Command::new(&self.docker);
+        command.env_clear().env("DOCKER_CONFIG", self.directory.join("client")).args(["-H", &self.host()]);
+        command
     }
 
     /// A clock over all its processes.
