@@ -59,6 +59,12 @@ impl Engine {
             .collect())
     }
 
+    /// The newest version of its API.
+    pub(crate) fn api_version(&self) -> io::Result<String> {
+        let version = output(self.docker().args(["version", "--format={{.Server.APIVersion}}"]))?;
+        Ok(version.trim().to_owned())
+    }
+
     /// Its address, as `--docker.host` takes it.
     pub(crate) fn host(&self) -> String {
         format!("unix://{}", self.socket().display())

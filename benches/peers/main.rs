@@ -48,7 +48,7 @@ fn main() -> io::Result<()> {
         interrupt::check()?;
         engine.run_idle(&options::container(number))?;
     }
-    let containers = engine.containers()?;
+    let (containers, api_version) = (engine.containers()?, engine.api_version()?);
     let mut at_rest = vec![rest(&engine, options.phase)?];
     let mut tables = Vec::new();
     for resolution in &options.resolutions {
@@ -64,6 +64,7 @@ fn main() -> io::Result<()> {
                 );
                 let trial = Trial {
                     engine: &engine,
+                    api_version: &api_version,
                     containers: &containers,
                     peer,
                     program,

@@ -18,6 +18,8 @@ use crate::measured::exporter;
 pub(crate) struct Task<'a> {
     /// The engine's socket.
     pub(crate) socket: &'a Path,
+    /// The version of its API.
+    pub(crate) api_version: &'a str,
     /// Where to listen.
     pub(crate) address: SocketAddr,
     /// How often to read.
@@ -180,11 +182,12 @@ fn cadvisor(task: &Task<'_>) -> io::Result<Vec<String>> {
 
 fn otelcol(task: &Task<'_>) -> io::Result<Vec<String>> {
     let configuration = format!(
-        "receivers:\n  docker_stats:\n    endpoint: unix://{}\n    collection_interval: {}s\n\
+        "receivers:\n  docker_stats:\n    endpoint: unix://{}\n    api_version: \"{}\"\n    collection_interval: {}s\n\
          exporters:\n  prometheus:\n    endpoint: {}\n    resource_to_telemetry_conversion:\n      enabled: true\n\
          service:\n  telemetry:\n    metrics:\n      level: none\n\
          \x20 pipelines:\n    metrics:\n      receivers: [docker_stats]\n      exporters: [prometheus]\n",
         task.socket.display(),
+        task.api_version,
         task.resolution.as_secs(),
         task.address,
     );
@@ -214,6 +217,8 @@ fn netdata(task: &Task<'_>) -> io::Result<Vec<String>> {
     let prefix = task.program.parent().and_then(Path::parent).unwrap_or(Path::new("/usr"));
     let plugins = ["lib", "libexec"].map(|folder| prefix.join(folder).join("netdata/plugins.d"));
     let plugins = plugins.iter().find(|folder| folder.is_dir()).unwrap_or(&plugins[0]).display().to_string();
+    // Left to itself it looks into the unified hierarchy of a hybrid host, where nothing is.
+    let unified = if Path::new("/sys/fs/cgroup/cgroup.controllers").exists() { "yes" } else { "no" };
     let configuration = format!(
         "[global]\n  run as user = root\n  update every = {seconds}\n\
          [db]\n  update every = {seconds}\n\
@@ -224,7 +229,8 @@ fn netdata(task: &Task<'_>) -> io::Result<Vec<String>> {
          [plugins]\n  netdata monitoring = no\n  proc = no\n  diskspace = no\n  tc = no\n  idlejitter = no\n  timex = no\n  apps = no\n  \
          slabinfo = no\n  nfacct = no\n  perf = no\n  statsd = no\n  ebpf = no\n  go.d = no\n  python.d = no\n  \
          charts.d = no\n  node.d = no\n  fping = no\n  ioping = no\n  freeipmi = no\n  debugfs = no\n  \
-         check for new plugins every = 100000\n  cgroups = yes\n",
+         check for new plugins every = 100000\n  cgroups = yes\n\
+         [plugin:cgroups]\n  use unified cgroups = {unified}\n",
         own("etc")?,
         own("etc")?,
         own("cache")?,

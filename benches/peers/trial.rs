@@ -26,6 +26,7 @@ const SCRAPES: usize = 11;
 /// What is to be measured.
 pub(crate) struct Trial<'a> {
     pub(crate) engine: &'a Engine,
+    pub(crate) api_version: &'a str,
     /// Names and ids.
     pub(crate) containers: &'a [(String, String)],
     pub(crate) peer: &'a Peer,
@@ -66,6 +67,7 @@ impl Trial<'_> {
         let socket = self.engine.socket();
         let task = Task {
             socket: &socket,
+            api_version: self.api_version,
             address,
             resolution: self.resolution,
             directory: directory.path(),
