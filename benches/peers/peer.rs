@@ -9,7 +9,6 @@ use std::fs;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 use crate::measured::exporter;
@@ -155,10 +154,7 @@ fn dockmeter_defaults(task: &Task<'_>) -> io::Result<Vec<String>> {
 fn dockmeter_resolution(task: &Task<'_>) -> io::Result<Vec<String>> {
     let mut flags = dockmeter_defaults(task)?;
     flags.push(format!("--sampling.full={}s", task.resolution.as_secs()));
-    let help = Command::new(task.program).arg("--help").output()?.stdout;
-    if memchr::memmem::find(&help, b"--sampling.fast").is_some() {
-        flags.push(format!("--sampling.fast={}s", task.resolution.as_secs().min(5)));
-    }
+    flags.push(format!("--sampling.fast={}s", task.resolution.as_secs().min(5)));
     Ok(flags)
 }
 

@@ -53,8 +53,19 @@ impl Exporter {
 
     /// Starts one and waits only until it listens.
     pub(crate) fn start(engine: &Engine, flags: &[&str]) -> Self {
-        let mut command = Command::new(BINARY);
-        command.env_clear().args(QUICK).arg(format!("--docker.host={}", engine.host())).args(flags);
+        Self::spawn(Command::new(BINARY).env_clear(), &engine.host(), flags)
+    }
+
+    /// One that finds its engine elsewhere than at the engine's own socket; waits until it is ready.
+    pub(crate) fn at(host: &str, flags: &[&str]) -> Self {
+        let exporter = Self::spawn(Command::new(BINARY).env_clear(), host, flags);
+        eventually("the exporter is ready", || (exporter.get("/-/ready").status == 200).then_some(()));
+        exporter
+    }
+
+    /// Starts one by a command to which its flags are added; waits only until it listens.
+    pub(crate) fn spawn(command: &mut Command, host: &str, flags: &[&str]) -> Self {
+        command.args(QUICK).arg(format!("--docker.host={host}")).args(flags);
         // Where `./test --coverage` collects what a process has run.
         if let Some(profile) = std::env::var_os("LLVM_PROFILE_FILE") {
             command.env("LLVM_PROFILE_FILE", profile);
@@ -112,6 +123,11 @@ impl Exporter {
     /// Whether a line of the log has all of these words.
     pub(crate) fn said(&self, words: &[&str]) -> bool {
         self.log.lock().expect("the log").iter().any(|line| words.iter().all(|word| line.contains(word)))
+    }
+
+    /// Its process id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// Sends it a signal.

@@ -1,5 +1,8 @@
 //! The engine is absent, dies, or hangs: the exporter serves what it has and heals by itself.
 
+mod descriptors;
+mod wire;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -8,12 +11,21 @@ use rustix::process::Signal;
 
 use crate::engine::{BUSY, Engine, IDLE};
 use crate::exporter::Exporter;
+use crate::exposition::Page;
 
 /// A scrape never waits for the engine; this is generous for a machine under load.
 const A_SCRAPE: Duration = Duration::from_secs(2);
 
 fn cpu(exporter: &Exporter, name: &str) -> f64 {
     exporter.page().sum("container_cpu_usage_seconds_total", &[("name", name)])
+}
+
+/// A page that comes in time.
+fn a_scrape(exporter: &Exporter) -> Page {
+    let started = Instant::now();
+    let page = exporter.page();
+    assert!(started.elapsed() < A_SCRAPE, "a scrape took {:?}", started.elapsed());
+    page
 }
 
 /// Waits until the kernel's numbers of a container are there: the engine has told its process.
@@ -104,9 +116,7 @@ fn a_frozen_engine_does_not_hold_up_a_scrape() {
     let frozen = engine.freeze();
     let before = cpu(&exporter, "ice-busy");
     for _ in 0..5 {
-        let started = Instant::now();
-        exporter.page();
-        assert!(started.elapsed() < A_SCRAPE, "a scrape took {:?}", started.elapsed());
+        a_scrape(&exporter);
     }
     exporter.until("the kernel is still read", |page| {
         (page.sum("container_cpu_usage_seconds_total", &[("name", "ice-busy")]) > before).then_some(())
@@ -114,4 +124,29 @@ fn a_frozen_engine_does_not_hold_up_a_scrape() {
     drop(frozen);
     let _after = engine.run("ice-after", &[], IDLE);
     exporter.until_value("container_state", &[("name", "ice-after"), ("state", "running")], 1.0);
+}
+
+#[test]
+fn a_restarted_engine_finds_its_containers_read_on_and_counted_once() {
+    let Some(engine) = Engine::own("again") else { return };
+    engine.start();
+    let exporter = Exporter::of(&engine);
+    let container = engine.run("again-steady", &["--label=dockmeter.user=again"], BUSY);
+    is_read(&exporter, "again-steady");
+    let pid = container.inspect("{{.State.Pid}}");
+
+    engine.signal(Signal::TERM);
+    exporter.until_value("dockmeter_docker_up", &[], 0.0);
+    let before = cpu(&exporter, "again-steady");
+    exporter.until("the kernel is still read", |page| {
+        (page.sum("container_cpu_usage_seconds_total", &[("name", "again-steady")]) > before).then_some(())
+    });
+    engine.again();
+    exporter.until_value("dockmeter_docker_up", &[], 1.0);
+    exporter.until_value("container_state", &[("name", "again-steady"), ("state", "running")], 1.0);
+    assert_eq!(container.inspect("{{.State.Pid}}"), pid, "it has outlived its engine");
+    let page = exporter.page();
+    let used = page.sum("container_cpu_usage_seconds_total", &[("name", "again-steady")]);
+    let billed = page.sum("tenant_cpu_core_seconds_total", &[("user", "again")]);
+    assert!(used >= before && (billed - used).abs() < 0.05 * used, "{billed} of {used} s are billed");
 }

@@ -20,6 +20,7 @@ mod exposition;
 mod http;
 mod poll;
 mod prometheus;
+mod wire;
 
 mod changes;
 mod disk;
