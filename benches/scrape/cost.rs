@@ -17,7 +17,8 @@ pub(crate) fn measure(rounds: usize, mut work: impl FnMut()) -> f64 {
     median(cpu_us)
 }
 
-fn thread_cpu_us() -> f64 {
+/// The CPU time of this thread, in microseconds.
+pub(crate) fn thread_cpu_us() -> f64 {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     time.tv_sec as f64 * 1e6 + time.tv_nsec as f64 / 1e3
 }
