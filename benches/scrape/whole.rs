@@ -20,9 +20,9 @@ const WARM_UP: usize = 3;
 /// Time between two scrapes: longer than that within which scrapes share a read.
 const EVERY: Duration = Duration::from_millis(300);
 
-/// The program's own readings between scrapes are kept out of the way; the idle benchmark
-/// counts them.
-const FLAGS: [&str; 1] = ["--sampling.full=60s"];
+/// The program's own readings between scrapes are kept out of the way; the benchmarks `idle`
+/// and `sampling` count them.
+const FLAGS: [&str; 2] = ["--sampling.full=60s", "--sampling.fast=5s"];
 
 /// Makes the program compress although the scraper is on the same machine.
 const GZIP: &str = "Accept-Encoding: gzip, identity;q=0";

@@ -177,7 +177,12 @@ impl Worker {
 
     /// Waits until somebody asks for something or the next tick has come.
     fn wait(&self) -> Requests {
-        let left = self.grid.deadline().saturating_duration_since(Instant::now());
+        let deadline = self.grid.deadline();
+        let left = if self.full_is_due {
+            Duration::ZERO
+        } else {
+            deadline.saturating_duration_since(Instant::now())
+        };
         let timeout = Timespec::try_from(left).ok();
         let mut wake = [PollFd::new(&self.shared.wake, PollFlags::IN)];
         // Interrupted or not: what was asked for is looked at next.
