@@ -179,9 +179,10 @@ impl Watch {
     fn ended(&mut self, token: u64) {
         let Some((id, run)) = self.known(token) else { return };
         let mut run = lock(&run);
+        let over = run.has_ended();
         // What fails here is counted at the next tick, if it is still there to fail.
         if let Ok(stats) = run.read(&mut self.kit, &mut |_, _| {}) {
-            run.keep_last(stats);
+            run.keep_last(stats, over);
         }
         drop(run);
         (self.happened)(id);

@@ -216,7 +216,7 @@ impl Observed {
         let mut run = run.lock().unwrap_or_else(PoisonError::into_inner);
         let read = run.take_last().map_or_else(|| run.read(kit, failed), Ok);
         let counts_network = run.has_own_network();
-        run.oom_kills().inspect(|kills| self.oom_kills.counted(*kills));
+        run.oom_kills().inspect(|(kills, complete)| self.oom_kills.counted(*kills, *complete));
         drop(run);
         let Ok(mut stats) = read.inspect_err(|Gone| self.end(now)) else { return };
         if counts_network && stats.network.is_none() {
@@ -242,7 +242,7 @@ impl Observed {
         let Some(run) = &self.run else { return Ok(()) };
         let mut run = run.lock().unwrap_or_else(PoisonError::into_inner);
         let sample = run.sample(kit, clock, failed)?;
-        run.oom_kills().inspect(|kills| self.oom_kills.counted(*kills));
+        run.oom_kills().inspect(|(kills, complete)| self.oom_kills.counted(*kills, *complete));
         drop(run);
         self.samples.add(&sample, slot);
         self.reading = None;

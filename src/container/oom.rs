@@ -1,9 +1,10 @@
 //! How many processes of a container were killed for want of memory, over all its runs.
 //!
-//! While a run is observed the kernel's counter is exact. It goes with the cgroup, and may have
-//! been read a moment too early; the engine has an event for each kill and a flag, which it may
-//! send late or lose. So a run that is over has had the most that anyone said of it, and runs
-//! are added up.
+//! While a run is observed the kernel's counter is exact, and so it is if it was read after the
+//! last process had ended. It goes with the cgroup, and may have been read a moment too early;
+//! the engine has events and a flag, which it may send late or lose, and on cgroup v1 more than
+//! one event for a kill. So a run that is over has had the most that anyone said of it, unless
+//! the kernel's last word is known, and runs are added up.
 
 use crate::inventory::State;
 
@@ -29,12 +30,17 @@ pub(super) struct OomKills {
 #[derive(Clone, Copy, Debug, Default)]
 struct Run {
     kernel: Option<u64>,
+    /// Whether that was read after the last process had ended.
+    complete: bool,
     engine: u64,
 }
 
 impl Run {
     fn kills(self) -> u64 {
-        self.engine.max(self.kernel.unwrap_or(0))
+        match self.kernel {
+            Some(kills) if self.complete => kills,
+            kernel => self.engine.max(kernel.unwrap_or(0)),
+        }
     }
 }
 
@@ -44,7 +50,7 @@ impl OomKills {
         OomKills {
             settled: state.earlier_oom_kills,
             previous: Run::default(),
-            current: Run { kernel: None, engine: state.oom_kills() },
+            current: Run { engine: state.oom_kills(), ..Run::default() },
             observed: false,
             number: state.run,
             earlier: state.earlier_oom_kills,
@@ -75,9 +81,10 @@ impl OomKills {
         self.observed = true;
     }
 
-    /// The kernel's counter of the current run was read.
-    pub(super) fn counted(&mut self, kills: u64) {
+    /// The kernel's counter of the current run was read; `complete` if nothing was left to kill.
+    pub(super) fn counted(&mut self, kills: u64, complete: bool) {
         self.current.kernel = self.current.kernel.max(Some(kills));
+        self.current.complete |= complete;
     }
 
     /// The current run is over, or no longer observed.
@@ -123,7 +130,7 @@ mod tests {
     fn the_kernel_is_believed_while_a_run_is_observed() {
         let mut kills = OomKills::new(&state(1, 0, false, 0));
         kills.begin();
-        kills.counted(2);
+        kills.counted(2, false);
         kills.heard(&state(1, 3, true, 0));
         assert_eq!(kills.total(), 2);
         kills.end();
@@ -136,8 +143,8 @@ mod tests {
         for run in 1..=5 {
             kills.heard(&state(run, 0, false, run - 1));
             kills.begin();
-            kills.counted(0);
-            kills.counted(1);
+            kills.counted(0, false);
+            kills.counted(1, false);
             kills.end();
             assert_eq!(kills.total(), run, "the engine has not said anything yet");
             kills.heard(&state(run, 1, true, run - 1));
@@ -149,14 +156,26 @@ mod tests {
     fn what_the_engine_says_of_the_previous_run_counts_there() {
         let mut kills = OomKills::new(&state(1, 0, false, 0));
         kills.begin();
-        kills.counted(1);
+        kills.counted(1, false);
         kills.heard(&state(2, 0, false, 0));
         kills.begin();
-        kills.counted(0);
+        kills.counted(0, false);
         kills.heard(&state(2, 0, false, 1));
         assert_eq!(kills.total(), 1);
         kills.heard(&state(2, 0, false, 3));
         assert_eq!(kills.total(), 3, "the engine has seen more than the last read");
+    }
+
+    #[test]
+    fn the_kernel_is_believed_of_a_run_that_it_was_asked_about_at_its_end() {
+        let mut kills = OomKills::new(&state(1, 0, false, 0));
+        kills.begin();
+        kills.counted(3, true);
+        kills.end();
+        kills.heard(&state(1, 10, true, 0));
+        assert_eq!(kills.total(), 3);
+        kills.heard(&state(2, 0, false, 10));
+        assert_eq!(kills.total(), 3);
     }
 
     #[test]
@@ -212,7 +231,7 @@ mod tests {
                 if run.read {
                     kills.begin();
                     for count in 0..=run.read_at {
-                        kills.counted(count);
+                        kills.counted(count, false);
                         seen(&mut kills);
                     }
                     kills.end();

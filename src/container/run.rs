@@ -9,6 +9,7 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::process::{Pid, PidfdFlags};
 
@@ -121,6 +122,8 @@ pub struct Run {
     last: Option<Stats>,
     /// The highest count that any reading gave.
     oom_kills: Option<u64>,
+    /// Whether those were counted when no process was left.
+    oom_kills_complete: bool,
     connections: Option<Connections>,
 }
 
@@ -219,6 +222,7 @@ impl Run {
             age,
             last: None,
             oom_kills: None,
+            oom_kills_complete: false,
             connections: None,
         })
     }
@@ -304,9 +308,10 @@ impl Run {
         Ok(self.oom_kills > before.or(Some(0)))
     }
 
-    /// OOM kills as the kernel counts them, by the latest reading; `None` where it does not.
-    pub fn oom_kills(&self) -> Option<u64> {
-        self.oom_kills
+    /// OOM kills as the kernel counts them, by the latest reading, and whether no more can
+    /// come; `None` where it does not count.
+    pub fn oom_kills(&self) -> Option<(u64, bool)> {
+        self.oom_kills.map(|kills| (kills, self.oom_kills_complete))
     }
 
     fn count_oom_kills(&mut self, kills: Option<u64>) {
@@ -336,9 +341,18 @@ impl Run {
         Some(Network { interfaces, tcp_established: connections.established })
     }
 
-    /// Keeps what was read in the moment the run ended, until it is asked for.
-    pub fn keep_last(&mut self, stats: Stats) {
+    /// Whether its init has ended, and with it every process of its namespace.
+    pub fn has_ended(&self) -> bool {
+        let Some((pidfd, _)) = &self.pidfd else { return false };
+        let mut ended = [PollFd::new(pidfd, PollFlags::IN)];
+        poll(&mut ended, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
+    }
+
+    /// Keeps what was read in the moment the run ended, until it is asked for. `ended` if
+    /// [`Run::has_ended`] was true before the reading.
+    pub fn keep_last(&mut self, stats: Stats, ended: bool) {
         self.last = Some(stats);
+        self.oom_kills_complete |= ended;
     }
 
     /// What was read in the moment the run ended, once.
