@@ -20,7 +20,8 @@ mod family {
     pub(super) const UNIT: u8 = 5;
 }
 
-/// Fields of `Metric`, beside its labels, which [`LabelBlock`] writes.
+/// Fields of `Metric`, beside its labels, which [`LabelBlock`] writes. A `Gauge` and a `Counter`
+/// hold a double as field 1.
 mod metric {
     pub(super) const GAUGE: u8 = 2;
     pub(super) const COUNTER: u8 = 3;
@@ -51,9 +52,6 @@ mod span {
     pub(super) const LENGTH: u8 = 2;
 }
 
-/// The field of `Gauge` and of `Counter`.
-const VALUE: u8 = 1;
-
 /// Writes samples into a page.
 #[derive(Debug)]
 pub struct ProtobufEncoder {
@@ -78,6 +76,7 @@ impl ProtobufEncoder {
     }
 
     /// The open family, announced if this is its first series.
+    #[inline]
     fn open_family(&mut self) -> Option<&'static Metric> {
         let metric = self.open?;
         if self.length.is_none() {
@@ -141,15 +140,13 @@ impl Sink for ProtobufEncoder {
         let field = if metric.kind == Kind::Counter { metric::COUNTER } else { metric::GAUGE };
         let shared = labels.protobuf();
         let own_length: usize = own.iter().map(|(name, value)| protobuf_label_length(name, value)).sum();
-        let value_length = wire::field_length(wire::DOUBLE_FIELD);
         let page = &mut self.page;
-        wire::head(family::METRIC, shared.len() + own_length + value_length, page);
+        wire::head(family::METRIC, shared.len() + own_length + wire::DOUBLE_MESSAGE, page);
         page.extend_from_slice(shared);
         for (name, value) in own {
             write_protobuf_label(name, value, page);
         }
-        wire::head(field, wire::DOUBLE_FIELD, page);
-        wire::double(VALUE, value.as_f64(), page);
+        wire::double_message(field, value.as_f64(), page);
         self.series += 1;
     }
 
@@ -174,10 +171,9 @@ fn write_histogram(histogram: &Histogram, page: &mut Vec<u8>) {
     wire::number(histogram::SAMPLE_COUNT, histogram.count(), page);
     wire::double(histogram::SAMPLE_SUM, histogram.sum(), page);
     for (bound, below) in histogram.cumulative() {
-        wire::message(histogram::BUCKET, page, |page| {
-            wire::number(bucket::CUMULATIVE_COUNT, below, page);
-            wire::double(bucket::UPPER_BOUND, bound, page);
-        });
+        wire::head(histogram::BUCKET, 1 + wire::varint_length(below) + wire::DOUBLE_FIELD, page);
+        wire::number(bucket::CUMULATIVE_COUNT, below, page);
+        wire::double(bucket::UPPER_BOUND, bound, page);
     }
     write_native(histogram.native(), page);
 }

@@ -33,23 +33,16 @@ impl Value {
 
 /// Nanoseconds as seconds with as many decimals as it takes: `1.5`, `0.000000001`, `2`.
 fn write_nanos(nanos: u64, out: &mut Vec<u8>) {
-    let (seconds, mut fraction) = (nanos / 1_000_000_000, nanos % 1_000_000_000);
-    out.extend_from_slice(itoa::Buffer::new().format(seconds).as_bytes());
-    if fraction == 0 {
-        return;
+    const SECOND: u64 = 1_000_000_000;
+    let mut buffer = itoa::Buffer::new();
+    out.extend_from_slice(buffer.format(nanos / SECOND).as_bytes());
+    let fraction = nanos % SECOND;
+    if fraction > 0 {
+        // A whole second more keeps the leading zeros; the point takes the place of its digit.
+        let digits = buffer.format(SECOND + fraction).trim_end_matches('0');
+        out.push(b'.');
+        out.extend_from_slice(&digits.as_bytes()[1..]);
     }
-    let mut digits = [b'0'; 9];
-    let mut used = 0;
-    for (index, digit) in digits.iter_mut().enumerate().rev() {
-        let value = (fraction % 10) as u8;
-        *digit = b'0' + value;
-        if value != 0 && used == 0 {
-            used = index + 1;
-        }
-        fraction /= 10;
-    }
-    out.push(b'.');
-    out.extend_from_slice(&digits[..used]);
 }
 
 fn write_float(value: f64, out: &mut Vec<u8>) {
@@ -57,7 +50,7 @@ fn write_float(value: f64, out: &mut Vec<u8>) {
         out.extend_from_slice(b"NaN");
     } else if value.is_infinite() {
         out.extend_from_slice(if value > 0.0 { b"+Inf" } else { b"-Inf" });
-    } else if value.fract() == 0.0 && value.abs() < 9e15 {
+    } else if value.abs() < 9e15 && value as i64 as f64 == value {
         out.extend_from_slice(itoa::Buffer::new().format(value as i64).as_bytes());
     } else {
         out.extend_from_slice(zmij::Buffer::new().format_finite(value).as_bytes());

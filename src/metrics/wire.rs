@@ -18,8 +18,11 @@ const OPEN_LENGTH: usize = 5;
 /// A varint's last byte has this bit clear.
 const MORE: u8 = 0x80;
 
-/// Bytes of a field with a double and a number of at most 15: one for both, eight for the value.
+/// Bytes of a field with a double: one for number and type, eight for the value.
 pub(super) const DOUBLE_FIELD: usize = 9;
+
+/// Bytes of a field with a message that holds only a double.
+pub(super) const DOUBLE_MESSAGE: usize = 2 + DOUBLE_FIELD;
 
 /// Appends a number, seven bits a byte, the lowest first.
 pub(super) fn varint(mut value: u64, out: &mut Vec<u8>) {
@@ -41,8 +44,10 @@ fn zigzag(value: i64) -> u64 {
     ((value << 1) ^ (value >> 63)) as u64
 }
 
+/// One byte, as no field of the metrics' messages that is written has a number above 15.
 fn tag(field: u8, wire_type: WireType, out: &mut Vec<u8>) {
-    varint(u64::from(field) << 3 | wire_type as u64, out);
+    debug_assert!(field < 16, "field {field} takes more than a byte");
+    out.push(field << 3 | wire_type as u8);
 }
 
 /// Appends a field with an unsigned number, or an enum.
@@ -62,6 +67,17 @@ pub(super) fn double(field: u8, value: f64, out: &mut Vec<u8>) {
     out.extend_from_slice(&value.to_le_bytes());
 }
 
+/// Appends a field with a message whose only field, number 1, is a double: what a page has
+/// most of, and therefore written at once.
+pub(super) fn double_message(field: u8, value: f64, out: &mut Vec<u8>) {
+    let mut bytes = [0; DOUBLE_MESSAGE];
+    bytes[0] = field << 3 | WireType::Length as u8;
+    bytes[1] = DOUBLE_FIELD as u8;
+    bytes[2] = 1 << 3 | WireType::Double as u8;
+    bytes[3..].copy_from_slice(&value.to_le_bytes());
+    out.extend_from_slice(&bytes);
+}
+
 /// Appends the head of a field whose value takes `length` bytes, which are to follow.
 pub(super) fn head(field: u8, length: usize, out: &mut Vec<u8>) {
     tag(field, WireType::Length, out);
@@ -74,7 +90,7 @@ pub(super) fn string(field: u8, text: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(text.as_bytes());
 }
 
-/// How many bytes a field of a low number takes whose value takes `length` bytes.
+/// How many bytes a field takes whose value takes `length` bytes.
 pub(super) fn field_length(length: usize) -> usize {
     1 + varint_length(length as u64) + length
 }
