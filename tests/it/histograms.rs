@@ -17,6 +17,8 @@ use jiff::Timestamp;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
+use crate::engine::{BUSY, Engine};
+use crate::exporter::Exporter;
 use crate::poll::eventually;
 use crate::prometheus::Prometheus;
 
@@ -145,4 +147,20 @@ fn an_older_prometheus_answers_quantiles_from_classic_buckets() {
     assert_eq!(buckets, expected.map(|(le, count)| (le.to_owned(), count)).into());
     let median = prometheus.value("histogram_quantile(0.5, test_duration_seconds_bucket)").unwrap();
     assert!(median > 0.1 && median <= 1.0, "{median}");
+}
+
+#[test]
+fn samples_taken_below_the_second_reach_a_current_prometheus() {
+    let Some(engine) = Engine::shared() else { return };
+    let _container = engine.run("histograms-busy", &["--cpus=0.2"], BUSY);
+    let exporter = Exporter::of(&engine);
+    let Some(prometheus) = Prometheus::scraping_native(exporter.address) else { return };
+    const SERIES: &str = "container_cpu_usage_cores{name='histograms-busy'}";
+    let count = eventually("samples have been scraped", || {
+        prometheus.value(&format!("histogram_count({SERIES})")).filter(|count| *count >= 8.0)
+    });
+    let above = prometheus.value(&format!("1 - histogram_fraction(0, 64, {SERIES})")).unwrap();
+    assert!(above.abs() < 1e-9, "{above} of {count} samples lie above 64 cores");
+    let average = prometheus.value(&format!("histogram_avg({SERIES})")).unwrap();
+    assert!(average > 0.01, "a busy container uses {average} cores");
 }
