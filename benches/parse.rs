@@ -5,51 +5,49 @@
 
 #![allow(missing_docs, reason = "a program, not a library")]
 
+#[path = "inner/mod.rs"]
+mod inner;
+
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use dockmeter::container::network::{InterfaceNames, net_dev, tcp_established};
 use dockmeter::container::parse::{io_stat, keyed, pressure};
+use dockmeter::metrics::protobuf::ProtobufEncoder;
 use dockmeter::metrics::text::{Dialect, TextEncoder};
-use dockmeter::metrics::{LabelBlock, Metric, Sink, Value, catalogue};
-use dockmeter::tenant::Tenant;
-
-/// Files as kernel 6.12 writes them for a busy container.
-const MEMORY_STAT_V1: &str = include_str!("files/memory.stat.v1");
-const MEMORY_STAT_V2: &str = include_str!("files/memory.stat.v2");
-const CPU_STAT: &str = include_str!("files/cpu.stat.v2");
-const PRESSURE: &str = include_str!("files/cpu.pressure");
-const IO_STAT: &str = include_str!("files/io.stat.v2");
-const NET_DEV: &str = include_str!("files/net_dev");
-const NET_SNMP: &str = include_str!("files/net_snmp");
+use inner::files::{CPU_STAT_V2, IO_STAT, MEMORY_STAT_V1, MEMORY_STAT_V2, NET_DEV, NET_SNMP, PRESSURE};
+use inner::page::{block, blocks, families, fill, label_values, tenant};
 
 /// A large host.
 const CONTAINERS: usize = 1000;
 
 fn parsing(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("parse");
-    let keyed_files =
-        [("memory.stat v2", MEMORY_STAT_V2), ("memory.stat v1", MEMORY_STAT_V1), ("cpu.stat v2", CPU_STAT)];
+    let keyed_files = [
+        ("memory.stat v2", MEMORY_STAT_V2),
+        ("memory.stat v1", MEMORY_STAT_V1),
+        ("cpu.stat v2", CPU_STAT_V2),
+    ];
     for (name, text) in keyed_files {
         group.throughput(Throughput::Bytes(text.len() as u64));
         group.bench_function(name, |bencher| {
-            bencher.iter(|| keyed(black_box(text.as_bytes()), |key, value| consume((key, value))));
+            bencher.iter(|| keyed(black_box(text), |key, value| consume((key, value))));
         });
     }
     group.throughput(Throughput::Bytes(NET_DEV.len() as u64));
     let mut names = InterfaceNames::default();
     group.bench_function("net/dev", |bencher| {
-        bencher.iter(|| net_dev(black_box(NET_DEV.as_bytes()), &mut names));
+        bencher.iter(|| net_dev(black_box(NET_DEV), &mut names));
     });
     group.throughput(Throughput::Bytes(NET_SNMP.len() as u64));
     group.bench_function("net/snmp", |bencher| {
-        bencher.iter(|| tcp_established(black_box(NET_SNMP.as_bytes())));
+        bencher.iter(|| tcp_established(black_box(NET_SNMP)));
     });
     group.throughput(Throughput::Bytes(PRESSURE.len() as u64));
-    group.bench_function("cpu.pressure", |bencher| bencher.iter(|| pressure(black_box(PRESSURE.as_bytes()))));
+    group.bench_function("cpu.pressure", |bencher| bencher.iter(|| pressure(black_box(PRESSURE))));
     group.throughput(Throughput::Bytes(IO_STAT.len() as u64));
     group.bench_function("io.stat", |bencher| {
-        bencher.iter(|| io_stat(black_box(IO_STAT.as_bytes()), |device, io| consume((device, io))));
+        bencher.iter(|| io_stat(black_box(IO_STAT), |device, io| consume((device, io))));
     });
     group.finish();
 }
@@ -68,9 +66,7 @@ fn labels(criterion: &mut Criterion) {
 }
 
 fn pages(criterion: &mut Criterion) {
-    let tenant = tenant();
-    let blocks: Vec<LabelBlock> =
-        (0..CONTAINERS).map(|container| block(&tenant, &label_values(container))).collect();
+    let blocks = blocks(CONTAINERS);
     let families = families().count();
     let mut group =
         criterion.benchmark_group(format!("page of {families} families, {CONTAINERS} containers"));
@@ -80,65 +76,22 @@ fn pages(criterion: &mut Criterion) {
         group.bench_function(name, |bencher| {
             bencher.iter(|| {
                 let mut encoder = TextEncoder::new(dialect, std::mem::take(&mut page));
-                fill(&mut encoder, &blocks);
+                fill(&mut encoder, families, &blocks);
                 page = encoder.finish();
             });
         });
     }
+    let mut page = Vec::new();
+    group.bench_function("protobuf", |bencher| {
+        bencher.iter(|| {
+            let mut encoder = ProtobufEncoder::new(std::mem::take(&mut page));
+            fill(&mut encoder, families, &blocks);
+            page = encoder.finish();
+        });
+    });
     #[cfg(feature = "prometheus-registry")]
     prometheus_crate::bench(&mut group);
     group.finish();
-}
-
-/// Every family of containers, about as many as one has on a host with everything.
-fn families() -> impl Iterator<Item = &'static Metric> {
-    catalogue::ALL.iter().copied().filter(|metric| metric.labels == catalogue::Labels::Container)
-}
-
-/// Values as they come: counters of bytes and of time, and a few shares.
-fn value(family: usize, container: usize) -> Value {
-    let number = (family * 1_000_003 + container * 7919) as u64;
-    match family % 4 {
-        0 => Value::Nanos(number * 1_234_567),
-        1 => Value::Float(number as f64 / 977.0),
-        _ => Value::Int(number * 4096),
-    }
-}
-
-fn fill(sink: &mut dyn Sink, blocks: &[LabelBlock]) {
-    for (number, metric) in families().enumerate() {
-        sink.family(metric);
-        for (container, labels) in blocks.iter().enumerate() {
-            sink.sample(labels, &[], value(number, container));
-        }
-    }
-}
-
-fn tenant() -> Tenant {
-    Tenant::claimed(Some("ann"), Some("shop"), Some("core"))
-}
-
-/// Labels of a container, without the tenant's.
-const LABEL_NAMES: [&str; 5] = [
-    "id",
-    "name",
-    "image",
-    "container_label_com_docker_compose_project",
-    "container_label_com_docker_compose_service",
-];
-
-fn label_values(container: usize) -> [String; 5] {
-    [
-        format!("/docker/{container:064x}"),
-        format!("shop-api-{container}"),
-        "registry.local/team/api:1.2.3".to_owned(),
-        "shop".to_owned(),
-        "api".to_owned(),
-    ]
-}
-
-fn block(tenant: &Tenant, values: &[String; 5]) -> LabelBlock {
-    LabelBlock::of_tenant(tenant, LABEL_NAMES.into_iter().zip(values.iter().map(String::as_str)))
 }
 
 /// The same series kept and written by the `prometheus` crate.
@@ -148,7 +101,8 @@ mod prometheus_crate {
     use criterion::measurement::WallTime;
     use prometheus::{Encoder, GaugeVec, Opts, Registry, TextEncoder};
 
-    use super::{CONTAINERS, LABEL_NAMES, families, label_values, value};
+    use super::CONTAINERS;
+    use super::inner::page::{LABEL_NAMES, families, label_values, value};
 
     /// Values are set beforehand: only gathering and writing counts.
     pub(super) fn bench(group: &mut BenchmarkGroup<'_, WallTime>) {

@@ -6,9 +6,10 @@
 //! everything and how much that is. Only `types` knows the engine's JSON, and there a
 //! field that is unknown or of another type costs that field only.
 
+#[doc(hidden)]
+pub mod answers;
 mod client;
 mod directory;
-
 mod events;
 #[cfg(test)]
 mod fake;

@@ -27,6 +27,7 @@ mod disk;
 mod faults;
 mod histograms;
 mod house;
+mod instructions;
 mod lifecycle;
 mod page;
 mod places;

@@ -1,0 +1,7 @@
+//! What the inner loops are measured on: files of the kernel, answers of the engine, and the
+//! page of a host with many containers.
+
+#![allow(dead_code, reason = "each benchmark uses its part")]
+
+pub(crate) mod files;
+pub(crate) mod page;
