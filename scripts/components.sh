@@ -30,6 +30,7 @@ components_of() {
         prometheus3) echo "prometheus promtool"; echo "prometheus promtool"; echo newest ;;
         # `valgrind` itself is a script that looks for this program where it would be installed.
         valgrind) echo "valgrind"; echo "valgrind.bin" ;;
+        faketime) echo "faketime libfaketime"; echo "faketime" ;;
         compose) echo "docker-compose"; echo "docker-compose"; echo newest ;;
         llvm) echo "llvm-$(rust_llvm_major)"; echo "llvm-profdata llvm-cov" ;;
         *) say "no component is called \`$1\`"; return 1 ;;

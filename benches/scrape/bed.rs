@@ -1,5 +1,5 @@
-//! Real cgroups made by `mkdir`, each with one sleeping process in a network namespace of its
-//! own, and the inventory that an engine would have reported.
+//! Real cgroups made by `mkdir`, each with one sleeping process, in a network namespace of its
+//! own if need be, and the inventory that an engine would have reported. Tests use it, too.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,14 +16,13 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::measured::interrupt;
 use crate::measured::process::command_that_dies_with_us;
 
-/// The folder in every hierarchy under which the containers' cgroups lie.
-const PARENT: &str = "dockmeter-bench";
-
 /// How long ended processes may take to leave their cgroups.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// So many containers; they are gone when it is dropped.
 pub(crate) struct Bed {
+    /// The folder in every hierarchy under which the containers' cgroups lie.
+    parent: &'static str,
     hierarchies: Vec<PathBuf>,
     folders: Vec<PathBuf>,
     processes: Vec<Child>,
@@ -31,29 +30,41 @@ pub(crate) struct Bed {
 }
 
 impl Bed {
-    /// Makes the cgroups and starts the processes.
-    pub(crate) fn make(containers: usize) -> io::Result<Bed> {
+    /// Makes the cgroups under a folder of that name and starts the processes, each with a
+    /// network of its own.
+    pub(crate) fn make(parent: &'static str, containers: usize) -> io::Result<Bed> {
+        let bed = Self::of_processes(parent, containers, &["unshare", "--net", "sleep", "3600"])?;
+        bed.wait_for_namespaces()?;
+        Ok(bed)
+    }
+
+    /// The same with the host's network, which is quicker to make and to remove.
+    #[allow(dead_code, reason = "used by tests")]
+    pub(crate) fn without_networks(parent: &'static str, containers: usize) -> io::Result<Bed> {
+        Self::of_processes(parent, containers, &["sleep", "3600"])
+    }
+
+    fn of_processes(parent: &'static str, containers: usize, sleeper: &[&str]) -> io::Result<Bed> {
         let hierarchies = hierarchies()?;
         for unified in hierarchies.iter().filter(|point| point.join("cgroup.controllers").exists()) {
-            delegate(unified)?;
+            delegate(unified, parent)?;
         }
-        let mut bed =
-            Bed { hierarchies, folders: Vec::new(), processes: Vec::new(), inventory: Snapshot::default() };
+        let (folders, processes, inventory) = (Vec::new(), Vec::new(), Snapshot::default());
+        let mut bed = Bed { parent, hierarchies, folders, processes, inventory };
         for number in 0..containers {
             interrupt::check()?;
             let id: ContainerId = format!("{number:064x}").parse().map_err(io::Error::other)?;
-            let child = sleeper()?;
+            let child = start(sleeper)?;
             let pid = child.id();
             bed.processes.push(child);
             for hierarchy in &bed.hierarchies {
-                let folder = hierarchy.join(PARENT).join(id.to_string());
+                let folder = hierarchy.join(parent).join(id.to_string());
                 fs::create_dir_all(&folder)?;
                 bed.folders.push(folder.clone());
                 fs::write(folder.join("cgroup.procs"), pid.to_string())?;
             }
             bed.inventory.containers.insert(id, Arc::new(container(id, number, pid)));
         }
-        bed.wait_for_namespaces()?;
         Ok(bed)
     }
 
@@ -86,15 +97,15 @@ impl Drop for Bed {
             let _ = fs::remove_dir(folder);
         }
         for hierarchy in &self.hierarchies {
-            let _ = fs::remove_dir(hierarchy.join(PARENT));
+            let _ = fs::remove_dir(hierarchy.join(self.parent));
         }
     }
 }
 
 /// Removes the cgroups of a run that was killed, and ends what still runs in them.
-pub(crate) fn remove_leftovers() -> io::Result<()> {
+pub(crate) fn remove_leftovers(parent: &str) -> io::Result<()> {
     let deadline = Instant::now() + PATIENCE;
-    for parent in hierarchies()?.iter().map(|hierarchy| hierarchy.join(PARENT)) {
+    for parent in hierarchies()?.iter().map(|hierarchy| hierarchy.join(parent)) {
         for folder in fs::read_dir(&parent).into_iter().flatten().flatten().map(|entry| entry.path()) {
             // A removal fails as long as a process is in there.
             while folder.is_dir() && fs::remove_dir(&folder).is_err() {
@@ -119,16 +130,16 @@ fn end_processes(folder: &Path) {
     }
 }
 
-fn sleeper() -> io::Result<Child> {
-    let mut command = command_that_dies_with_us("unshare");
-    command.args(["--net", "sleep", "3600"]).stdin(Stdio::null());
+fn start(sleeper: &[&str]) -> io::Result<Child> {
+    let mut command = command_that_dies_with_us(sleeper[0]);
+    command.args(&sleeper[1..]).stdin(Stdio::null());
     command
         .spawn()
         .map_err(|error| io::Error::new(error.kind(), format!("could not start `setpriv`: {error}")))
 }
 
 /// The mount points of the hierarchies a container has a cgroup in.
-fn hierarchies() -> io::Result<Vec<PathBuf>> {
+pub(crate) fn hierarchies() -> io::Result<Vec<PathBuf>> {
     let mounts = fs::read_to_string("/proc/self/mounts")?;
     let wanted = ["cpu", "cpuacct", "memory", "blkio", "pids"];
     let hierarchy = |line: &str| {
@@ -141,8 +152,8 @@ fn hierarchies() -> io::Result<Vec<PathBuf>> {
 }
 
 /// On cgroup v2 a controller counts below a folder only if that folder says so.
-fn delegate(root: &Path) -> io::Result<()> {
-    let parent = root.join(PARENT);
+fn delegate(root: &Path, parent: &str) -> io::Result<()> {
+    let parent = root.join(parent);
     fs::create_dir_all(&parent)?;
     let controllers = fs::read_to_string(root.join("cgroup.controllers"))?;
     for controller in controllers.split_whitespace() {
@@ -154,7 +165,8 @@ fn delegate(root: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn container(id: ContainerId, number: usize, pid: u32) -> Container {
+/// What an engine would say of a running container.
+pub(crate) fn container(id: ContainerId, number: usize, pid: u32) -> Container {
     let project = format!("project-{}", number % 20);
     let labels = [
         ("com.docker.compose.project", project.as_str()),

@@ -1,4 +1,5 @@
-//! A small engine on a socket that says what a real one would say of the bed's containers.
+//! A small engine on a socket that says what a real one would say of the bed's containers. Tests
+//! use it, too.
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead as _, BufReader, Write as _};

@@ -24,17 +24,20 @@ use bed::Bed;
 use measured::interrupt;
 use whole::Whole;
 
+/// Where the cgroups of the containers lie.
+const PARENT: &str = "dockmeter-bench";
+
 fn main() -> io::Result<()> {
     let sizes: Vec<usize> = std::env::args().skip(1).filter_map(|argument| argument.parse().ok()).collect();
     let sizes = if sizes.is_empty() { vec![10, 50, 100, 1000] } else { sizes };
     interrupt::listen()?;
-    bed::remove_leftovers()?;
+    bed::remove_leftovers(PARENT)?;
     eprintln!("the program alone …");
-    let empty = Whole::measure(&Bed::make(0)?)?;
+    let empty = Whole::measure(&Bed::make(PARENT, 0)?)?;
     let (mut inside, mut outside) = (Vec::new(), vec![empty.row(&empty)]);
     for containers in sizes {
         eprintln!("{containers} containers …");
-        let bed = Bed::make(containers)?;
+        let bed = Bed::make(PARENT, containers)?;
         inside.push(in_process::row(&bed)?);
         interrupt::check()?;
         outside.push(Whole::measure(&bed)?.row(&empty));

@@ -20,6 +20,8 @@ pub(crate) enum Component {
     Prometheus3,
     /// Prometheus' checker.
     Promtool,
+    /// The program that runs others with a clock of their own.
+    Faketime,
 }
 
 impl Component {
@@ -31,6 +33,7 @@ impl Component {
             Component::Prometheus => "DOCKMETER_TEST_PROMETHEUS",
             Component::Prometheus3 => "DOCKMETER_TEST_PROMETHEUS3",
             Component::Promtool => "DOCKMETER_TEST_PROMTOOL",
+            Component::Faketime => "DOCKMETER_TEST_FAKETIME",
         }
     }
 

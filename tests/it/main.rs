@@ -10,6 +10,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::print_stdout,
+    clippy::print_stderr,
     reason = "a test fails by panicking, and the test runner shows what it printed"
 )]
 
@@ -21,6 +22,15 @@ mod http;
 mod poll;
 mod prometheus;
 mod wire;
+
+// What benchmarks have too: real cgroups, and an engine that replays what a real one would say.
+#[allow(dead_code, reason = "benchmarks use the rest")]
+#[path = "../../benches/scrape/bed.rs"]
+mod bed;
+#[path = "../../benches/measured/mod.rs"]
+mod measured;
+#[path = "../../benches/scrape/engine.rs"]
+mod replay;
 
 mod changes;
 mod disk;

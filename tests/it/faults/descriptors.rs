@@ -44,10 +44,11 @@ fn with_hardly_any_descriptors_every_container_is_read_and_the_page_survives_a_c
     assert_eq!(page.value("process_max_fds", &[]), Some(LIMIT as f64));
     assert_eq!(page.value("dockmeter_read_errors_total", &[("reason", "open")]).unwrap_or(0.0), 0.0);
 
-    // One connection of a scraper, and a crowd that leaves no room for another.
+    // One connection of a scraper, and a crowd that leaves no room for another: half of it is
+    // accepted, the rest waits in the kernel.
     let mut scraper = TcpStream::connect(exporter.address).unwrap();
     scraper.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-    let crowd: Vec<_> = (0..2 * LIMIT).map_while(|_| TcpStream::connect(exporter.address).ok()).collect();
+    let crowd: Vec<_> = (0..LIMIT).map_while(|_| TcpStream::connect(exporter.address).ok()).collect();
     scraper.write_all(b"GET /metrics HTTP/1.0\r\nHost: localhost\r\n\r\n").unwrap();
     let mut answer = Vec::new();
     scraper.read_to_end(&mut answer).unwrap();
