@@ -13,9 +13,9 @@ component_reason=
 
 say() { printf '==> %s\n' "$*" >&2; }
 
-# components_of NAME: its packages on one line (`?` marks one that only some releases have),
-# then the programs that have to come out of them, then the suite they come from if it is not
-# the system's own.
+# components_of NAME: its packages on one line (`?` marks one that only some releases have, `>`
+# one that stands for the package it depends on), then the programs that have to come out of
+# them, then the suite they come from if it is not the system's own.
 components_of() {
     case "$1" in
         docker) echo "docker.io containerd runc tini ?docker-cli"; echo "dockerd docker containerd runc" ;;
@@ -32,6 +32,9 @@ components_of() {
         valgrind) echo "valgrind"; echo "valgrind.bin" ;;
         faketime) echo "faketime libfaketime"; echo "faketime" ;;
         compose) echo "docker-compose"; echo "docker-compose"; echo newest ;;
+        qemu) echo "qemu-system-x86 qemu-system-common qemu-system-data seabios"; echo "qemu-system-x86_64" ;;
+        kernel) echo ">linux-image-cloud-amd64"; echo ;;
+        e2fsprogs) echo "e2fsprogs"; echo "mke2fs" ;;
         llvm) echo "llvm-$(rust_llvm_major)"; echo "llvm-profdata llvm-cov" ;;
         *) say "no component is called \`$1\`"; return 1 ;;
     esac
@@ -46,6 +49,7 @@ component() {
     local name=$1 packages programs suite program
     { read -r packages; read -r programs; read -r suite || suite=; } < <(components_of "$name")
     if [[ ! -e "$components/$name/.unpacked" ]] && ! unpack_component "$name" "$packages" "$programs" "${suite:-stable}"; then
+        [[ -n $programs ]] || return 1
         # What is wanted newer than the system's own is not what the system has.
         [[ -z $suite || $name == compose ]] || return 1
         for program in $programs; do
@@ -100,6 +104,8 @@ unpack_component() {
     for package in $wanted; do
         if [[ $package == \?* ]]; then
             has_package "$suite" "${package#\?}" && packages+=("${package#\?}")
+        elif [[ $package == \>* ]]; then
+            packages+=("$(depends_on "$suite" "${package#>}")")
         else
             packages+=("$package")
         fi
@@ -146,11 +152,20 @@ complete_libraries() {
     for level in 1 2 3; do
         libraries_missing "$directory" "$programs" || return 0
         mapfile -t more < <(apt "$suite" cache depends --no-recommends --no-suggests "$@" |
-            sed -n 's/^ *Depends: \(lib[^ ]*\)$/\1/p' | grep -vx 'libc6' | sort -u)
+            sed -n 's/^ *Depends: \(lib[^ ]*\)$/\1/p' | grep -vx 'libc6' | sort -u | not_installed "$suite")
         ((${#more[@]})) || return 0
         say "adding libraries, level $level (${more[*]})"
         unpack "$suite" "$directory" "${more[@]}" || return 0
         set -- "${more[@]}"
+    done
+}
+
+# not_installed SUITE: of the packages on its input, those that the system does not have. What
+# it has serves the programs of its own suite.
+not_installed() {
+    local package
+    while read -r package; do
+        [[ $1 == stable && $(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) == installed* ]] || echo "$package"
     done
 }
 
@@ -160,7 +175,7 @@ libraries_missing() {
     libraries=$(find "$1" -name '*.so.*' -printf '%h\n' | sort -u | paste -sd: -)
     for program in $2; do
         path=$(find "$1" -path "*bin/$program" -perm -u+x ! -type d | head -n 1)
-        [[ -n $path ]] && LD_LIBRARY_PATH=$libraries ldd "$path" 2>/dev/null | grep -q 'not found' && return 0
+        [[ -n $path && $(LD_LIBRARY_PATH=$libraries ldd "$path" 2>/dev/null) == *'not found'* ]] && return 0
     done
     return 1
 }
@@ -177,6 +192,13 @@ apt() {
 }
 
 has_package() { apt "$1" cache show "$2" >/dev/null 2>&1; }
+
+# depends_on SUITE PACKAGE: the first package that another one depends on, or the package itself.
+depends_on() {
+    local first
+    first=$(apt "$1" cache depends --important "$2" 2>/dev/null | sed -n 's/^ *Depends: \([^ ]*\)$/\1/p' | head -n 1)
+    echo "${first:-$2}"
+}
 
 # Whether the system's own release has Docker Compose 2; Debian 12 has 1.29, which is Python.
 has_compose_2() {
