@@ -12,6 +12,8 @@ pub(crate) enum Component {
     Engine,
     /// The `docker` command.
     Docker,
+    /// The load program of the truth tests.
+    Load,
     /// Docker Compose 2 as a command of its own.
     Compose,
     /// The Prometheus server.
@@ -29,6 +31,7 @@ impl Component {
         match self {
             Component::Engine => "DOCKMETER_TEST_ENGINE",
             Component::Docker => "DOCKMETER_TEST_DOCKER",
+            Component::Load => "DOCKMETER_TEST_LOAD",
             Component::Compose => "DOCKMETER_TEST_COMPOSE",
             Component::Prometheus => "DOCKMETER_TEST_PROMETHEUS",
             Component::Prometheus3 => "DOCKMETER_TEST_PROMETHEUS3",

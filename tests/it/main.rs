@@ -48,4 +48,5 @@ mod running;
 mod sampling;
 mod short_lived;
 mod tenants;
+mod truth;
 mod work;

@@ -6,19 +6,25 @@ use std::time::{Duration, Instant};
 const STEP: Duration = Duration::from_millis(50);
 
 /// How long anything may take before a test fails; generous, for machines under load.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// [`PATIENCE`], times `DOCKMETER_TEST_PATIENCE`, which an emulated machine sets.
+pub(crate) fn patience() -> Duration {
+    let times = std::env::var("DOCKMETER_TEST_PATIENCE").map_or(Ok(1), |times| times.parse());
+    PATIENCE * times.expect("a whole number in `DOCKMETER_TEST_PATIENCE`")
+}
 
 /// The first `Some` that `attempt` returns.
 ///
 /// # Panics
-/// `attempt` has returned none within [`PATIENCE`]; `what` says what was waited for.
+/// `attempt` has returned none within [`patience`]; `what` says what was waited for.
 pub(crate) fn eventually<T>(what: &str, mut attempt: impl FnMut() -> Option<T>) -> T {
-    let started = Instant::now();
+    let (started, patience) = (Instant::now(), patience());
     loop {
         if let Some(value) = attempt() {
             return value;
         }
-        assert!(started.elapsed() < PATIENCE, "waited {PATIENCE:?} in vain: {what}");
+        assert!(started.elapsed() < patience, "waited {patience:?} in vain: {what}");
         pause(STEP);
     }
 }

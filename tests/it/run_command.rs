@@ -11,7 +11,7 @@ use crate::component::Component;
 use crate::engine::{BUSY, Engine};
 use crate::exporter::BINARY;
 use crate::http;
-use crate::poll::{PATIENCE, eventually};
+use crate::poll::{eventually, patience};
 use crate::prometheus::free_address;
 
 #[test]
@@ -33,7 +33,7 @@ fn run_brings_up_exporter_and_prometheus_and_takes_both_down_again() {
     std::thread::spawn(move || stderr.lines().map_while(Result::ok).try_for_each(|line| lines.send(line)));
 
     let prometheus = loop {
-        let line = said.recv_timeout(PATIENCE).expect("`./run` prints the addresses");
+        let line = said.recv_timeout(patience()).expect("`./run` prints the addresses");
         if let Some((_, url)) = line.split_once("Prometheus: http://") {
             break url.trim_end_matches('/').parse().expect("an address");
         }
