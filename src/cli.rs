@@ -13,8 +13,7 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::config::settings::{
-    ALL, Arity, COLLECTOR_FLAG, DOCKER_HOST_VARIABLE, DOCKER_TLS_VARIABLE, ENV_PREFIX, NO_COLLECTOR_FLAG,
-    Setting,
+    ALL, Arity, COLLECTOR_FLAG, ENV_PREFIX, FOREIGN_VARIABLES, NO_COLLECTOR_FLAG, Setting,
 };
 use crate::config::{Config, DEFAULT_FILE, Sources, TOKEN_BYTES, TokenHash, token_of};
 use crate::metrics::catalogue::COLLECTORS;
@@ -26,9 +25,7 @@ pub type Serve = fn(Config) -> anyhow::Result<()>;
 /// Runs the command of the process's arguments and environment.
 pub fn run(serve: Serve) -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
-    let ours = |name: &str| {
-        name.starts_with(ENV_PREFIX) || [DOCKER_HOST_VARIABLE, DOCKER_TLS_VARIABLE].contains(&name)
-    };
+    let ours = |name: &str| name.starts_with(ENV_PREFIX) || FOREIGN_VARIABLES.contains(&name);
     let env = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.to_string_lossy().into_owned())))
         .filter(|(name, _)| ours(name))

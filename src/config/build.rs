@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::file::{self, File, TokenEntry};
-use super::layers::{Layers, Origin};
+use super::layers::Layers;
 use super::settings::{self, COLLECTOR_FLAG, Setting};
 use super::tenancy;
 use super::token::{Token, TokenHash};
 use super::value;
-use super::{Config, ConfigError, Disk, Endpoint, Log, LogFormat, Sources, Web, folder_of};
+use super::{Config, ConfigError, ContainerSource, Disk, Log, LogFormat, Sources, Web, docker, folder_of};
 use crate::metrics::catalogue::COLLECTORS;
 use crate::paths::Paths;
 use crate::yaml::one_of;
@@ -69,7 +69,12 @@ pub(super) fn config(sources: Sources) -> Result<Config, ConfigError> {
             sysfs: directory(layers, &settings::PATH_SYSFS)?,
             rootfs: directory(layers, &settings::PATH_ROOTFS)?,
         },
-        docker_host: docker_host(layers, &file)?,
+        docker: docker::docker(layers, &file, &sources)?,
+        container_source: layers.one(
+            &settings::CONTAINER_SOURCE,
+            file.containers.source.as_ref(),
+            |text| value::word(text, &ContainerSource::WORDS),
+        )?,
         container_labels: container_labels(layers, &file)?,
         linger: layers.one(&settings::CONTAINER_LINGER, file.containers.linger.as_ref(), |text| {
             value::duration(text, SECOND..=MAX_LINGER)
@@ -103,23 +108,6 @@ fn file_to_read(sources: &Sources) -> Result<Option<PathBuf>, ConfigError> {
     }
     // One that may not be looked at is not absent: reading it then says why.
     Ok(sources.default_file.clone().filter(|path| path.try_exists().unwrap_or(true)))
-}
-
-/// The engine. Where Docker's own variables ask for TLS, speaking without it would only
-/// give an answer that nobody understands.
-fn docker_host(layers: &mut Layers<'_>, file: &File) -> Result<Endpoint, ConfigError> {
-    let host = layers.one(&settings::DOCKER_HOST, file.docker.host.as_ref(), |text: &str| {
-        text.parse::<Endpoint>().map_err(|error| error.to_string())
-    })?;
-    let wants_tls = layers.is_set(settings::DOCKER_TLS_VARIABLE) && matches!(host, Endpoint::Tcp(_));
-    match layers.origins.get(settings::DOCKER_HOST.name()) {
-        Some(origin @ Origin::Env(variable)) if wants_tls && variable == settings::DOCKER_HOST_VARIABLE => {
-            let message =
-                format!("TLS, as `{}` asks for, is not in this version", settings::DOCKER_TLS_VARIABLE);
-            Err(origin.refuse(message))
-        }
-        _ => Ok(host),
-    }
 }
 
 /// How often the fast files are sampled; a full read brings fast samples along.

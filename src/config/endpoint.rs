@@ -1,18 +1,22 @@
 //! Where the engine listens: the forms of `DOCKER_HOST` that are spoken here.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-/// The engine's plain TCP port, where `tcp://host` names none.
-const DEFAULT_PORT: u16 = 2375;
+/// The engine's TCP port, where `tcp://host` names none.
+const PLAIN_PORT: u16 = 2375;
+
+/// The same with TLS.
+const TLS_PORT: u16 = 2376;
 
 /// The address of an engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Endpoint {
     /// `unix:///path`.
     Unix(PathBuf),
-    /// `tcp://host:port` or `http://host:port`: plain HTTP; the text is `host:port`.
+    /// `tcp://host:port` or `http://host:port`; the text is `host:port`.
     Tcp(String),
 }
 
@@ -20,10 +24,13 @@ pub enum Endpoint {
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum EndpointError {
     /// A way to the engine that exists and is not built in.
-    #[error(
-        "`{0}`: `{1}` is not in this version; use `unix:///var/run/docker.sock`, or `tcp://host:port` without TLS"
-    )]
+    #[error("`{0}`: `{1}` is not in this version; use `unix:///var/run/docker.sock` or `tcp://host:port`")]
     NotInThisVersion(String, &'static str),
+    /// TLS is a setting of its own.
+    #[error(
+        "`{0}`: write `tcp://{1}` and ask for TLS with `--docker.tls-verify=true` or `DOCKER_TLS_VERIFY=1`"
+    )]
+    Https(String, String),
     /// No address at all.
     #[error(
         "`{0}` is not the address of an engine: {1}; `unix:///var/run/docker.sock` or `tcp://127.0.0.1:2375` would be"
@@ -41,14 +48,47 @@ impl FromStr for Endpoint {
     type Err = EndpointError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Endpoint::parse(text, false)
+    }
+}
+
+impl Endpoint {
+    /// Whether the engine is on this machine, as far as its address tells: then process ids
+    /// and paths that it names may be looked up here.
+    pub fn is_local(&self) -> bool {
+        match self {
+            Endpoint::Unix(_) => true,
+            Endpoint::Tcp(authority) => {
+                let host = host_of(authority);
+                let loopback = host.parse().is_ok_and(|address: IpAddr| address.is_loopback());
+                loopback || host.eq_ignore_ascii_case("localhost")
+            }
+        }
+    }
+
+    /// The host of a `tcp://` address, without port and brackets.
+    pub fn host_name(&self) -> Option<&str> {
+        match self {
+            Endpoint::Unix(_) => None,
+            Endpoint::Tcp(authority) => Some(host_of(authority)),
+        }
+    }
+
+    /// Reads an address; `tls` decides which port is meant where none is named.
+    ///
+    /// # Errors
+    /// See [`EndpointError`].
+    pub fn parse(text: &str, tls: bool) -> Result<Self, EndpointError> {
         let malformed = |reason| EndpointError::Malformed(text.to_owned(), reason);
         let later = |scheme| Err(EndpointError::NotInThisVersion(text.to_owned(), scheme));
         let (scheme, rest) = text.split_once("://").ok_or_else(|| malformed("it has no scheme"))?;
         match scheme {
             "unix" if rest.starts_with('/') => Ok(Endpoint::Unix(rest.into())),
             "unix" => Err(malformed("the path of the socket has to begin with `/`")),
-            "tcp" | "http" => authority(rest).map(Endpoint::Tcp).map_err(malformed),
-            "https" => later("https"),
+            "tcp" | "http" => {
+                authority(rest, if tls { TLS_PORT } else { PLAIN_PORT }).map(Endpoint::Tcp).map_err(malformed)
+            }
+            "https" => Err(EndpointError::Https(text.to_owned(), rest.to_owned())),
             "ssh" => later("ssh"),
             "npipe" => later("npipe"),
             "fd" => later("fd"),
@@ -57,8 +97,14 @@ impl FromStr for Endpoint {
     }
 }
 
+/// The host of `host:port` or `[address]:port`.
+fn host_of(authority: &str) -> &str {
+    let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
+    host.trim_start_matches('[').trim_end_matches(']')
+}
+
 /// Checks `host`, `host:port` or `[address]:port`, and adds the port where it is missing.
-fn authority(rest: &str) -> Result<String, &'static str> {
+fn authority(rest: &str, default_port: u16) -> Result<String, &'static str> {
     let rest = rest.strip_suffix('/').unwrap_or(rest);
     if rest.contains(['/', '?', '#', '@']) {
         return Err("only a host and a port may follow the scheme");
@@ -74,7 +120,7 @@ fn authority(rest: &str) -> Result<String, &'static str> {
     }
     let port = match port {
         Some(port) => port.parse::<u16>().map_err(|_| "its port is not a number up to 65535")?,
-        None => DEFAULT_PORT,
+        None => default_port,
     };
     Ok(format!("{host}:{port}"))
 }
@@ -108,9 +154,31 @@ mod tests {
 
     #[test]
     fn ways_that_are_not_built_in_say_so() {
-        for text in ["ssh://me@host", "npipe:////./pipe/docker_engine", "https://host:2376", "fd://"] {
+        for text in ["ssh://me@host", "npipe:////./pipe/docker_engine", "fd://"] {
             let error = text.parse::<Endpoint>().unwrap_err().to_string();
             assert!(error.contains("not in this version"), "{error}");
+        }
+        let error = "https://host:2376".parse::<Endpoint>().unwrap_err().to_string();
+        assert!(error.contains("write `tcp://host:2376` and ask for TLS"), "{error}");
+    }
+
+    #[test]
+    fn with_tls_another_port_is_meant() {
+        assert_eq!(Endpoint::parse("tcp://h", true), Ok(Endpoint::Tcp("h:2376".into())));
+        assert_eq!(Endpoint::parse("tcp://h:1", true), Ok(Endpoint::Tcp("h:1".into())));
+    }
+
+    #[test]
+    fn only_loopback_and_sockets_are_this_machine() {
+        for (text, local) in [
+            ("unix:///var/run/docker.sock", true),
+            ("tcp://localhost", true),
+            ("tcp://127.9.9.9:1", true),
+            ("tcp://[::1]:1", true),
+            ("tcp://10.0.0.1:1", false),
+            ("tcp://localhost.example.com", false),
+        ] {
+            assert_eq!(text.parse::<Endpoint>().unwrap().is_local(), local, "{text}");
         }
     }
 

@@ -33,6 +33,8 @@ pub(super) struct File {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Docker {
     pub(super) host: Option<Text>,
+    pub(super) tls_verify: Option<Text>,
+    pub(super) cert_path: Option<Text>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -43,6 +45,7 @@ pub(super) struct Containers {
     pub(super) labels: List<Text>,
     pub(super) linger: Option<Text>,
     pub(super) peak_window: Option<Text>,
+    pub(super) source: Option<Text>,
 }
 
 /// One entry of `containers.include` and `.exclude`; exactly one key is to be given.

@@ -134,11 +134,6 @@ impl<'a> Layers<'a> {
         self.flag(flag).or_else(|| self.variable(&env_name(flag), Arity::One))?.pop()
     }
 
-    /// Whether an environment variable has a value.
-    pub(super) fn is_set(&self, variable: &str) -> bool {
-        self.variable(variable, Arity::One).is_some()
-    }
-
     /// What flags and environment say of a setting.
     fn outside(&self, setting: &Setting) -> Option<Vec<Given>> {
         let variables = || setting.variables().into_iter();

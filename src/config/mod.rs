@@ -9,6 +9,7 @@
 //! flag, the variable, or file, line and column.
 
 mod build;
+mod docker;
 mod endpoint;
 mod file;
 mod layers;
@@ -25,6 +26,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use docker::{Docker, TlsFiles};
 pub use endpoint::{Endpoint, EndpointError};
 pub use layers::Origin;
 pub use network::{InvalidNetwork, Network};
@@ -46,7 +48,9 @@ pub struct Config {
     /// Where the host's file systems are seen.
     pub paths: Paths,
     /// The engine.
-    pub docker_host: Endpoint,
+    pub docker: Docker,
+    /// Where the numbers of containers come from.
+    pub container_source: ContainerSource,
     /// Docker labels that every series of a container carries.
     pub container_labels: Vec<String>,
     /// How long a removed container's last values stay.
@@ -96,6 +100,32 @@ pub struct Web {
     pub trust_networks: Vec<Network>,
     /// Further names under which pages are asked for.
     pub allowed_hosts: Vec<String>,
+}
+
+/// Where the numbers of containers come from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ContainerSource {
+    /// The kernel's files where they can be found, else the engine's statistics.
+    #[default]
+    Auto,
+    /// The kernel's files only.
+    Cgroup,
+    /// The engine's statistics only.
+    Api,
+}
+
+impl ContainerSource {
+    const WORDS: [(&'static str, ContainerSource); 3] =
+        [("auto", ContainerSource::Auto), ("cgroup", ContainerSource::Cgroup), ("api", ContainerSource::Api)];
+
+    /// The word of the setting.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ContainerSource::Auto => "auto",
+            ContainerSource::Cgroup => "cgroup",
+            ContainerSource::Api => "api",
+        }
+    }
 }
 
 /// What is logged and how.

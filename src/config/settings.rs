@@ -34,7 +34,8 @@ impl Setting {
     /// The environment variables, the first that is set wins: that of the flag and, for the
     /// engine, the one that every Docker client reads.
     pub fn variables(&self) -> Vec<String> {
-        let docker = (self.flag == DOCKER_HOST.flag).then(|| DOCKER_HOST_VARIABLE.to_owned());
+        let docker = DOCKERS_OWN.iter().find(|(setting, _)| setting.name() == self.name());
+        let docker = docker.map(|(_, variable)| (*variable).to_owned());
         self.flag.map(env_name).into_iter().chain(docker).collect()
     }
 
@@ -57,6 +58,35 @@ pub const DOCKER_HOST_VARIABLE: &str = "DOCKER_HOST";
 
 /// What asks Docker's own clients for TLS, if it is not empty.
 pub const DOCKER_TLS_VARIABLE: &str = "DOCKER_TLS_VERIFY";
+
+/// Where Docker's own clients look for certificates.
+pub const DOCKER_CERT_VARIABLE: &str = "DOCKER_CERT_PATH";
+
+/// The folder of Docker's own configuration, where certificates are if none is named.
+pub const DOCKER_CONFIG_VARIABLE: &str = "DOCKER_CONFIG";
+
+/// The user's folder, with `.docker` in it.
+pub const HOME_VARIABLE: &str = "HOME";
+
+/// The folder of a user's sockets, those of rootless engines among them.
+pub const RUNTIME_VARIABLE: &str = "XDG_RUNTIME_DIR";
+
+/// Variables that are not ours and are read.
+pub const FOREIGN_VARIABLES: [&str; 6] = [
+    DOCKER_HOST_VARIABLE,
+    DOCKER_TLS_VARIABLE,
+    DOCKER_CERT_VARIABLE,
+    DOCKER_CONFIG_VARIABLE,
+    HOME_VARIABLE,
+    RUNTIME_VARIABLE,
+];
+
+/// The settings for which Docker's own clients have a variable.
+const DOCKERS_OWN: [(&Setting, &str); 3] = [
+    (&DOCKER_HOST, DOCKER_HOST_VARIABLE),
+    (&DOCKER_TLS_VERIFY, DOCKER_TLS_VARIABLE),
+    (&DOCKER_CERT_PATH, DOCKER_CERT_VARIABLE),
+];
 
 /// Declares the settings and the table of all of them.
 macro_rules! settings {
@@ -90,11 +120,17 @@ settings! {
     WEB_ALLOWED_HOSTS Some("web.allowed-host"), Some("web.allowed_hosts"), Many "NAME" []
         "A further name under which pages are asked for. A request for another host is refused, which keeps foreign web pages from reading through a visitor's browser.";
     DOCKER_HOST Some("docker.host"), Some("docker.host"), One "ADDRESS" ["unix:///var/run/docker.sock"]
-        "The engine: `unix:///PATH` or `tcp://HOST:PORT`. The variable `DOCKER_HOST` stands behind `DOCKMETER_DOCKER_HOST` and before the file.";
+        "The engine: `unix:///PATH` or `tcp://HOST:PORT`. Docker's own variable stands behind ours and before the file. If nobody says anything and the default does not exist, `$XDG_RUNTIME_DIR/docker.sock`, `/run/podman/podman.sock` and `$XDG_RUNTIME_DIR/podman/podman.sock` are looked for.";
+    DOCKER_TLS_VERIFY Some("docker.tls-verify"), Some("docker.tls_verify"), One "BOOLEAN" ["false"]
+        "Whether TLS is spoken with an engine at `tcp://`, its certificate verified and ours shown. Docker's own variable means `true` with any value.";
+    DOCKER_CERT_PATH Some("docker.cert-path"), Some("docker.cert_path"), One "DIRECTORY" []
+        "Where `ca.pem`, `cert.pem` and `key.pem` are; read again with every new connection. If none is named, `$DOCKER_CONFIG`, else `$HOME/.docker`. Without `cert.pem` and `key.pem` no certificate is shown.";
     CONTAINER_LINGER Some("container.linger"), Some("containers.linger"), One "DURATION" ["60s"]
         "How long a removed container's last values stay, 1s to 1h. At least two scrapes, so that Prometheus sees the end.";
     CONTAINER_PEAK_WINDOW Some("container.peak-window"), Some("containers.peak_window"), One "DURATION" ["60s"]
         "How far `container_cpu_peak_cores` and `container_memory_peak_bytes` look back, 10s to 1h. Longer than the time between two scrapes, so that every scraper sees every peak.";
+    CONTAINER_SOURCE Some("container.source"), Some("containers.source"), One "SOURCE" ["auto"]
+        "Where the numbers of containers come from: `cgroup` (the kernel's files), `api` (the engine's statistics, dearer and coarser), or `auto`: the kernel's files of this machine, and the engine's statistics where there are none, as with an engine on another machine.";
     CONTAINERS_LABELS None, Some("containers.labels"), Many "KEY" ["com.docker.compose.project", "com.docker.compose.service"]
         "Docker labels that every series of a container carries as `container_label_*`, for dashboards made for cAdvisor. At most 32; every one costs memory on every series. `[]` is none.";
     CONTAINERS_INCLUDE None, Some("containers.include"), Many "PATTERN" []

@@ -17,9 +17,12 @@ pub(super) fn page(config: &Config) -> String {
     page.one(&settings::WEB_MAX_REQUESTS, config.web.max_requests);
     page.many(&settings::WEB_TRUST_NETWORKS, config.web.trust_networks.iter().map(shown));
     page.many(&settings::WEB_ALLOWED_HOSTS, config.web.allowed_hosts.iter().map(shown));
-    page.one(&settings::DOCKER_HOST, shown(&config.docker_host));
+    page.one(&settings::DOCKER_HOST, shown(&config.docker.host));
+    page.one(&settings::DOCKER_TLS_VERIFY, config.docker.tls_verify);
+    page.one(&settings::DOCKER_CERT_PATH, shown(&config.docker.cert_path.display()));
     page.one(&settings::CONTAINER_LINGER, show_duration(config.linger));
     page.one(&settings::CONTAINER_PEAK_WINDOW, show_duration(config.peak_window));
+    page.one(&settings::CONTAINER_SOURCE, config.container_source.as_str());
     page.many(&settings::CONTAINERS_LABELS, config.container_labels.iter().map(shown));
     page.many(&settings::CONTAINERS_INCLUDE, config.policy.filter.include.iter());
     page.many(&settings::CONTAINERS_EXCLUDE, config.policy.filter.exclude.iter());

@@ -36,7 +36,7 @@ fn nothing_said_is_the_default() {
     assert_eq!(config.file, None);
     assert_eq!(config.web.listen_addresses, ["127.0.0.1:10417".parse().unwrap()]);
     assert_eq!(config.web.max_requests, 40);
-    assert_eq!(config.docker_host, Endpoint::Unix("/var/run/docker.sock".into()));
+    assert_eq!(config.docker.host, Endpoint::Unix("/var/run/docker.sock".into()));
     assert_eq!(config.linger, Duration::from_secs(60));
     assert_eq!(config.sampling_full, Duration::from_secs(5));
     let (five_minutes, hour) = (Duration::from_secs(300), Duration::from_secs(3600));
@@ -74,7 +74,7 @@ fn a_whole_file_is_understood() {
          log: {level: debug, format: json}\n\
          collectors: {container_cpu: false}\n",
     );
-    assert_eq!(config.docker_host, Endpoint::Tcp("10.0.0.1:2375".into()));
+    assert_eq!(config.docker.host, Endpoint::Tcp("10.0.0.1:2375".into()));
     assert!(config.container_labels.is_empty());
     assert_eq!((config.policy.filter.include.len(), config.policy.filter.exclude.len()), (2, 2));
     assert_eq!(config.policy.rules.list(Dimension::User).len(), 3);
@@ -125,7 +125,7 @@ fn lists_are_replaced_as_a_whole_and_split_in_variables() {
 fn docker_s_own_variable_stands_between_ours_and_the_file() {
     let text = b"docker: {host: 'unix:///file.sock'}" as &[u8];
     let docker = ("DOCKER_HOST", "unix:///docker.sock");
-    let host = |env: &[_]| load(text, &[], env).map(|config| config.docker_host.to_string());
+    let host = |env: &[_]| load(text, &[], env).map(|config| config.docker.host.to_string());
     assert_eq!(host(&[]), Ok("unix:///file.sock".into()));
     assert_eq!(host(&[docker]), Ok("unix:///docker.sock".into()));
     assert_eq!(
@@ -133,13 +133,68 @@ fn docker_s_own_variable_stands_between_ours_and_the_file() {
         Ok("unix:///ours.sock".into())
     );
     assert_eq!(
-        host(&[("DOCKER_HOST", "tcp://h:2376"), ("DOCKER_TLS_VERIFY", "1")]),
-        Err("DOCKER_HOST: TLS, as `DOCKER_TLS_VERIFY` asks for, is not in this version".into())
+        host(&[("DOCKER_HOST", "ssh://ann@host")]),
+        Err("DOCKER_HOST: `ssh://ann@host`: `ssh` is not in this version; use `unix:///var/run/docker.sock` or `tcp://host:port`".into())
+    );
+}
+
+#[test]
+fn tls_is_asked_for_as_docker_s_own_command_is_asked() {
+    let docker = |flags: &[_], env: &[_]| load(b"", flags, env).map(|config| config.docker);
+    let files = |env: &[_]| docker(&[], env).unwrap().tls();
+    let host = ("DOCKER_HOST", "tcp://h");
+    assert_eq!(files(&[host, ("DOCKER_CERT_PATH", "/certs")]), None, "a folder alone asks for nothing");
+    let verify = ("DOCKER_TLS_VERIFY", "0");
+    let tls = files(&[host, verify, ("DOCKER_CERT_PATH", "/certs")]).expect("any value asks for TLS");
+    assert_eq!(tls.ca, Path::new("/certs/ca.pem"));
+    assert_eq!(tls.certificate, Path::new("/certs/cert.pem"));
+    assert_eq!(tls.key, Path::new("/certs/key.pem"));
+    let home = [host, verify, ("HOME", "/root")];
+    assert_eq!(files(&home).unwrap().ca, Path::new("/root/.docker/ca.pem"));
+    assert_eq!(
+        docker(&[], &home).unwrap().host,
+        Endpoint::Tcp("h:2376".into()),
+        "the port of TLS is another"
+    );
+    let configured = [host, verify, ("HOME", "/root"), ("DOCKER_CONFIG", "/etc/d")];
+    assert_eq!(files(&configured).unwrap().ca, Path::new("/etc/d/ca.pem"));
+    assert_eq!(files(&[verify]), None, "a socket needs none");
+    let ours = docker(&[("docker.tls-verify", "false")], &[host, verify]).unwrap();
+    assert_eq!(ours.tls(), None, "a flag stands before the variable");
+}
+
+#[test]
+fn tls_that_cannot_be_is_refused() {
+    let message = |flags: &[_], env: &[_]| load(b"", flags, env).unwrap_err();
+    assert_eq!(
+        message(&[("docker.tls-verify", "true")], &[]),
+        "--docker.tls-verify: TLS is spoken over `tcp://` only, and the engine is at `unix:///var/run/docker.sock`"
     );
     assert_eq!(
-        host(&[("DOCKER_HOST", "ssh://ann@host")]),
-        Err("DOCKER_HOST: `ssh://ann@host`: `ssh` is not in this version; use `unix:///var/run/docker.sock`, or `tcp://host:port` without TLS".into())
+        message(&[], &[("DOCKER_HOST", "tcp://h"), ("DOCKER_TLS_VERIFY", "1")]),
+        "DOCKER_TLS_VERIFY: TLS needs `ca.pem`, `cert.pem` and `key.pem`; name their folder with `--docker.cert-path` or `DOCKER_CERT_PATH`"
     );
+    assert_eq!(
+        message(&[("docker.tls-verify", "1")], &[]),
+        "--docker.tls-verify: `1` is neither `true` nor `false`"
+    );
+}
+
+#[test]
+fn certificates_named_in_the_file_are_meant_from_its_folder() {
+    let config = file("docker: {host: 'tcp://h', tls_verify: true, cert_path: certs}");
+    let folder = config.file.as_deref().and_then(Path::parent).unwrap();
+    assert_eq!(config.docker.tls().unwrap().key, folder.join("certs/key.pem"));
+}
+
+#[test]
+fn without_a_word_the_sockets_of_rootless_engines_and_podman_are_looked_for() {
+    let elsewhere = |env: &[_]| load(b"", &[], env).unwrap().docker.elsewhere;
+    let runtime = ("XDG_RUNTIME_DIR", "/run/user/7");
+    let sockets = ["/run/user/7/docker.sock", "/run/podman/podman.sock", "/run/user/7/podman/podman.sock"];
+    assert_eq!(elsewhere(&[runtime]), sockets.map(PathBuf::from));
+    assert_eq!(elsewhere(&[]), [PathBuf::from("/run/podman/podman.sock")]);
+    assert!(elsewhere(&[runtime, ("DOCKER_HOST", "unix:///a.sock")]).is_empty());
 }
 
 #[test]
@@ -211,7 +266,7 @@ fn every_mistake_in_the_file_is_one_line_with_its_place() {
         ("tenancy: {strict: yes}", "1:19: `yes` is neither `true` nor `false`"),
         (
             "docker: {host: 'ssh://a'}",
-            "1:16: `ssh://a`: `ssh` is not in this version; use `unix:///var/run/docker.sock`, or `tcp://host:port` without TLS",
+            "1:16: `ssh://a`: `ssh` is not in this version; use `unix:///var/run/docker.sock` or `tcp://host:port`",
         ),
         ("limits: {teams: 0}", "1:17: `0` is not a whole number from 1 to 100000"),
         ("log: {format: xml}", "1:15: `xml` is not `logfmt` or `json`"),

@@ -19,6 +19,7 @@ use tokio::time::timeout;
 
 use super::events::EventStream;
 use super::socket::Connector;
+use super::tls;
 use super::types::{
     ApiVersion, Details, Happening, Labels, List, Malformed, Version, read_data_root, read_details,
     read_error, read_image_labels, read_list, read_usage,
@@ -63,11 +64,19 @@ const MESSAGE_CHARS: usize = 200;
 #[derive(Debug, thiserror::Error)]
 pub(super) enum CallError {
     /// No connection, or it broke; the engine is probably not running or out of reach.
-    #[error("`{call}` on `{endpoint}`: {reason}; is the engine running, and may this user open its socket?")]
+    #[error("`{call}` on `{endpoint}`: {reason}; is the engine running, and {}?", advice(.endpoint))]
     Transport {
         call: String,
         endpoint: Endpoint,
         /// What the system said.
+        reason: String,
+    },
+    /// TLS is asked for where none is spoken, or the other way round, or a certificate is wrong.
+    #[error("`{call}` on `{endpoint}`: {reason}")]
+    Tls {
+        call: String,
+        endpoint: Endpoint,
+        /// What is wrong.
         reason: String,
     },
     /// The deadline passed.
@@ -95,6 +104,14 @@ impl CallError {
     }
 }
 
+/// What to look at where no connection can be made.
+fn advice(endpoint: &Endpoint) -> &'static str {
+    match endpoint {
+        Endpoint::Unix(_) => "may this user open its socket",
+        Endpoint::Tcp(_) => "does it listen there, with TLS or without",
+    }
+}
+
 /// What is learnt when a connection is made.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Greeting {
@@ -111,20 +128,27 @@ pub(super) struct Greeting {
 pub(super) struct Client {
     http: legacy::Client<Connector, Empty<Bytes>>,
     endpoint: Endpoint,
+    /// Whether TLS is spoken.
+    tls: bool,
+    /// The version that is spoken, once it is known.
+    api: Option<ApiVersion>,
     /// `/v1.41`, or nothing before the version is known.
     prefix: String,
 }
 
 impl Client {
     /// Connects and agrees on a version.
-    pub(super) async fn connect(endpoint: Endpoint) -> Result<(Client, Greeting), CallError> {
+    pub(super) async fn connect(connector: impl Into<Connector>) -> Result<(Client, Greeting), CallError> {
+        let connector = connector.into();
+        let (endpoint, tls) = (connector.endpoint.clone(), connector.tls.is_some());
         let http = legacy::Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE_TIME)
             .pool_max_idle_per_host(IDLE_CONNECTIONS)
-            .build(Connector(endpoint.clone()));
-        let mut client = Client { http, endpoint, prefix: String::new() };
+            .build(connector);
+        let mut client = Client { http, endpoint, tls, api: None, prefix: String::new() };
         let greeting = client.greet().await?;
+        client.api = greeting.api;
         client.prefix = greeting.api.map(|api| format!("/v{api}")).unwrap_or_default();
         Ok((client, greeting))
     }
@@ -250,11 +274,22 @@ impl Client {
     async fn refusal(&self, path: &str, response: Response<Incoming>) -> CallError {
         let status = response.status();
         let message = match self.body(path, response.into_body(), BODY_LIMIT).await {
+            Ok(body) if self.wants_tls(status, &body) => return CallError::Tls {
+                call: call(path),
+                endpoint: self.endpoint.clone(),
+                reason: "the engine speaks TLS there; ask for it with `DOCKER_TLS_VERIFY=1` or `--docker.tls-verify=true`".into(),
+            },
             Ok(body) => read_error(&body).unwrap_or_else(|| "without a reason".to_owned()),
             Err(error) => return error,
         };
         let message = message.trim().chars().take(MESSAGE_CHARS).collect();
         CallError::Refused { call: call(path), endpoint: self.endpoint.clone(), status, message }
+    }
+
+    /// Whether this is how an engine behind TLS answers one that speaks none.
+    fn wants_tls(&self, status: StatusCode, body: &[u8]) -> bool {
+        let words = b"HTTP request to an HTTPS server";
+        !self.tls && status == StatusCode::BAD_REQUEST && memchr::memmem::find(body, words).is_some()
     }
 
     fn late(&self, path: &str, deadline: Duration) -> CallError {
@@ -265,10 +300,14 @@ impl Client {
         CallError::Malformed { call: call(path), endpoint: self.endpoint.clone(), reason }
     }
 
-    fn broken(&self, path: &str, error: &dyn std::error::Error) -> CallError {
+    fn broken(&self, path: &str, error: &(dyn std::error::Error + 'static)) -> CallError {
         // The innermost error is the system's own; those around it only say "client error".
         let mut innermost = error;
-        while let Some(source) = innermost.source() {
+        loop {
+            if let Some(reason) = tls::explanation(innermost) {
+                return CallError::Tls { call: call(path), endpoint: self.endpoint.clone(), reason };
+            }
+            let Some(source) = innermost.source() else { break };
             innermost = source;
         }
         CallError::Transport {

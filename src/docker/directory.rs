@@ -28,6 +28,8 @@ pub(super) struct Directory {
     inventory: Arc<Inventory>,
     attribution: Arc<dyn Attribution>,
     paths: Paths,
+    /// Whether the engine's process ids and paths are this machine's.
+    here: bool,
     /// Kept after the process has ended, so that rules can be asked again.
     cgroups: BTreeMap<ContainerId, Cgroup>,
     /// Operations whose container's tenant is not known yet.
@@ -35,8 +37,14 @@ pub(super) struct Directory {
 }
 
 impl Directory {
-    pub(super) fn new(inventory: Arc<Inventory>, attribution: Arc<dyn Attribution>, paths: Paths) -> Self {
-        Directory { inventory, attribution, paths, cgroups: BTreeMap::new(), work: BTreeMap::new() }
+    /// `here`: whether the engine is on this machine.
+    pub(super) fn new(
+        inventory: Arc<Inventory>,
+        attribution: Arc<dyn Attribution>,
+        paths: Paths,
+        here: bool,
+    ) -> Self {
+        Directory { inventory, attribution, paths, here, cgroups: BTreeMap::new(), work: BTreeMap::new() }
     }
 
     /// Takes other rules; [`Directory::publish`] applies them.
@@ -119,6 +127,7 @@ impl Directory {
                 ImageLabels::Pending | ImageLabels::Unknown => None,
             },
             cgroup: self.cgroups.get(&known.id).and_then(|cgroup| cgroup.text.as_deref()),
+            here: self.here,
         };
         if !self.attribution.observes(&facts, known.image.as_str()) {
             return None;
@@ -133,9 +142,10 @@ impl Directory {
         Some(Container { tenant, tenant_known, ..known.clone() })
     }
 
-    /// Reads the cgroup of a process that is new here.
+    /// Reads the cgroup of a process that is new here. A text that does not name the container
+    /// is another process's: the engine may live in a virtual machine behind a local socket.
     fn read_cgroup(&mut self, container: &Container) {
-        let Some(pid) = container.state.pid else { return };
+        let Some(pid) = container.state.pid.filter(|_| self.here) else { return };
         let known = self.cgroups.get_mut(&container.id);
         if known.as_ref().is_some_and(|known| known.pid == pid) {
             return;
@@ -143,7 +153,12 @@ impl Directory {
         let mut text = String::new();
         let file = File::open(self.paths.process(pid).join("cgroup"));
         let read = file.and_then(|file| file.take(CGROUP_LIMIT).read_to_string(&mut text));
-        let text = read.ok().map(|_| text).or_else(|| known.and_then(|known| known.text.take()));
+        let id = container.id.to_string();
+        let text = read
+            .ok()
+            .map(|_| text)
+            .filter(|text| text.contains(&id))
+            .or_else(|| known.and_then(|known| known.text.take()));
         self.cgroups.insert(container.id, Cgroup { pid, text });
     }
 }

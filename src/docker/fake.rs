@@ -1,13 +1,16 @@
-//! A small engine on a socket in a temporary folder, for tests: it says what it is told to.
+//! A small engine on a socket in a temporary folder, or behind TLS on a port, for tests: it says
+//! what it is told to.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use tempfile::TempDir;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{UnixListener, UnixStream};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
 
 use crate::config::Endpoint;
 
@@ -35,6 +38,27 @@ struct Script {
     streams: Vec<mpsc::UnboundedSender<Vec<u8>>>,
 }
 
+impl Script {
+    /// That of an engine that knows its version and has no containers.
+    fn usual() -> Self {
+        let version = r#"{"Version":"28.5.2","ApiVersion":"1.51"}"#;
+        let replies = [
+            ("/version", Reply::Body(200, version.into())),
+            ("/v1.51/containers/json", Reply::Body(200, "[]".into())),
+            ("/v1.51/events", Reply::Stream(Vec::new())),
+        ];
+        let replies = replies.map(|(path, reply)| (path.to_owned(), reply)).into();
+        Script { replies, ..Script::default() }
+    }
+
+    /// Sends a chunk over every open stream.
+    fn send(&self, bytes: &[u8]) {
+        for stream in &self.streams {
+            let _ = stream.send(bytes.to_vec());
+        }
+    }
+}
+
 /// The engine; dropping it stops it and breaks its connections.
 #[derive(Debug)]
 pub(super) struct Engine {
@@ -46,11 +70,8 @@ pub(super) struct Engine {
 impl Engine {
     /// An engine that runs, knows its version and has no containers.
     pub(super) fn start() -> Self {
-        let mut engine =
-            Engine { folder: tempfile::tempdir().unwrap(), script: Arc::default(), connections: None };
-        engine.reply("/version", Reply::Body(200, r#"{"Version":"28.5.2","ApiVersion":"1.51"}"#.into()));
-        engine.reply("/v1.51/containers/json", Reply::Body(200, "[]".into()));
-        engine.reply("/v1.51/events", Reply::Stream(Vec::new()));
+        let script = Arc::new(Mutex::new(Script::usual()));
+        let mut engine = Engine { folder: tempfile::tempdir().unwrap(), script, connections: None };
         engine.restart();
         engine
     }
@@ -90,9 +111,7 @@ impl Engine {
 
     /// Sends a chunk over every open stream.
     pub(super) fn send(&self, bytes: &[u8]) {
-        for stream in &self.script.lock().unwrap().streams {
-            let _ = stream.send(bytes.to_vec());
-        }
+        self.script.lock().unwrap().send(bytes);
     }
 
     /// Paths asked for so far, with their queries.
@@ -105,7 +124,84 @@ impl Engine {
     }
 }
 
-async fn serve(mut socket: UnixStream, script: Arc<Mutex<Script>>) {
+/// The same behind TLS on a port of loopback.
+pub(super) struct TlsEngine {
+    port: u16,
+    script: Arc<Mutex<Script>>,
+    _connections: JoinSet<()>,
+}
+
+impl TlsEngine {
+    /// An engine that runs, knows its version and has no containers.
+    pub(super) fn start(config: ServerConfig) -> Self {
+        let script = Arc::new(Mutex::new(Script::usual()));
+        let (port, listener) = listen();
+        let (acceptor, shared) = (TlsAcceptor::from(Arc::new(config)), script.clone());
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async move {
+            let mut connections = JoinSet::new();
+            while let Ok((socket, _)) = listener.accept().await {
+                let (acceptor, script) = (acceptor.clone(), shared.clone());
+                connections.spawn(async move {
+                    let Ok(socket) = acceptor.accept(socket).await else { return };
+                    script.lock().unwrap().connections += 1;
+                    serve(socket, script).await;
+                });
+            }
+        });
+        TlsEngine { port, script, _connections: tasks }
+    }
+
+    pub(super) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Sends a chunk over every open stream.
+    pub(super) fn send(&self, bytes: &[u8]) {
+        self.script.lock().unwrap().send(bytes);
+    }
+
+    pub(super) fn connections(&self) -> usize {
+        self.script.lock().unwrap().connections
+    }
+}
+
+/// A port that answers every connection with the same text and closes it.
+pub(super) struct PlainPort {
+    port: u16,
+    _connections: JoinSet<()>,
+}
+
+impl PlainPort {
+    pub(super) fn start(answer: &str) -> Self {
+        let (port, listener) = listen();
+        let answer = answer.to_owned();
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async move {
+            while let Ok((mut socket, _)) = listener.accept().await {
+                let _ = socket.read_u8().await;
+                let _ = socket.write_all(answer.as_bytes()).await;
+                let _ = socket.shutdown().await;
+                // What is unread would reset the connection before the answer is read.
+                let _ = tokio::io::copy(&mut socket, &mut tokio::io::sink()).await;
+            }
+        });
+        PlainPort { port, _connections: tasks }
+    }
+
+    pub(super) fn port(&self) -> u16 {
+        self.port
+    }
+}
+
+/// Any free port of loopback.
+fn listen() -> (u16, TcpListener) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    (listener.local_addr().unwrap().port(), TcpListener::from_std(listener).unwrap())
+}
+
+async fn serve(mut socket: impl AsyncRead + AsyncWrite + Unpin, script: Arc<Mutex<Script>>) {
     while let Some(path) = request(&mut socket).await {
         let bare = path.split('?').next().unwrap_or_default().to_owned();
         let reply = {
@@ -121,7 +217,7 @@ async fn serve(mut socket: UnixStream, script: Arc<Mutex<Script>>) {
 }
 
 /// Reads a request's head and gives its path.
-async fn request(socket: &mut UnixStream) -> Option<String> {
+async fn request(socket: &mut (impl AsyncRead + Unpin)) -> Option<String> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         head.push(socket.read_u8().await.ok()?);
@@ -129,7 +225,11 @@ async fn request(socket: &mut UnixStream) -> Option<String> {
     String::from_utf8(head).ok()?.split(' ').nth(1).map(str::to_owned)
 }
 
-async fn answer(socket: &mut UnixStream, reply: Reply, script: &Mutex<Script>) -> std::io::Result<()> {
+async fn answer(
+    socket: &mut (impl AsyncWrite + Unpin),
+    reply: Reply,
+    script: &Mutex<Script>,
+) -> std::io::Result<()> {
     match reply {
         Reply::Body(status, body) => {
             let date = "Date: Sat, 21 Nov 2026 04:08:14 GMT\r\nApi-Version: 1.51";

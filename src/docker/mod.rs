@@ -19,6 +19,7 @@ mod life;
 mod socket;
 mod storage;
 mod sync;
+mod tls;
 mod types;
 mod watch;
 mod work;

@@ -1,4 +1,4 @@
-//! Opens connections to the engine for the pool, over a Unix socket or TCP.
+//! Opens connections to the engine for the pool: over a Unix socket, or TCP with or without TLS.
 
 use std::io;
 use std::pin::Pin;
@@ -12,10 +12,12 @@ use hyper_util::rt::TokioIo;
 use rustix::net::sockopt;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
+use tokio_rustls::client::TlsStream;
 use tokio_util::either::Either;
 use tower::Service;
 
-use crate::config::Endpoint;
+use super::tls;
+use crate::config::{Endpoint, TlsFiles};
 
 /// How long a TCP connection may be silent before the kernel probes it: the event stream of
 /// a host that vanished would otherwise look quiet for ever.
@@ -23,22 +25,38 @@ const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
 
 /// Makes connections to one endpoint, whatever address is asked for.
 #[derive(Clone, Debug)]
-pub(super) struct Connector(pub(super) Endpoint);
+pub(super) struct Connector {
+    /// Where the engine listens.
+    pub(super) endpoint: Endpoint,
+    /// The certificates, where TLS is spoken over `tcp://`.
+    pub(super) tls: Option<TlsFiles>,
+}
+
+impl From<Endpoint> for Connector {
+    /// Without TLS.
+    fn from(endpoint: Endpoint) -> Self {
+        Connector { endpoint, tls: None }
+    }
+}
 
 /// A connection to the engine.
 #[derive(Debug)]
-pub(super) struct Socket(Either<UnixStream, TcpStream>);
+pub(super) struct Socket(Either<UnixStream, Either<TcpStream, Box<TlsStream<TcpStream>>>>);
 
 impl Connector {
     async fn connect(self) -> io::Result<TokioIo<Socket>> {
-        let socket = match self.0 {
+        let host = self.endpoint.host_name().unwrap_or_default();
+        let socket = match &self.endpoint {
             Endpoint::Unix(path) => Either::Left(UnixStream::connect(path).await?),
             Endpoint::Tcp(authority) => {
                 let stream = TcpStream::connect(authority).await?;
                 stream.set_nodelay(true)?;
                 sockopt::set_socket_keepalive(&stream, true)?;
                 sockopt::set_tcp_keepidle(&stream, KEEPALIVE_IDLE)?;
-                Either::Right(stream)
+                Either::Right(match &self.tls {
+                    Some(files) => Either::Right(Box::new(tls::connect(stream, host, files).await?)),
+                    None => Either::Left(stream),
+                })
             }
         };
         Ok(TokioIo::new(Socket(socket)))

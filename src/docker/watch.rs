@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,9 +23,10 @@ use super::client::{CallError, Client, Greeting};
 use super::directory::Directory;
 use super::events::EventStream;
 use super::folders::{Folders, Heard};
+use super::socket::Connector;
 use super::sync::{Action, Input, Moment, Notice, Reconciler};
 use super::types::Answer;
-use crate::config::Endpoint;
+use crate::config::{self, Endpoint};
 use crate::inventory::{Inventory, SilentEnds};
 use crate::paths::Paths;
 use crate::tenant::Attribution;
@@ -36,15 +38,15 @@ pub const DEFAULT_LINGER: Duration = Duration::from_secs(60);
 /// Which engine is watched, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// Where the engine listens.
-    pub endpoint: Endpoint,
+    /// How the engine is reached.
+    pub engine: config::Docker,
     /// How long a removed container stays in the inventory.
     pub linger: Duration,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { endpoint: Endpoint::default(), linger: DEFAULT_LINGER }
+        Options { engine: config::Docker::default(), linger: DEFAULT_LINGER }
     }
 }
 
@@ -64,7 +66,8 @@ impl Watcher {
         paths: Paths,
         cancel: CancellationToken,
     ) -> Watcher {
-        let directory = Directory::new(inventory.clone(), attribution.clone(), paths.clone());
+        let here = options.engine.host.is_local();
+        let directory = Directory::new(inventory.clone(), attribution.clone(), paths.clone(), here);
         let (sender, receiver) = watch::channel(attribution);
         let driver = Driver::new(options, inventory, directory, receiver, paths);
         let task = tokio::spawn(async move {
@@ -98,7 +101,7 @@ impl fmt::Debug for Watcher {
 
 /// How a call ended.
 enum Outcome {
-    Connected(Result<(Client, Greeting), CallError>),
+    Connected(Result<Box<(Client, Greeting)>, CallError>),
     Subscribed(Result<EventStream, CallError>),
     /// Where the engine keeps its data.
     DataRoot(String),
@@ -108,6 +111,8 @@ enum Outcome {
 /// Everything the task owns.
 struct Driver {
     options: Options,
+    /// Where the engine was looked for last.
+    endpoint: Endpoint,
     inventory: Arc<Inventory>,
     directory: Directory,
     attribution: watch::Receiver<Arc<dyn Attribution>>,
@@ -138,6 +143,7 @@ impl Driver {
         let (sender, doubts) = watch::channel(SilentEnds::new());
         inventory.on_doubt(Box::new(move |ended| drop(sender.send_replace(ended))));
         Driver {
+            endpoint: options.engine.host.clone(),
             options,
             inventory,
             directory,
@@ -196,7 +202,8 @@ impl Driver {
 
     fn taken_in(&mut self, outcome: Outcome) -> Input {
         match outcome {
-            Outcome::Connected(Ok((client, greeting))) => {
+            Outcome::Connected(Ok(connected)) => {
+                let (client, greeting) = *connected;
                 self.client = Some(client);
                 self.look_for_folders();
                 Input::Connected(Ok(greeting))
@@ -270,8 +277,9 @@ impl Driver {
     fn perform(&mut self, action: Action) {
         match action {
             Action::Connect => {
-                let connecting = Client::connect(self.options.endpoint.clone());
-                self.calls.push(connecting.map(Outcome::Connected).boxed());
+                let connecting = Client::connect(self.connector());
+                self.calls
+                    .push(connecting.map(|connected| Outcome::Connected(connected.map(Box::new))).boxed());
             }
             Action::Disconnect => {
                 self.calls.clear();
@@ -316,6 +324,22 @@ impl Driver {
         }
     }
 
+    /// The way to the engine: where nobody said where it is, the first socket that exists.
+    fn connector(&mut self) -> Connector {
+        let config::Docker { host, elsewhere, .. } = &self.options.engine;
+        let missing = |path: &PathBuf| !path.exists();
+        let found = match host {
+            Endpoint::Unix(path) if missing(path) => elsewhere.iter().find(|path| !missing(path)),
+            _ => None,
+        };
+        let endpoint = found.map_or_else(|| host.clone(), |path| Endpoint::Unix(path.clone()));
+        if endpoint != self.endpoint {
+            tracing::info!(usual = %host, %endpoint, "the engine's usual socket does not exist and another one does");
+            self.endpoint = endpoint.clone();
+        }
+        Connector { endpoint, tls: self.options.engine.tls() }
+    }
+
     /// Starts a call over the present pool; the machine makes none before there is one.
     fn call(&mut self, make: impl FnOnce(Client) -> BoxFuture<'static, Outcome>) {
         if let Some(client) = &self.client {
@@ -325,7 +349,7 @@ impl Driver {
 
     fn tell(&self, notice: Notice) {
         let engine = self.reconciler.engine();
-        let endpoint = &self.options.endpoint;
+        let endpoint = &self.endpoint;
         match notice {
             Notice::Lost { error } => {
                 tracing::warn!(%endpoint, error, "the engine is out of reach; what is known is served on, and it is tried again");

@@ -79,7 +79,7 @@ impl Exporter {
         let _walker = walker.transpose().context("could not start to measure disks")?;
         StorageWatch::spawn(storage_options(&config), inventory.clone(), cancel.clone());
         let watcher = Watcher::spawn(
-            docker::Options { endpoint: config.docker_host.clone(), linger: config.linger },
+            docker::Options { engine: config.docker.clone(), linger: config.linger },
             inventory.clone(),
             resolver.clone(),
             config.paths.clone(),
@@ -97,7 +97,7 @@ impl Exporter {
         );
         let context = Arc::new(context);
         for address in listeners.addresses() {
-            tracing::info!(%address, docker = %config.docker_host, version = env!("CARGO_PKG_VERSION"), "listening");
+            tracing::info!(%address, docker = %config.docker.host, version = env!("CARGO_PKG_VERSION"), "listening");
         }
         let serving = server::serve(
             listeners,
@@ -194,7 +194,7 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
     let settings = [
         ("web.listen_address", old.web.listen_addresses != new.web.listen_addresses),
         ("web.max_requests", old.web.max_requests != new.web.max_requests),
-        ("docker.host", old.docker_host != new.docker_host),
+        ("docker", old.docker != new.docker),
         ("containers.labels", old.container_labels != new.container_labels),
         ("containers.linger", old.linger != new.linger),
         ("containers.peak_window", old.peak_window != new.peak_window),

@@ -15,6 +15,8 @@ pub struct Facts<'a> {
     pub image_labels: Option<&'a BTreeMap<String, String>>,
     /// The text of `/proc/PID/cgroup` of its init, if it could be read.
     pub cgroup: Option<&'a str>,
+    /// Whether it runs on this machine, so that a path that its labels name means something here.
+    pub here: bool,
 }
 
 /// Decides whose a container is and whether it is looked at at all.

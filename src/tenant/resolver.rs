@@ -173,6 +173,7 @@ impl Active {
                 None
             }
             Rule::Name { pattern, decode } => Some(decode.apply(pattern.value(facts.name)?)),
+            Rule::ComposeDirOwner if !facts.here => None,
             Rule::ComposeDirOwner => host.owner_of(self.label(facts, COMPOSE_DIR)?),
             Rule::CgroupUser => host.cgroup_user(facts.cgroup?),
             Rule::Map { from, file } => {

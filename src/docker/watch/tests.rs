@@ -80,7 +80,10 @@ impl Watched {
         let inventory = Arc::new(Inventory::default());
         let (sender, changed) = watch::channel(());
         inventory.on_change(Box::new(move || sender.send_replace(())));
-        let options = Options { endpoint: engine.endpoint(), ..Options::default() };
+        let options = Options {
+            engine: config::Docker { host: engine.endpoint(), ..config::Docker::default() },
+            ..Options::default()
+        };
         let cancel = CancellationToken::new();
         let watcher = Watcher::spawn(options, inventory.clone(), rules, paths, cancel.clone());
         Watched { inventory, watcher, cancel, changed }
@@ -206,7 +209,8 @@ async fn containers_that_are_not_observed_are_not_in_the_inventory() {
 async fn the_cgroup_of_the_init_is_read_once_and_rules_can_be_asked_again() {
     let proc = tempfile::tempdir().unwrap();
     std::fs::create_dir(proc.path().join("7")).unwrap();
-    std::fs::write(proc.path().join("7/cgroup"), "0::/user.slice/user-1000.slice\n").unwrap();
+    let cgroup = format!("0::/user.slice/user-1000.slice/docker-{}.scope\n", id(1));
+    std::fs::write(proc.path().join("7/cgroup"), cgroup).unwrap();
     let engine = Engine::start();
     listed(&engine, &[(1, "one")]);
     running(&engine, 1, "one", 7);

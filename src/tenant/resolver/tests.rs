@@ -22,7 +22,7 @@ fn tenant_of(resolver: &Resolver, name: &str, own: Labels<'_>) -> [String; 3] {
 
 fn attribute(resolver: &Resolver, name: &str, own: Labels<'_>, image: Option<Labels<'_>>) -> [String; 3] {
     let image = image.map(labels);
-    let facts = Facts { name, labels: &labels(own), image_labels: image.as_ref(), cgroup: None };
+    let facts = Facts { name, labels: &labels(own), image_labels: image.as_ref(), cgroup: None, here: true };
     let tenant = resolver.tenant(&facts);
     [tenant.user, tenant.project, tenant.team].map(|value| value.as_str().to_owned())
 }
@@ -100,7 +100,7 @@ fn a_rootless_engine_says_whose_its_containers_are() {
     let resolver = resolver(Rules::default());
     let none = BTreeMap::new();
     let cgroup = Some("0::/user.slice/user-987654.slice/user@987654.service/app.slice/docker-3f.scope\n");
-    let facts = Facts { name: "web", labels: &none, image_labels: Some(&none), cgroup };
+    let facts = Facts { name: "web", labels: &none, image_labels: Some(&none), cgroup, here: true };
     assert_eq!(resolver.tenant(&facts).user.as_str(), "987654");
 }
 
@@ -116,6 +116,9 @@ fn the_owner_of_the_compose_directory_is_the_user() {
     let directory = |path| tenant_of(&resolver, "shop-api-1", &[(COMPOSE_DIR, path)])[0].clone();
     assert_eq!(directory("/home/ann/shop"), "ann");
     assert_eq!(directory("/home/bob/shop"), "unknown");
+    let own = labels(&[(COMPOSE_DIR, "/home/ann/shop")]);
+    let elsewhere = Facts { name: "shop-api-1", labels: &own, image_labels: None, cgroup: None, here: false };
+    assert_eq!(resolver.tenant(&elsewhere).user.as_str(), "unknown", "the path is another machine's");
 }
 
 #[test]
@@ -123,7 +126,10 @@ fn an_image_cannot_take_its_containers_out() {
     let resolver = resolver(Rules::default());
     let (ignoring, none) = (labels(&[("dockmeter.ignore", "true")]), labels(&[]));
     let observes = |image_labels| {
-        resolver.observes(&Facts { name: "web", labels: &ignoring, image_labels, cgroup: None }, "web:1")
+        resolver.observes(
+            &Facts { name: "web", labels: &ignoring, image_labels, cgroup: None, here: true },
+            "web:1",
+        )
     };
     assert!(observes(Some(&ignoring)), "baked into the image");
     assert!(!observes(Some(&none)), "set by who started it");
@@ -210,8 +216,13 @@ fn strict_puts_slice_and_map_before_labels() {
         .unwrap()
     };
     let own = labels(&[("dockmeter.project", "shop"), ("dockmeter.team", "ops"), ("dockmeter.user", "bob")]);
-    let facts =
-        Facts { name: "a", labels: &own, image_labels: None, cgroup: Some("0::/user-987654.slice/x") };
+    let facts = Facts {
+        name: "a",
+        labels: &own,
+        image_labels: None,
+        cgroup: Some("0::/user-987654.slice/x"),
+        here: true,
+    };
     let lenient = resolver(rules()).tenant(&facts);
     assert_eq!((lenient.user.as_str(), lenient.team.as_str()), ("bob", "ops"));
     let strict = resolver(rules().strict()).tenant(&facts);
