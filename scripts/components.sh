@@ -22,7 +22,7 @@ components_of() {
         # A current engine beside the release's own. Its `runc` would want a newer libc than
         # older releases have, so that of `docker` stays in use (scripts/engine.sh).
         docker28) echo "docker.io docker-cli containerd tini"; echo "dockerd docker containerd"; echo newest ;;
-        podman) echo "podman conmon crun golang-github-containers-common"; echo "podman conmon crun" ;;
+        podman) echo "podman conmon runc golang-github-containers-common"; echo "podman conmon runc" ;;
         busybox) echo "busybox-static"; echo "busybox" ;;
         ip) echo "iproute2"; echo "ip" ;;
         prometheus) echo "prometheus ?promtool"; echo "prometheus promtool" ;;

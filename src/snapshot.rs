@@ -3,6 +3,8 @@
 //! Nothing here reads or formats anything. Times are nanoseconds, sizes bytes; a group that
 //! the host does not have is `None`, never zero.
 
+mod statistics;
+
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
@@ -11,6 +13,8 @@ use jiff::Timestamp;
 use crate::inventory::{Container, Engine, EngineStorage, Operation};
 use crate::metrics::{Histogram, LabelBlock};
 use crate::tenant::{LabelValue, Tenant};
+
+pub use statistics::{Statistics, StatisticsRead};
 
 /// Everything known at one moment.
 #[derive(Clone, Debug)]
@@ -39,6 +43,8 @@ pub struct Snapshot {
     pub storage: Arc<EngineStorage>,
     /// Time spent so far on measuring what lies on disks, in nanoseconds; `None` if that is off.
     pub disk_walk_ns: Option<u64>,
+    /// How many running containers are read from where.
+    pub sources: Sources,
 }
 
 /// The machine's size.
@@ -48,6 +54,15 @@ pub struct Machine {
     pub cpu_cores: Option<u32>,
     /// `MemTotal` in bytes.
     pub memory_bytes: Option<u64>,
+}
+
+/// How many running containers are read from where.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sources {
+    /// From the kernel's files.
+    pub cgroup: u64,
+    /// From the engine's statistics.
+    pub api: u64,
 }
 
 /// One container and what was read of it.
@@ -238,10 +253,10 @@ pub struct DeviceIo {
     pub read_bytes: u64,
     /// Bytes written.
     pub write_bytes: u64,
-    /// Reads.
-    pub reads: u64,
-    /// Writes.
-    pub writes: u64,
+    /// Reads; the engine's statistics do not tell them on cgroup v2.
+    pub reads: Option<u64>,
+    /// Writes, likewise.
+    pub writes: Option<u64>,
 }
 
 /// Traffic of a network namespace.

@@ -77,6 +77,7 @@ fn sampler() -> io::Result<Sampler> {
         peak_window: Duration::from_secs(60),
         disk: None,
         started_at: Timestamp::now(),
+        statistics: None,
     };
     Sampler::new(options, DescriptorBudget::of_this_process())
 }

@@ -33,6 +33,7 @@ fn page(collectors: &[Box<dyn Collector>], selection: &Selection, format: Format
         operations: Vec::new(),
         engine: Arc::default(),
         lookups: (0, 0),
+        sources: crate::snapshot::Sources::default(),
         read_errors: Vec::new(),
         read_duration_ns: 0,
         overruns: 0,

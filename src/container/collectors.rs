@@ -165,9 +165,10 @@ fn memory_events(snapshot: &Snapshot, sink: &mut dyn Sink) {
 }
 
 fn io(snapshot: &Snapshot, sink: &mut dyn Sink) {
-    let families: [CounterOf<DeviceIo>; 4] = [
-        (&c::FS_READS_BYTES, |io| io.read_bytes),
-        (&c::FS_WRITES_BYTES, |io| io.write_bytes),
+    type Count = fn(&DeviceIo) -> Option<u64>;
+    let families: [(&'static Metric, Count); 4] = [
+        (&c::FS_READS_BYTES, |io| Some(io.read_bytes)),
+        (&c::FS_WRITES_BYTES, |io| Some(io.write_bytes)),
         (&c::FS_READS, |io| io.reads),
         (&c::FS_WRITES, |io| io.writes),
     ];
@@ -176,7 +177,8 @@ fn io(snapshot: &Snapshot, sink: &mut dyn Sink) {
         for reading in &snapshot.containers {
             let Some(devices) = reading.stats.as_ref().and_then(|stats| stats.io.as_ref()) else { continue };
             for io in devices {
-                sink.sample(&reading.labels, &[("device", &io.device)], Value::Int(value(io)));
+                let Some(value) = value(io) else { continue };
+                sink.sample(&reading.labels, &[("device", &io.device)], Value::Int(value));
             }
         }
     }

@@ -37,12 +37,14 @@ impl Devices {
     ) -> Vec<DeviceIo> {
         let named = |(number, counters): (DeviceNumber, DeviceCounters)| {
             let DeviceCounters { read_bytes, write_bytes, reads, writes } = counters;
+            let (reads, writes) = (Some(reads), Some(writes));
             self.name(number).map(|device| DeviceIo { device, read_bytes, write_bytes, reads, writes })
         };
         counters.into_iter().filter_map(named).collect()
     }
 
-    fn name(&mut self, number: DeviceNumber) -> Option<Arc<str>> {
+    /// The name of a device; `None` for one that stands on others.
+    pub fn name(&mut self, number: DeviceNumber) -> Option<Arc<str>> {
         if let Some(known) = self.known.get(&number) {
             return known.clone();
         }

@@ -7,15 +7,15 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use super::bill::{Meter, Use};
-use super::cgroup::Gone;
+use super::cgroup::{Gone, Groups};
 use super::disk::DiskMeter;
 use super::oom::OomKills;
 use super::rates::Tick;
-use super::run::{ReadKit, Run};
+use super::run::{ReadKit, Run, has_own_network};
 use super::samples::Samples;
 use crate::inventory::Container;
 use crate::metrics::LabelBlock;
-use crate::snapshot::{Disk, Rates, Reading, Stats};
+use crate::snapshot::{Disk, Pressure, Processes, Rates, Reading, StatisticsRead, Stats};
 
 /// The Docker labels that become `container_label_*`, with the names they get.
 #[derive(Clone, Debug, Default)]
@@ -42,6 +42,15 @@ pub type SharedRun = Arc<Mutex<Run>>;
 /// Which run of a container: a process id alone may come again.
 pub type RunKey = (u32, Option<Timestamp>);
 
+/// A run whose numbers come from the engine.
+#[derive(Clone, Copy, Debug)]
+struct Elsewhere {
+    /// What was asked before is another run's.
+    since: Instant,
+    /// When the engine read what was taken last.
+    read_at: Option<Instant>,
+}
+
 /// One container, what is held open of it, and what was read last.
 #[derive(Debug)]
 pub struct Observed {
@@ -49,6 +58,8 @@ pub struct Observed {
     labels: Arc<LabelBlock>,
     cgroup: Arc<str>,
     run: Option<SharedRun>,
+    /// The open run, where its numbers come from the engine; never beside `run`.
+    elsewhere: Option<Elsewhere>,
     opened: Option<RunKey>,
     /// The run of which it has been said that it cannot be observed.
     complained: Option<RunKey>,
@@ -85,6 +96,7 @@ impl Observed {
             labels,
             cgroup,
             run: None,
+            elsewhere: None,
             opened: None,
             complained: None,
             network_namespace: None,
@@ -112,6 +124,16 @@ impl Observed {
         self.run.as_ref()
     }
 
+    /// Whether a run is open whose numbers come from the engine.
+    pub fn is_read_elsewhere(&self) -> bool {
+        self.elsewhere.is_some()
+    }
+
+    /// Whether a run is open.
+    pub fn is_open(&self) -> bool {
+        self.run.is_some() || self.elsewhere.is_some()
+    }
+
     /// Takes over a new description. A run that it no longer shows has to have been ended.
     pub fn describe(&mut self, container: Arc<Container>, exposed: &ExposedLabels) {
         if Arc::ptr_eq(&self.container, &container) {
@@ -119,7 +141,7 @@ impl Observed {
         }
         self.container = container;
         self.oom_kills.heard(&self.container.state);
-        if self.container.state.pid.is_none() && self.run.is_none() {
+        if self.container.state.pid.is_none() && !self.is_open() {
             self.opened = None;
         }
         self.relabel(exposed);
@@ -142,7 +164,7 @@ impl Observed {
     /// Whether a run is open that a description does not show any more.
     pub fn run_is_over_in(&self, container: &Container) -> bool {
         let shown = container.state.pid.map(|pid| key_of(container, pid));
-        self.run.is_some() && shown != self.opened
+        self.is_open() && shown != self.opened
     }
 
     /// The process id of a run that the inventory still shows and the kernel has ended.
@@ -156,13 +178,42 @@ impl Observed {
         self.cgroup = Arc::from(run.path());
         self.network_namespace = run.network_namespace();
         self.run = Some(Arc::new(Mutex::new(run)));
+        self.start_over(pid, since_start);
+        self.relabel(exposed);
+    }
+
+    /// Begins to observe a run whose numbers come from the engine.
+    pub fn begin_elsewhere(
+        &mut self,
+        pid: u32,
+        since_start: Option<Duration>,
+        now: Instant,
+        exposed: &ExposedLabels,
+    ) {
+        self.elsewhere = Some(Elsewhere { since: now, read_at: None });
+        self.start_over(pid, since_start);
+        self.relabel(exposed);
+    }
+
+    fn start_over(&mut self, pid: u32, since_start: Option<Duration>) {
         self.opened = Some(key_of(&self.container, pid));
         self.meter = Meter::new(since_start);
         self.oom_kills.begin();
         self.stats = None;
         self.ended_at = None;
         self.tick = None;
-        self.relabel(exposed);
+    }
+
+    /// Takes what the engine said last, unless it is known already or about an earlier run.
+    pub fn read_elsewhere(&mut self, read: Option<&StatisticsRead>, groups: Groups) {
+        let (Some(run), Some(read)) = (&mut self.elsewhere, read) else { return };
+        if read.asked_at < run.since || run.read_at.is_some_and(|before| read.read_at <= before) {
+            return;
+        }
+        run.read_at = Some(read.read_at);
+        let own_network = has_own_network(&self.container.network.mode);
+        let stats = wanted(read.stats.clone(), groups, own_network);
+        self.take(stats, read.read_at);
     }
 
     /// Gives up on a run whose process has ended, until the container is started again.
@@ -197,7 +248,7 @@ impl Observed {
 
     /// The run that is open.
     pub fn open_run_key(&self) -> Option<RunKey> {
-        self.opened.filter(|_| self.run.is_some())
+        self.opened.filter(|_| self.is_open())
     }
 
     /// What has been used and is to be billed now: nothing while the tenant is being asked for.
@@ -222,9 +273,13 @@ impl Observed {
         if counts_network && stats.network.is_none() {
             stats.network = self.stats.as_ref().and_then(|before| before.network.clone());
         }
-        self.unbilled += self.meter.measure(&stats, now);
+        self.take(stats, now);
+    }
+
+    fn take(&mut self, stats: Stats, at: Instant) {
+        self.unbilled += self.meter.measure(&stats, at);
         self.stats = Some(Arc::new(stats));
-        self.read_at = Some(now);
+        self.read_at = Some(at);
         self.reading = None;
     }
 
@@ -251,7 +306,7 @@ impl Observed {
 
     /// Ends the run, if one is open: nothing is held any more, the last numbers stay for a while.
     pub fn end(&mut self, now: Instant) {
-        if self.run.take().is_none() {
+        if self.run.take().is_none() & self.elsewhere.take().is_none() {
             return;
         }
         self.network_namespace = None;
@@ -266,8 +321,12 @@ impl Observed {
 
     /// Makes rates of the interval that ends with the last read.
     pub fn tick(&mut self) {
-        let read = self.stats.as_ref().zip(self.read_at).filter(|_| self.run.is_some());
+        let read = self.stats.as_ref().zip(self.read_at).filter(|_| self.is_open());
         let Some((stats, read_at)) = read else { return };
+        // The engine may not have said anything new.
+        if self.tick.is_some_and(|before| before.is_at(read_at)) {
+            return;
+        }
         let tick = Tick::of(stats, read_at);
         if let Some(before) = &self.tick {
             let (usage_cores, rates) = tick.since(before);
@@ -320,6 +379,21 @@ impl Observed {
 
 fn key_of(container: &Container, pid: u32) -> RunKey {
     (pid, container.state.started_at)
+}
+
+/// The groups of the engine's statistics that are switched on. It tells the traffic of a shared
+/// network namespace for each container that is in it.
+fn wanted(stats: Stats, groups: Groups, own_network: bool) -> Stats {
+    Stats {
+        cpu: stats.cpu.filter(|_| groups.cpu),
+        throttling: stats.throttling.filter(|_| groups.cpu),
+        cpu_limits: stats.cpu_limits.filter(|_| groups.cpu),
+        memory: stats.memory.filter(|_| groups.memory),
+        io: stats.io.filter(|_| groups.io),
+        network: stats.network.filter(|_| groups.network && own_network),
+        pressure: if groups.pressure { stats.pressure } else { Pressure::default() },
+        processes: if groups.processes { stats.processes } else { Processes::default() },
+    }
 }
 
 fn render_labels(container: &Container, cgroup: &str, exposed: &ExposedLabels) -> LabelBlock {

@@ -41,6 +41,11 @@ impl Tick {
         }
     }
 
+    /// Whether it was made of a read at that time.
+    pub fn is_at(&self, at: Instant) -> bool {
+        self.at == at
+    }
+
     /// CPU use in cores, and the other rates, since an earlier tick.
     pub fn since(&self, before: &Tick) -> (Option<f64>, Rates) {
         let seconds = (self.at - before.at).as_secs_f64();

@@ -67,6 +67,11 @@ impl Surroundings {
         let made_at = since_boot::uptime(&paths, &mut Vec::new());
         Ok(Surroundings { paths, mounts, groups, budget, same_pid_namespace, host_network, made_at })
     }
+
+    /// Which groups are read.
+    pub fn groups(&self) -> Groups {
+        self.groups
+    }
 }
 
 /// Why a run cannot be observed.
@@ -381,7 +386,7 @@ impl Surroundings {
 
 /// Whether a network mode gives a container a namespace of its own: `host` is the host's, and
 /// `container:` another container's, where the traffic is counted.
-fn has_own_network(mode: &str) -> bool {
+pub(super) fn has_own_network(mode: &str) -> bool {
     mode != "host" && !mode.starts_with("container:")
 }
 

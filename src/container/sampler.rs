@@ -16,11 +16,12 @@ use super::observed::{ExposedLabels, Observed, RunKey, SharedRun};
 use super::operations::Operations;
 use super::run::{OpenError, ReadKit, Run, Surroundings};
 use super::samples::Slots;
+use crate::config::ContainerSource;
 use crate::disk::{Board, Figures};
 use crate::host::machine;
 use crate::inventory::{self, Container, ContainerId, Performed, SilentEnds};
 use crate::paths::Paths;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Machine, Snapshot, Sources, Statistics};
 
 /// What the sampler is told.
 #[derive(Clone, Debug)]
@@ -41,6 +42,42 @@ pub struct Options {
     pub disk: Option<Board>,
     /// When dockmeter was started: runs that began later are billed from their start.
     pub started_at: Timestamp,
+    /// Where numbers come from if not from the kernel's files; `None` where there is no engine
+    /// to ask.
+    pub statistics: Option<Elsewhere>,
+}
+
+/// Numbers from the engine.
+#[derive(Clone, Debug)]
+pub struct Elsewhere {
+    /// Who asks the engine.
+    pub statistics: Arc<dyn Statistics>,
+    /// Which containers it is asked about; [`ContainerSource::Cgroup`] is none.
+    pub source: ContainerSource,
+    /// Whether the engine is on another machine: then process ids mean nothing here, and the
+    /// machine's size is the engine's.
+    pub remote: bool,
+}
+
+impl Elsewhere {
+    /// Whether the kernel's files are not even looked for.
+    fn always(&self) -> bool {
+        match self.source {
+            ContainerSource::Api => true,
+            ContainerSource::Cgroup => false,
+            ContainerSource::Auto => self.remote,
+        }
+    }
+
+    /// Whether a run that could not be opened is read elsewhere. A process that is not there
+    /// may be another machine's: an engine in a virtual machine has a socket here, too.
+    fn helps(&self, error: &OpenError) -> bool {
+        let unreachable = match error {
+            OpenError::Ended | OpenError::Locate(_) => true,
+            OpenError::Open { source, .. } => source.kind() == std::io::ErrorKind::PermissionDenied,
+        };
+        unreachable && self.source == ContainerSource::Auto
+    }
 }
 
 /// The containers under observation and everything needed to read them.
@@ -166,7 +203,16 @@ impl Sampler {
         let unopened = |(id, one): (&ContainerId, &Observed)| Some((*id, one.unopened_run()?));
         let unopened: Vec<(ContainerId, u32)> = self.observed.iter().filter_map(unopened).collect();
         let opened = unopened.into_iter().filter(|(id, pid)| self.open_run(*id, *pid, now, clock));
-        opened.map(|(id, _)| id).collect()
+        let opened = opened.map(|(id, _)| id).collect();
+        self.want_statistics();
+        opened
+    }
+
+    /// Tells whose numbers have to come from the engine.
+    fn want_statistics(&self) {
+        let Some(elsewhere) = &self.options.statistics else { return };
+        let read = |(id, one): (&ContainerId, &Observed)| one.is_read_elsewhere().then_some(*id);
+        elsewhere.statistics.want(self.observed.iter().filter_map(read).collect());
     }
 
     fn describe(&mut self, container: &Arc<Container>) {
@@ -194,6 +240,11 @@ impl Sampler {
         let Some(container) = self.observed.get(&id).map(|observed| observed.container().clone()) else {
             return false;
         };
+        let elsewhere = self.options.statistics.clone();
+        if elsewhere.as_ref().is_some_and(Elsewhere::always) {
+            self.begin_elsewhere(id, pid, now, clock);
+            return false;
+        }
         self.make_room();
         let opened = Run::open(&container, pid, &self.around);
         let namespace = opened.as_ref().ok().and_then(Run::network_namespace);
@@ -212,6 +263,11 @@ impl Sampler {
                 self.sample(id);
                 true
             }
+            Err(error) if elsewhere.is_some_and(|elsewhere| elsewhere.helps(&error)) => {
+                tracing::debug!(container = %container.name, %error, "its numbers come from the engine's statistics");
+                self.begin_elsewhere(id, pid, now, clock);
+                false
+            }
             Err(OpenError::Ended) => {
                 observed.give_up(pid);
                 false
@@ -223,6 +279,31 @@ impl Sampler {
                 }
                 false
             }
+        }
+    }
+
+    /// How long a run has lasted that began under our eyes; `None` for one that was there before.
+    fn since_start(
+        &mut self,
+        id: ContainerId,
+        pid: u32,
+        container: &Container,
+        clock: Timestamp,
+    ) -> Option<Duration> {
+        let seen_before = self.left_running.remove(&(id, (pid, container.state.started_at)));
+        let began_here = |at: &Timestamp| *at >= self.options.started_at && !seen_before;
+        let started = container.state.started_at.filter(began_here);
+        started.map(|at| Duration::try_from(clock.duration_since(at)).unwrap_or_default())
+    }
+
+    /// Begins to observe a run whose numbers come from the engine.
+    fn begin_elsewhere(&mut self, id: ContainerId, pid: u32, now: Instant, clock: Timestamp) {
+        let Some(container) = self.observed.get(&id).map(|observed| observed.container().clone()) else {
+            return;
+        };
+        let since_start = self.since_start(id, pid, &container, clock);
+        if let Some(observed) = self.observed.get_mut(&id) {
+            observed.begin_elsewhere(pid, since_start, now, &self.options.exposed);
         }
     }
 
@@ -242,9 +323,14 @@ impl Sampler {
     /// Reads one container and bills its tenant.
     pub fn read(&mut self, id: ContainerId, now: Instant) {
         let Some(observed) = self.observed.get_mut(&id) else { return };
-        let errors = &mut self.errors;
-        let mut failed = |file, error: &std::io::Error| errors.count(file, error);
-        observed.read(&mut self.kit, &mut failed, now);
+        if observed.is_read_elsewhere() {
+            let read = self.options.statistics.as_ref().and_then(|other| other.statistics.latest(&id));
+            observed.read_elsewhere(read.as_deref(), self.around.groups());
+        } else {
+            let errors = &mut self.errors;
+            let mut failed = |file, error: &std::io::Error| errors.count(file, error);
+            observed.read(&mut self.kit, &mut failed, now);
+        }
         if let Some(used) = observed.take_bill() {
             self.bill.add(&observed.container().tenant, used);
         }
@@ -252,7 +338,7 @@ impl Sampler {
 
     /// The containers with an open run.
     pub fn running(&self) -> Vec<ContainerId> {
-        self.observed.iter().filter_map(|(id, one)| one.run().is_some().then_some(*id)).collect()
+        self.observed.iter().filter_map(|(id, one)| one.is_open().then_some(*id)).collect()
     }
 
     /// Bills what a container has on disk, whether it runs or not.
@@ -333,6 +419,19 @@ impl Sampler {
         self.observed.iter().filter_map(|(id, one)| Some((*id, one.ended_in_silence()?))).collect()
     }
 
+    fn sources(&self) -> Sources {
+        let count =
+            |wanted: fn(&Observed) -> bool| self.observed.values().filter(|one| wanted(one)).count() as u64;
+        Sources { cgroup: count(|one| one.run().is_some()), api: count(Observed::is_read_elsewhere) }
+    }
+
+    fn machine(&self) -> Machine {
+        match self.options.statistics.as_ref().filter(|elsewhere| elsewhere.remote) {
+            Some(elsewhere) => elsewhere.statistics.machine().unwrap_or_default(),
+            None => machine::read(&self.options.paths),
+        }
+    }
+
     /// Everything known now.
     pub fn snapshot(&mut self, clock: Timestamp, lookups: (u64, u64)) -> Snapshot {
         let slot = self.slots.at((self.clock.0)());
@@ -346,7 +445,8 @@ impl Sampler {
             read_errors: self.read_errors(),
             read_duration_ns: u64::try_from(self.read_duration.as_nanos()).unwrap_or(u64::MAX),
             overruns: self.overruns,
-            machine: machine::read(&self.options.paths),
+            machine: self.machine(),
+            sources: self.sources(),
             storage: self.storage.clone(),
             disk_walk_ns: self
                 .options
@@ -356,9 +456,13 @@ impl Sampler {
         }
     }
 
-    /// What could not be read, here and on disks.
+    /// What could not be read: here, on disks, and of the engine's statistics.
     fn read_errors(&self) -> Vec<(&'static str, u64)> {
         let mut errors = self.errors.0.clone();
+        let unanswered = self.options.statistics.as_ref().map_or(0, |other| other.statistics.failures());
+        if unanswered > 0 {
+            *errors.entry("api").or_default() += unanswered;
+        }
         for (reason, count) in &self.disk.errors {
             *errors.entry(reason).or_default() += count;
         }

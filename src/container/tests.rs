@@ -21,6 +21,7 @@ use crate::metrics::text::{Dialect, TextEncoder};
 use crate::paths::Paths;
 use crate::tenant::{LabelValue, Tenant};
 
+mod elsewhere;
 mod faults;
 mod sampled;
 
@@ -66,15 +67,10 @@ impl Host {
         Container { id: STOPPED.parse().unwrap(), name, state, ..running() }
     }
 
-    fn sampler(&self) -> Sampler {
-        self.sampler_with(100)
-    }
-
-    /// With a budget of so many descriptors.
-    fn sampler_with(&self, descriptors: usize) -> Sampler {
+    fn options(&self) -> Options {
         let root = self.folder.path();
         let paths = Paths { procfs: root.join("proc"), sysfs: root.join("sys"), rootfs: root.into() };
-        let options = Options {
+        Options {
             paths,
             groups: Groups::ALL,
             exposed: ExposedLabels::new(["com.docker.compose.service"]),
@@ -83,8 +79,17 @@ impl Host {
             peak_window: Duration::from_secs(60),
             disk: None,
             started_at: time(0),
-        };
-        Sampler::new(options, DescriptorBudget::new(descriptors)).unwrap()
+            statistics: None,
+        }
+    }
+
+    fn sampler(&self) -> Sampler {
+        self.sampler_with(100)
+    }
+
+    /// With a budget of so many descriptors.
+    fn sampler_with(&self, descriptors: usize) -> Sampler {
+        Sampler::new(self.options(), DescriptorBudget::new(descriptors)).unwrap()
     }
 }
 

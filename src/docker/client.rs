@@ -4,6 +4,7 @@
 //! body. The version of the API is negotiated with each new client, so that an engine that
 //! comes back as another release is spoken to in a version that it accepts.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -19,13 +20,15 @@ use tokio::time::timeout;
 
 use super::events::EventStream;
 use super::socket::Connector;
+use super::statistics::DeviceNames;
 use super::tls;
 use super::types::{
-    ApiVersion, Details, Happening, Labels, List, Malformed, Version, read_data_root, read_details,
-    read_error, read_image_labels, read_list, read_usage,
+    ApiVersion, Details, Happening, Labels, List, Malformed, Sample, Version, read_data_root, read_details,
+    read_error, read_image_labels, read_list, read_machine, read_stats, read_usage,
 };
 use crate::config::Endpoint;
 use crate::inventory::{ContainerId, EngineUsage};
+use crate::snapshot::Machine;
 
 /// A small question: the engine answers in about a millisecond, but a container that is
 /// being stopped holds its lock for seconds.
@@ -51,8 +54,8 @@ const IMAGE_LIMIT: usize = 4 * BODY_LIMIT;
 /// The list takes about 1 KiB a container, more with many labels.
 const LIST_LIMIT: usize = 64 << 20;
 
-/// Connections kept for the next call: as many as there are calls at once, usually.
-const IDLE_CONNECTIONS: usize = 4;
+/// Connections kept for the next call: as many as there are calls at once at most.
+const IDLE_CONNECTIONS: usize = 64;
 
 /// How long an idle connection is kept.
 const IDLE_TIME: Duration = Duration::from_secs(90);
@@ -212,6 +215,33 @@ impl Client {
         let path = format!("{}/system/df", self.prefix);
         let (_, body) = self.get(&path, USAGE_DEADLINE, LIST_LIMIT).await?;
         read_usage(&body, at).map_err(|reason| self.malformed(&path, reason))
+    }
+
+    /// Whether statistics are read when they are asked for, and not in rounds.
+    pub(super) fn reads_at_once(&self) -> bool {
+        self.api.is_some_and(|api| api >= ApiVersion::READS_AT_ONCE)
+    }
+
+    /// The statistics of a container; `None` if it does not run.
+    pub(super) async fn statistics(
+        &self,
+        id: ContainerId,
+        machine: Option<Machine>,
+        names: &Mutex<DeviceNames>,
+    ) -> Result<Option<Sample>, CallError> {
+        let once =
+            if self.api.is_some_and(|api| api >= ApiVersion::ONE_SHOT) { "&one-shot=true" } else { "" };
+        let path = format!("{}/containers/{id}/stats?stream=false{once}", self.prefix);
+        let (_, body) = self.get(&path, CALL_DEADLINE, BODY_LIMIT).await?;
+        let mut names = names.lock().unwrap_or_else(PoisonError::into_inner);
+        read_stats(&body, machine, &mut **names).map_err(|reason| self.malformed(&path, reason))
+    }
+
+    /// The size of the engine's machine.
+    pub(super) async fn machine(&self) -> Result<Machine, CallError> {
+        let path = format!("{}/info", self.prefix);
+        let (_, body) = self.get(&path, CALL_DEADLINE, BODY_LIMIT).await?;
+        read_machine(&body).map_err(|reason| self.malformed(&path, reason))
     }
 
     /// Subscribes to what happens to containers, beginning with what the engine still

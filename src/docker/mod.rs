@@ -17,6 +17,7 @@ mod folders;
 mod images;
 mod life;
 mod socket;
+mod statistics;
 mod storage;
 mod sync;
 mod tls;
@@ -24,5 +25,6 @@ mod types;
 mod watch;
 mod work;
 
+pub use statistics::{DeviceNames, EngineStatistics};
 pub use storage::{Options as StorageOptions, StorageWatch};
 pub use watch::{DEFAULT_LINGER, Options, Watcher};

@@ -1,6 +1,7 @@
 //! Opens connections to the engine for the pool: over a Unix socket, or TCP with or without TLS.
 
 use std::io;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -17,7 +18,7 @@ use tokio_util::either::Either;
 use tower::Service;
 
 use super::tls;
-use crate::config::{Endpoint, TlsFiles};
+use crate::config::{Docker, Endpoint, TlsFiles};
 
 /// How long a TCP connection may be silent before the kernel probes it: the event stream of
 /// a host that vanished would otherwise look quiet for ever.
@@ -44,6 +45,17 @@ impl From<Endpoint> for Connector {
 pub(super) struct Socket(Either<UnixStream, Either<TcpStream, Box<TlsStream<TcpStream>>>>);
 
 impl Connector {
+    /// The way to an engine: where nobody said where it is, the first socket that exists.
+    pub(super) fn to(engine: &Docker) -> Self {
+        let missing = |path: &PathBuf| !path.exists();
+        let found = match &engine.host {
+            Endpoint::Unix(path) if missing(path) => engine.elsewhere.iter().find(|path| !missing(path)),
+            _ => None,
+        };
+        let endpoint = found.map_or_else(|| engine.host.clone(), |path| Endpoint::Unix(path.clone()));
+        Connector { endpoint, tls: engine.tls() }
+    }
+
     async fn connect(self) -> io::Result<TokioIo<Socket>> {
         let host = self.endpoint.host_name().unwrap_or_default();
         let socket = match &self.endpoint {

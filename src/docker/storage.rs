@@ -15,7 +15,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::client::{CallError, Client};
-use crate::config::Endpoint;
+use super::socket::Connector;
+use crate::config::Docker;
 use crate::inventory::{EngineStorage, Inventory};
 
 /// How soon a question about the data root that failed is asked again.
@@ -24,8 +25,8 @@ const RETRY: Duration = Duration::from_secs(60);
 /// Which engine is asked, and how often.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// Where the engine listens.
-    pub endpoint: Endpoint,
+    /// How the engine is reached.
+    pub engine: Docker,
     /// How often it is asked what is in use; `None` is never.
     pub usage_every: Option<Duration>,
 }
@@ -75,13 +76,14 @@ impl StorageWatch {
 
     async fn ask(&mut self) -> Infallible {
         let client = loop {
-            match Client::connect(self.options.endpoint.clone()).await {
+            match Client::connect(Connector::to(&self.options.engine)).await {
                 Ok((client, _)) => break client,
                 Err(error) => self.failed(&error),
             }
             tokio::time::sleep(RETRY).await;
         };
-        let mut data_root_at = Some(Instant::now());
+        // A path of another machine means nothing here.
+        let mut data_root_at = self.options.engine.host.is_local().then(Instant::now);
         loop {
             let usage_at = self.options.usage_every.map(|_| self.usage_at);
             match data_root_at.into_iter().chain(usage_at).min() {
@@ -153,7 +155,7 @@ mod tests {
     }
 
     fn options(engine: &Engine, usage_every: Option<Duration>) -> Options {
-        Options { endpoint: engine.endpoint(), usage_every }
+        Options { engine: Docker { host: engine.endpoint(), ..Docker::default() }, usage_every }
     }
 
     #[tokio::test]

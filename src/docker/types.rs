@@ -16,10 +16,12 @@ use crate::tenant::LabelValue;
 
 mod event;
 mod signal;
+mod stats;
 mod usage;
 mod version;
 
 pub(super) use event::{Event, Happening, read_event};
+pub(super) use stats::{Sample, read_machine, read_stats};
 pub(super) use usage::{read_data_root, read_usage};
 pub(super) use version::{ApiVersion, Version};
 

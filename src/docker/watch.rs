@@ -6,7 +6,6 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,6 +23,7 @@ use super::directory::Directory;
 use super::events::EventStream;
 use super::folders::{Folders, Heard};
 use super::socket::Connector;
+use super::statistics::EngineStatistics;
 use super::sync::{Action, Input, Moment, Notice, Reconciler};
 use super::types::Answer;
 use crate::config::{self, Endpoint};
@@ -54,6 +54,8 @@ impl Default for Options {
 pub struct Watcher {
     task: JoinHandle<()>,
     attribution: watch::Sender<Arc<dyn Attribution>>,
+    clients: watch::Receiver<Option<Client>>,
+    cancel: CancellationToken,
 }
 
 impl Watcher {
@@ -70,10 +72,19 @@ impl Watcher {
         let directory = Directory::new(inventory.clone(), attribution.clone(), paths.clone(), here);
         let (sender, receiver) = watch::channel(attribution);
         let driver = Driver::new(options, inventory, directory, receiver, paths);
+        let (clients, stop) = (driver.client.subscribe(), cancel.clone());
         let task = tokio::spawn(async move {
-            cancel.run_until_cancelled(driver.run()).await;
+            stop.run_until_cancelled(driver.run()).await;
         });
-        Watcher { task, attribution: sender }
+        Watcher { task, attribution: sender, clients, cancel }
+    }
+
+    /// Has the engine asked for statistics, once an interval for each wanted container.
+    pub fn feed(&self, statistics: Arc<EngineStatistics>, every: Duration) {
+        let (clients, cancel) = (self.clients.clone(), self.cancel.clone());
+        tokio::spawn(async move {
+            cancel.run_until_cancelled(statistics.run(clients, every)).await;
+        });
     }
 
     /// Asks the same rules again about every known container, because what they read (a map
@@ -119,7 +130,8 @@ struct Driver {
     doubts: watch::Receiver<SilentEnds>,
     reconciler: Reconciler,
     started: Instant,
-    client: Option<Client>,
+    /// The present pool, for this task and for others.
+    client: watch::Sender<Option<Client>>,
     stream: Option<EventStream>,
     /// The engine's folders, where they can be watched.
     folders: Option<Folders>,
@@ -151,7 +163,7 @@ impl Driver {
             doubts,
             reconciler,
             started,
-            client: None,
+            client: watch::Sender::new(None),
             stream: None,
             folders: None,
             paths,
@@ -204,7 +216,7 @@ impl Driver {
         match outcome {
             Outcome::Connected(Ok(connected)) => {
                 let (client, greeting) = *connected;
-                self.client = Some(client);
+                self.client.send_replace(Some(client));
                 self.look_for_folders();
                 Input::Connected(Ok(greeting))
             }
@@ -225,7 +237,7 @@ impl Driver {
     /// Asks where the engine keeps its data. One on another machine, and one behind a proxy that
     /// does not say, is told from its events alone.
     fn look_for_folders(&mut self) {
-        if !matches!(self.options.endpoint, Endpoint::Unix(_)) {
+        if !matches!(self.endpoint, Endpoint::Unix(_)) {
             return;
         }
         self.call(|client| {
@@ -284,7 +296,7 @@ impl Driver {
             Action::Disconnect => {
                 self.calls.clear();
                 self.stream = None;
-                self.client = None;
+                self.client.send_replace(None);
                 self.folders = None;
                 self.waiting.clear();
             }
@@ -324,26 +336,20 @@ impl Driver {
         }
     }
 
-    /// The way to the engine: where nobody said where it is, the first socket that exists.
     fn connector(&mut self) -> Connector {
-        let config::Docker { host, elsewhere, .. } = &self.options.engine;
-        let missing = |path: &PathBuf| !path.exists();
-        let found = match host {
-            Endpoint::Unix(path) if missing(path) => elsewhere.iter().find(|path| !missing(path)),
-            _ => None,
-        };
-        let endpoint = found.map_or_else(|| host.clone(), |path| Endpoint::Unix(path.clone()));
-        if endpoint != self.endpoint {
-            tracing::info!(usual = %host, %endpoint, "the engine's usual socket does not exist and another one does");
+        let connector = Connector::to(&self.options.engine);
+        if connector.endpoint != self.endpoint {
+            let (usual, endpoint) = (&self.options.engine.host, &connector.endpoint);
+            tracing::info!(%usual, %endpoint, "the engine's usual socket does not exist and another one does");
             self.endpoint = endpoint.clone();
         }
-        Connector { endpoint, tls: self.options.engine.tls() }
+        connector
     }
 
     /// Starts a call over the present pool; the machine makes none before there is one.
     fn call(&mut self, make: impl FnOnce(Client) -> BoxFuture<'static, Outcome>) {
-        if let Some(client) = &self.client {
-            self.calls.push(make(client.clone()));
+        if let Some(client) = self.client.borrow().clone() {
+            self.calls.push(make(client));
         }
     }
 

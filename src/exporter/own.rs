@@ -12,7 +12,7 @@ use rustix::time::{ClockId, clock_gettime};
 use crate::collect::{CollectError, Collector};
 use crate::metrics::{LabelBlock, Metric, Sink, Value, catalogue as c};
 use crate::paths::Paths;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Snapshot, Sources};
 
 /// `dockmeter_build_info`, `process_*` and the sampler's own counters.
 #[derive(Debug)]
@@ -47,6 +47,10 @@ impl Collector for OwnCollector {
         for (reason, count) in &snapshot.read_errors {
             sink.sample(&plain, &[("reason", reason)], Value::Int(*count));
         }
+        let Sources { cgroup, api } = snapshot.sources;
+        sink.family(&c::CONTAINER_SOURCE);
+        sink.sample(&plain, &[("source", "cgroup")], Value::Int(cgroup));
+        sink.sample(&plain, &[("source", "api")], Value::Int(api));
         for (metric, value) in self.process()? {
             sink.family(metric);
             sink.sample(&plain, &[], value);

@@ -12,12 +12,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::container::cgroup::Groups;
+use crate::container::device::Devices;
 use crate::container::observed::ExposedLabels;
+use crate::container::parse::DeviceNumber;
 use crate::container::sampler;
 use crate::container::thread::SamplerThread;
 use crate::disk::thread::DiskThread;
 use crate::disk::{self, Board};
-use crate::docker::{self, StorageWatch, Watcher};
+use crate::docker::{self, EngineStatistics, StorageWatch, Watcher};
 use crate::inventory::Inventory;
 use crate::tenant::Resolver;
 use crate::web::access::Access;
@@ -68,9 +70,12 @@ impl Exporter {
         // Only now: a map file that hangs must not keep the process from ending by a signal.
         let signals = Signals::new().context("could not listen for signals")?;
         let inventory = Arc::new(Inventory::default());
-        let board = config.collects("container_disk").then(Board::default);
+        // Paths that another machine's engine names mean nothing here.
+        let measures_disks = config.collects("container_disk") && config.docker.host.is_local();
+        let board = measures_disks.then(Board::default);
+        let statistics = statistics(&config);
         let sampler = SamplerThread::start(
-            sampler_options(&config, started_at, board.clone()),
+            sampler_options(&config, started_at, statistics.clone(), board.clone()),
             inventory.clone(),
             config.sampling_full,
         )
@@ -85,6 +90,7 @@ impl Exporter {
             config.paths.clone(),
             cancel.clone(),
         );
+        watcher.feed(statistics, config.sampling_full);
         let mut collectors = super::collectors(started_at);
         collectors.retain(|collector| config.collects(collector.name()));
         let sampler = Arc::new(sampler);
@@ -195,6 +201,7 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
         ("web.listen_address", old.web.listen_addresses != new.web.listen_addresses),
         ("web.max_requests", old.web.max_requests != new.web.max_requests),
         ("docker", old.docker != new.docker),
+        ("containers.source", old.container_source != new.container_source),
         ("containers.labels", old.container_labels != new.container_labels),
         ("containers.linger", old.linger != new.linger),
         ("containers.peak_window", old.peak_window != new.peak_window),
@@ -212,7 +219,22 @@ fn access(config: &Config) -> Access {
     Access::new(config.web.trust_networks.clone(), hashes, config.web.allowed_hosts.clone())
 }
 
-fn sampler_options(config: &Config, started_at: Timestamp, disk: Option<Board>) -> sampler::Options {
+/// Asks the engine where the kernel's files do not tell; the block devices of this machine have
+/// names here.
+fn statistics(config: &Config) -> Arc<EngineStatistics> {
+    let remote = !config.docker.host.is_local();
+    let mut devices = Devices::new(config.paths.clone());
+    let here = move |major, minor| devices.name(DeviceNumber { major, minor });
+    let elsewhere = |major, minor| Some(Arc::from(format!("/dev/block/{major}:{minor}")));
+    EngineStatistics::new(if remote { Box::new(elsewhere) } else { Box::new(here) }, remote)
+}
+
+fn sampler_options(
+    config: &Config,
+    started_at: Timestamp,
+    statistics: Arc<EngineStatistics>,
+    disk: Option<Board>,
+) -> sampler::Options {
     sampler::Options {
         paths: config.paths.clone(),
         groups: Groups {
@@ -230,6 +252,11 @@ fn sampler_options(config: &Config, started_at: Timestamp, disk: Option<Board>) 
         peak_window: config.peak_window,
         disk,
         started_at,
+        statistics: Some(sampler::Elsewhere {
+            statistics,
+            source: config.container_source,
+            remote: !config.docker.host.is_local(),
+        }),
     }
 }
 
@@ -243,7 +270,7 @@ fn disk_options(config: &Config) -> disk::Options {
 
 fn storage_options(config: &Config) -> docker::StorageOptions {
     docker::StorageOptions {
-        endpoint: config.docker_host.clone(),
+        engine: config.docker.clone(),
         usage_every: config.collects("docker_disk").then_some(config.disk.engine_interval),
     }
 }

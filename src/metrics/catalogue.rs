@@ -340,7 +340,9 @@ metrics! {
         SAMPLE_OVERRUNS "dockmeter_sample_overruns_total" Counter None Plain [] Dockmeter
             "the sampler" "Ticks of the sampler that came too late and were left out.";
         READ_ERRORS "dockmeter_read_errors_total" Counter None Plain ["reason"] Dockmeter
-            "the sampler" "Files of a container that could not be read, by reason.";
+            "the sampler" "Files of a container that could not be read, by reason; `api` is the engine's statistics.";
+        CONTAINER_SOURCE "dockmeter_container_source" Gauge None Plain ["source"] Dockmeter
+            "the sampler" "Running containers whose numbers come from the kernel's files (`cgroup`) and from the engine's statistics (`api`).";
         PROCESS_CPU "process_cpu_seconds_total" Counter Seconds Plain [] Prometheus
             "clock_gettime CLOCK_PROCESS_CPUTIME_ID" "CPU time of dockmeter itself.";
         PROCESS_RESIDENT "process_resident_memory_bytes" Gauge Bytes Plain [] Prometheus

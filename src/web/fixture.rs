@@ -97,8 +97,8 @@ fn limited() -> Stats {
             device: "/dev/sda".into(),
             read_bytes: 10_485_760,
             write_bytes: 5_242_880,
-            reads: 10,
-            writes: 5,
+            reads: Some(10),
+            writes: Some(5),
         }]),
         network: Some(snapshot::Network { interfaces: vec![interface], tcp_established: Some(3) }),
         pressure: snapshot::Pressure::default(),
@@ -159,6 +159,7 @@ pub(super) fn snapshot() -> Snapshot {
         machine: Machine { cpu_cores: Some(4), memory_bytes: Some(8 << 30) },
         storage: Arc::default(),
         disk_walk_ns: None,
+        sources: snapshot::Sources::default(),
     }
 }
 

@@ -73,6 +73,7 @@ impl Source for Nothing {
             machine: Machine::default(),
             storage: Arc::default(),
             disk_walk_ns: None,
+            sources: dockmeter::snapshot::Sources::default(),
         };
         Box::pin(std::future::ready(Arc::new(snapshot)))
     }

@@ -70,8 +70,8 @@ fn stats() -> Stats {
         device: device.into(),
         read_bytes: 4096,
         write_bytes: 512,
-        reads: 2,
-        writes: 1,
+        reads: Some(2),
+        writes: Some(1),
     };
     Stats {
         cpu: Some(snapshot::Cpu { usage_ns: 1_250_000_000_001, user_ns: Some(1), system_ns: Some(0) }),
@@ -142,6 +142,7 @@ fn snapshot() -> Snapshot {
         }],
         engine: Arc::new(Engine { connected: true, synced_at: Some(now()), ..Engine::default() }),
         lookups: (11, 2),
+        sources: snapshot::Sources { cgroup: 1, api: 1 },
         read_errors: vec![("denied", 3), ("gone", 4)],
         read_duration_ns: 1_000_001,
         overruns: 5,

@@ -70,6 +70,7 @@ fn golden_page_of_disks() {
         machine: Machine::default(),
         storage: Arc::new(EngineStorage { data_root: None, usage: Some(usage) }),
         disk_walk_ns: Some(1_250_000_000),
+        sources: crate::snapshot::Sources::default(),
     };
     let mut encoder = TextEncoder::new(Dialect::Prometheus, Vec::new());
     ContainerDiskCollector.collect(&snapshot, &mut encoder).unwrap();

@@ -71,12 +71,14 @@ impl Happening {
     pub(in crate::docker) const KINDS: [&str; 2] = ["container", "network"];
 
     /// The engine's words, for its filter: everything else (`exec_*` of health checks, `top`,
-    /// `attach`, …) would be noise that both sides pay for.
-    pub(in crate::docker) const WORDS: [&str; 15] = [
+    /// `attach`, …) would be noise that both sides pay for. Podman filters by words of its own,
+    /// `died` and `remove`, and then says `die` and `remove`.
+    pub(in crate::docker) const WORDS: [&str; 17] = [
         "create",
         "start",
         "kill",
         "die",
+        "died",
         "stop",
         "restart",
         "pause",
@@ -86,6 +88,7 @@ impl Happening {
         "health_status",
         "update",
         "destroy",
+        "remove",
         "connect",
         "disconnect",
     ];

@@ -18,6 +18,13 @@ impl ApiVersion {
     /// The newest version whose answers were looked at.
     pub(in crate::docker) const NEWEST_KNOWN: ApiVersion = ApiVersion { major: 1, minor: 52 };
 
+    /// The first whose engines (25.0) answer a one-shot question for statistics at once, instead of
+    /// with the next round of their collector.
+    pub(in crate::docker) const READS_AT_ONCE: ApiVersion = ApiVersion { major: 1, minor: 44 };
+
+    /// The first that knows one-shot statistics; before, an answer takes two rounds.
+    pub(in crate::docker) const ONE_SHOT: ApiVersion = ApiVersion { major: 1, minor: 41 };
+
     /// The version to speak with an engine: its own or the newest known, whichever is older,
     /// but never one that it no longer accepts.
     pub(in crate::docker) fn negotiated(current: ApiVersion, minimum: Option<ApiVersion>) -> ApiVersion {
