@@ -7,8 +7,9 @@
 #
 # Needs root and the components `docker`, `busybox` and `ip` (scripts/components.sh); with
 # ENGINE_COMPONENT=docker28 at the start the engine is that component's, which needs `docker`
-# beside it. The socket is DIR/docker.sock; the image `dockmeter-test` is static busybox.
-# Another engine's containers, networks and files are never touched.
+# beside it, and with ENGINE_COMPONENT=podman it is Podman's service (scripts/podman.sh). The
+# socket is DIR/docker.sock; the image `dockmeter-test` is static busybox. Another engine's
+# containers, networks and files are never touched.
 set -euo pipefail
 
 root=$(cd "$(dirname "$0")/.." && pwd -P)
@@ -24,6 +25,7 @@ shift 2
 
 # The engine that was started in DIR, else the one that is asked for.
 component=$(cat "$dir/component" 2>/dev/null) || component=${ENGINE_COMPONENT:-docker}
+[[ $component != podman ]] || exec "$root/scripts/podman.sh" "$command" "$dir"
 PATH="$(component_path "$component" docker busybox ip)$PATH"
 libraries=$(component_libraries "$component")
 export PATH
