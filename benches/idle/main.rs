@@ -5,7 +5,8 @@
 //! and 5 pairs of 30 s by default, which takes about 8 minutes. It starts an engine of its own
 //! (`scripts/engine.sh`) with so many sleeping containers, and measures in pairs of phases, with
 //! and without dockmeter. The start of dockmeter, which asks about every container once, is not
-//! in a phase. `--seconds` is a multiple of 30, the cycle of the shims' own work.
+//! in a phase. `--source api` measures what it costs to ask the engine for statistics, `--engine
+//! docker28` takes a current engine. `--seconds` is a multiple of 30, the cycle of the shims' own work.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "what this program is for")]
 #![allow(missing_docs, reason = "a program, not a library")]
@@ -35,7 +36,7 @@ fn main() -> io::Result<()> {
     let options = Options::from_arguments(std::env::args().skip(1))?;
     interrupt::listen()?;
     eprintln!("starting an engine …");
-    let engine = Engine::start("idle")?;
+    let engine = Engine::start("idle", &options.engine)?;
     for number in 1..=options.containers {
         interrupt::check()?;
         if number % 10 == 0 || number == options.containers {
@@ -96,7 +97,8 @@ fn alone(engine: &Engine, options: &Options) -> io::Result<f64> {
 
 impl Watched {
     fn measure(engine: &Engine, options: &Options) -> io::Result<Watched> {
-        let mut exporter = Exporter::start(&engine.host(), &[])?;
+        let mut exporter =
+            Exporter::start(&engine.host(), &[&format!("--container.source={}", options.source)])?;
         exporter.wait_for_containers(options.containers)?;
         let mut dockmeter = CpuClock::of(exporter.pid());
         scrape_until(&mut exporter, &mut dockmeter, Instant::now() + SETTLE)?;
@@ -132,7 +134,9 @@ fn report(options: &Options, pairs: &[Pair]) {
     let spread = |what: fn(&Pair) -> f64| Spread::of(&pairs.iter().map(what).collect::<Vec<_>>());
     let difference = spread(|pair| pair.watched.engine - pair.engine_alone);
     println!(
-        "{} idle containers, a scrape every {} s, {} pairs of {} s; percent of a core, mean ± standard error:\n",
+        "{}, numbers from `{}`: {} idle containers, a scrape every {} s, {} pairs of {} s; percent of a core, mean ± standard error:\n",
+        options.engine,
+        options.source,
         options.containers,
         SCRAPE_EVERY.as_secs(),
         pairs.len(),
@@ -144,7 +148,9 @@ fn report(options: &Options, pairs: &[Pair]) {
     println!("| engine, watched by dockmeter | {} |", spread(|pair| pair.watched.engine));
     println!("| difference | {difference} |");
     let verdict = if difference.differs_from_zero() { "can" } else { "cannot" };
-    println!("\nThe engine's CPU time {verdict} be told from rest (t-test at 5 %).");
+    let each = difference.mean / options.containers as f64 * 10.0;
+    println!("\nThe difference is {each:.2} ms of CPU time a second and container.");
+    println!("The engine's CPU time {verdict} be told from rest (t-test at 5 %).");
     let last = pairs.iter().map(|pair| pair.watched.resident.now).max().unwrap_or(0);
     let peak = pairs.iter().map(|pair| pair.watched.resident.peak).max().unwrap_or(0);
     println!(

@@ -5,7 +5,7 @@ use std::fmt;
 /// How far measurements lie apart.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Spread {
-    mean: f64,
+    pub(crate) mean: f64,
     /// Of the mean; not a number for a single measurement.
     standard_error: f64,
     /// How many standard errors from zero say that a mean is not zero.

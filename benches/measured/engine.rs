@@ -16,7 +16,7 @@ const IMAGE: &str = "dockmeter-test";
 const COMPONENTS: &str = r#"
 root=$PWD
 . scripts/components.sh
-for name in docker busybox ip; do
+for name in docker busybox ip "$ENGINE_COMPONENT"; do
     [[ $name == ip ]] && command -v ip >/dev/null && continue
     component "$name" || { echo "$component_reason" >&2; exit 1; }
 done
@@ -30,15 +30,19 @@ const PROGRAMS: [&str; 3] = ["dockerd", "containerd", "containerd-shim"];
 pub(crate) struct Engine {
     directory: PathBuf,
     docker: PathBuf,
+    component: String,
 }
 
 impl Engine {
-    /// Starts it; one of the same name that an interrupted run has left is removed first.
-    pub(crate) fn start(name: &str) -> io::Result<Engine> {
-        let docker = output(project_command("bash").args(["-c", COMPONENTS]))?;
+    /// Starts one of a component of `scripts/components.sh`; one of the same name that an
+    /// interrupted run has left is removed first.
+    pub(crate) fn start(name: &str, component: &str) -> io::Result<Engine> {
+        let mut components = project_command("bash");
+        components.env("ENGINE_COMPONENT", component).args(["-c", COMPONENTS]);
+        let docker = output(&mut components)?;
         let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
         // Made first, so that a start that fails half-way is undone as well.
-        let engine = Engine { directory, docker: docker.trim().into() };
+        let engine = Engine { directory, docker: docker.trim().into(), component: component.to_owned() };
         engine.script("start")?;
         Ok(engine)
     }
@@ -88,7 +92,9 @@ impl Engine {
 
     fn script(&self, verb: &str) -> io::Result<()> {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/engine.sh");
-        output(project_command(script).arg(verb).arg(&self.directory)).map(drop)
+        let mut command = project_command(script);
+        command.env("ENGINE_COMPONENT", &self.component);
+        output(command.arg(verb).arg(&self.directory)).map(drop)
     }
 
     /// dockerd, containerd and the shims: all carry the engine's directory in their arguments.

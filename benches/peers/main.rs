@@ -43,7 +43,7 @@ fn main() -> io::Result<()> {
         eprintln!("{line}");
     }
     eprintln!("starting an engine with {} containers …", options.containers);
-    let engine = Engine::start("peers")?;
+    let engine = Engine::start("peers", "docker")?;
     for number in 1..=options.containers {
         interrupt::check()?;
         engine.run_idle(&options::container(number))?;

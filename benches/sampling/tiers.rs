@@ -100,6 +100,7 @@ fn sampler(inventory: &Snapshot) -> io::Result<Sampler> {
         peak_window: Duration::from_secs(60),
         disk: None,
         started_at: Timestamp::now(),
+        statistics: None,
     };
     let mut sampler = Sampler::new(options, DescriptorBudget::of_this_process())?;
     sampler.follow(inventory, Instant::now(), Timestamp::now());

@@ -23,8 +23,8 @@ use super::socket::Connector;
 use super::statistics::DeviceNames;
 use super::tls;
 use super::types::{
-    ApiVersion, Details, Happening, Labels, List, Malformed, Sample, Version, read_data_root, read_details,
-    read_error, read_image_labels, read_list, read_machine, read_stats, read_usage,
+    ApiVersion, Details, Happening, Info, Labels, List, Malformed, Sample, Version, read_data_root,
+    read_details, read_error, read_image_labels, read_info, read_list, read_stats, read_usage,
 };
 use crate::config::Endpoint;
 use crate::inventory::{ContainerId, EngineUsage};
@@ -107,6 +107,12 @@ impl CallError {
     }
 }
 
+/// What the headers of an answer tell of the engine.
+fn described_by(headers: HeaderMap) -> (HeaderMap, Version) {
+    let api = headers.get("api-version").and_then(|value| value.to_str().ok()?.parse().ok());
+    (headers, Version { api, ..Version::default() })
+}
+
 /// What to look at where no connection can be made.
 fn advice(endpoint: &Endpoint) -> &'static str {
     match endpoint {
@@ -164,9 +170,14 @@ impl Client {
                 (headers, version)
             }
             Err(error) if error.is_refused() => {
-                let (headers, _) = self.get("/_ping", PING_DEADLINE, BODY_LIMIT).await?;
-                let api = headers.get("api-version").and_then(|value| value.to_str().ok()?.parse().ok());
-                (headers, Version { api, ..Version::default() })
+                described_by(self.get("/_ping", PING_DEADLINE, BODY_LIMIT).await?.0)
+            }
+            // An engine may fail at its description and be well otherwise.
+            Err(error @ CallError::Transport { .. }) => {
+                match self.get("/_ping", PING_DEADLINE, BODY_LIMIT).await {
+                    Ok((headers, _)) => described_by(headers),
+                    Err(_) => return Err(error),
+                }
             }
             Err(error) => return Err(error),
         };
@@ -237,11 +248,11 @@ impl Client {
         read_stats(&body, machine, &mut **names).map_err(|reason| self.malformed(&path, reason))
     }
 
-    /// The size of the engine's machine.
-    pub(super) async fn machine(&self) -> Result<Machine, CallError> {
+    /// What the engine says of itself and its machine.
+    pub(super) async fn info(&self) -> Result<Info, CallError> {
         let path = format!("{}/info", self.prefix);
         let (_, body) = self.get(&path, CALL_DEADLINE, BODY_LIMIT).await?;
-        read_machine(&body).map_err(|reason| self.malformed(&path, reason))
+        read_info(&body).map_err(|reason| self.malformed(&path, reason))
     }
 
     /// Subscribes to what happens to containers, beginning with what the engine still

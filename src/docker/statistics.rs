@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, timeout};
 
 use super::client::Client;
-use super::types::Sample;
+use super::types::{Info, Sample};
 use crate::inventory::ContainerId;
 use crate::snapshot::{Machine, Statistics, StatisticsRead};
 
@@ -48,6 +48,8 @@ pub struct EngineStatistics {
 #[derive(Debug, Default)]
 struct Known {
     machine: Option<Machine>,
+    /// Whether the engine's statistics are not those of containers.
+    without_cgroups: bool,
     /// With the time that the engine gave to each.
     reads: BTreeMap<ContainerId, (Timestamp, Arc<StatisticsRead>)>,
     failures: u64,
@@ -66,13 +68,13 @@ impl EngineStatistics {
         let mut wanted = self.wanted.subscribe();
         let mut ticks = tokio::time::interval(every);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
-        let mut machine_known = false;
+        let mut info_known = false;
         loop {
             let ask_all = tokio::select! {
                 _ = ticks.tick() => true,
                 Ok(()) = wanted.changed() => false,
                 Ok(()) = clients.changed() => {
-                    machine_known = false;
+                    info_known = false;
                     true
                 }
             };
@@ -82,23 +84,33 @@ impl EngineStatistics {
                 let known = lock(&self.known);
                 ids.retain(|id| !known.reads.contains_key(id));
             }
-            if !machine_known && (self.elsewhere || !ids.is_empty()) {
-                machine_known = self.learn_machine(&client).await;
+            if !info_known && (self.elsewhere || !ids.is_empty()) {
+                info_known = self.learn_info(&client).await;
             }
-            self.pass(&client, ids).await;
+            if !lock(&self.known).without_cgroups {
+                self.pass(&client, ids).await;
+            }
         }
     }
 
-    /// Asks for the size of the engine's machine; false if it does not say.
-    async fn learn_machine(&self, client: &Client) -> bool {
-        match client.machine().await {
-            Ok(machine) => lock(&self.known).machine = Some(machine),
+    /// Asks what the engine is like; false if it does not say.
+    async fn learn_info(&self, client: &Client) -> bool {
+        match client.info().await {
+            Ok(Info { machine, has_cgroups }) => {
+                if !has_cgroups {
+                    tracing::warn!(
+                        "the engine gives its containers no cgroups, as rootless engines on cgroup v1, and its statistics are those of its own parents: its containers have no numbers"
+                    );
+                }
+                let mut known = lock(&self.known);
+                (known.machine, known.without_cgroups) = (Some(machine), !has_cgroups);
+                true
+            }
             Err(error) => {
-                tracing::debug!(%error, "the engine does not tell the size of its machine");
-                return false;
+                tracing::debug!(%error, "the engine does not say what its machine is like");
+                false
             }
         }
-        true
     }
 
     /// Asks about some containers.

@@ -21,7 +21,7 @@ mod usage;
 mod version;
 
 pub(super) use event::{Event, Happening, read_event};
-pub(super) use stats::{Sample, read_machine, read_stats};
+pub(super) use stats::{Info, Sample, read_info, read_stats};
 pub(super) use usage::{read_data_root, read_usage};
 pub(super) use version::{ApiVersion, Version};
 

@@ -10,6 +10,10 @@ use std::path::PathBuf;
 pub(crate) enum Component {
     /// The directory of a running engine, as `scripts/engine.sh` makes it.
     Engine,
+    /// The current Docker engine's `dockerd`, beside the release's own engine.
+    CurrentEngine,
+    /// Podman.
+    Podman,
     /// The `docker` command.
     Docker,
     /// The load program of the truth tests.
@@ -30,6 +34,8 @@ impl Component {
     fn variable(self) -> &'static str {
         match self {
             Component::Engine => "DOCKMETER_TEST_ENGINE",
+            Component::CurrentEngine => "DOCKMETER_TEST_DOCKER28",
+            Component::Podman => "DOCKMETER_TEST_PODMAN",
             Component::Docker => "DOCKMETER_TEST_DOCKER",
             Component::Load => "DOCKMETER_TEST_LOAD",
             Component::Compose => "DOCKMETER_TEST_COMPOSE",

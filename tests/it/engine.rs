@@ -7,9 +7,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::OnceLock;
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::certificates::Certificates;
 use crate::component::Component;
 use crate::poll::eventually;
 
@@ -26,20 +28,57 @@ pub(crate) const BUSY: &[&str] = &["sh", "-c", "while :; do :; done"];
 pub(crate) struct Engine {
     directory: PathBuf,
     docker: PathBuf,
+    /// What it is started from, as `scripts/components.sh` calls it.
+    component: &'static str,
     own: bool,
+}
+
+/// The folder of the engine that gentle tests share, in which others have their folders, too.
+fn folder(name: &str) -> Option<PathBuf> {
+    Some(Component::Engine.path()?.with_file_name(name))
 }
 
 impl Engine {
     /// The engine that gentle tests share.
     pub(crate) fn shared() -> Option<Self> {
-        Some(Engine { directory: Component::Engine.path()?, docker: Component::Docker.path()?, own: false })
+        Self::at(Component::Engine.path()?, "docker", false)
+    }
+
+    /// A current engine that gentle tests share, started by the first of them and stopped by
+    /// `./test`. It listens on a port with TLS, too, with these certificates.
+    pub(crate) fn current() -> Option<(Self, &'static Certificates)> {
+        static CERTIFICATES: OnceLock<Certificates> = OnceLock::new();
+        Component::CurrentEngine.path()?;
+        let engine = Self::at(folder("new")?, "docker28", false)?;
+        let certificates = CERTIFICATES.get_or_init(|| {
+            // Beside the engine's folder, which is emptied at its start.
+            let certificates = Certificates::make(&engine.directory.with_file_name("new-tls"));
+            let flags = certificates.engine_flags();
+            let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+            engine.script(&[&["start", "--live-restore"], &flags[..]].concat());
+            certificates
+        });
+        Some((engine, certificates))
+    }
+
+    /// Podman's service that gentle tests share, started and stopped likewise; containers need
+    /// `--network=none`.
+    pub(crate) fn podman() -> Option<Self> {
+        static STARTED: OnceLock<()> = OnceLock::new();
+        Component::Podman.path()?;
+        let engine = Self::at(folder("podman")?, "podman", false)?;
+        STARTED.get_or_init(|| engine.script(&["start"]));
+        Some(engine)
+    }
+
+    fn at(directory: PathBuf, component: &'static str, own: bool) -> Option<Self> {
+        Some(Engine { directory, docker: Component::Docker.path()?, component, own })
     }
 
     /// An engine that a test may hurt, not yet started. `name` is short, since it becomes part
     /// of sockets' paths.
     pub(crate) fn own(name: &str) -> Option<Self> {
-        let directory = Component::Engine.path()?.with_file_name(name);
-        Some(Engine { directory, docker: Component::Docker.path()?, own: true })
+        Self::at(folder(name)?, "docker", true)
     }
 
     /// Starts it; containers outlive its death.
@@ -55,6 +94,7 @@ impl Engine {
     fn script(&self, arguments: &[&str]) {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/engine.sh");
         let mut command = Command::new(script);
+        command.env("ENGINE_COMPONENT", self.component);
         command.arg(arguments[0]).arg(&self.directory).args(&arguments[1..]);
         done(&mut command);
     }

@@ -14,6 +14,7 @@
     reason = "a test fails by panicking, and the test runner shows what it printed"
 )]
 
+mod certificates;
 mod component;
 mod engine;
 mod exporter;
@@ -34,6 +35,7 @@ mod replay;
 
 mod changes;
 mod disk;
+mod engines;
 mod faults;
 mod histograms;
 mod house;

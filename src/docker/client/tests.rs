@@ -33,6 +33,18 @@ async fn a_proxy_that_hides_the_version_is_asked_by_ping() {
 }
 
 #[tokio::test]
+async fn an_engine_that_breaks_at_its_version_is_asked_by_ping() {
+    let engine = Engine::start();
+    engine.reply("/version", Reply::Raw(Vec::new()));
+    let error = Client::connect(engine.endpoint()).await.unwrap_err().to_string();
+    assert!(error.contains("`GET /version`"), "{error}");
+    engine.reply("/_ping", Reply::Body(200, "OK".into()));
+    let (client, greeting) = Client::connect(engine.endpoint()).await.unwrap();
+    assert_eq!(greeting.api.map(|api| api.to_string()).as_deref(), Some("1.51"));
+    client.list().await.unwrap();
+}
+
+#[tokio::test]
 async fn calls_one_after_the_other_share_a_connection() {
     let engine = Engine::start();
     let client = client(&engine).await;

@@ -128,6 +128,18 @@ async fn a_container_that_is_gone_or_stopped_is_no_failure() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_engine_whose_containers_have_no_cgroups_is_not_believed() {
+    let engine = Engine::start();
+    engine.reply("/v1.51/info", Reply::Body(200, r#"{"NCPU":4,"CgroupDriver":"none"}"#.into()));
+    engine.reply(&path("1.51", 1), told(10));
+    let asking = Asked::new(&engine).await;
+    asking.want(&[1]);
+    asking.until(|asking| asking.statistics.machine().is_some()).await;
+    tokio::time::sleep(3 * EVERY).await;
+    assert_eq!((asking.cpu(1), asked(&engine, "/stats")), (None, 0));
+}
+
+#[tokio::test(start_paused = true)]
 async fn nothing_is_asked_while_the_engine_is_away() {
     let engine = Engine::start();
     engine.reply(&path("1.51", 1), told(10));

@@ -77,13 +77,15 @@ struct Watched {
 
 impl Watched {
     fn new(engine: &Engine, rules: Arc<Rules>, paths: Paths) -> Self {
+        let host = engine.endpoint();
+        Watched::with(config::Docker { host, ..config::Docker::default() }, rules, paths)
+    }
+
+    fn with(engine: config::Docker, rules: Arc<Rules>, paths: Paths) -> Self {
         let inventory = Arc::new(Inventory::default());
         let (sender, changed) = watch::channel(());
         inventory.on_change(Box::new(move || sender.send_replace(())));
-        let options = Options {
-            engine: config::Docker { host: engine.endpoint(), ..config::Docker::default() },
-            ..Options::default()
-        };
+        let options = Options { engine, ..Options::default() };
         let cancel = CancellationToken::new();
         let watcher = Watcher::spawn(options, inventory.clone(), rules, paths, cancel.clone());
         Watched { inventory, watcher, cancel, changed }
@@ -293,4 +295,20 @@ async fn cancelling_ends_the_task() {
     let watched = Watched::plain(&engine);
     watched.cancel.cancel();
     watched.watcher.into_task().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_nobody_said_where_the_engine_is_another_socket_will_do() {
+    let engine = Engine::start();
+    listed(&engine, &[(1, "one")]);
+    running(&engine, 1, "one", 7);
+    let Endpoint::Unix(socket) = engine.endpoint() else { unreachable!("the small engine has a socket") };
+    let docker = config::Docker {
+        host: Endpoint::Unix("/no/such/docker.sock".into()),
+        elsewhere: vec!["/no/such/rootless.sock".into(), socket],
+        ..config::Docker::default()
+    };
+    let paths = Paths { procfs: "/nowhere".into(), ..Paths::default() };
+    let mut watched = Watched::with(docker, Arc::default(), paths);
+    watched.until(|snapshot| container(snapshot, 1).is_some()).await;
 }

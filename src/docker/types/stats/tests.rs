@@ -178,9 +178,16 @@ fn without_the_size_of_the_machine_a_limit_is_known_from_cgroup_v1_only() {
 
 #[test]
 fn the_size_of_the_machine_is_told_by_info() {
-    let machine = |body: &[u8]| read_machine(body).unwrap();
+    let machine = |body: &[u8]| read_info(body).unwrap().machine;
     assert_eq!(machine(br#"{"NCPU":2,"MemTotal":8589934592,"Name":"vm"}"#), MACHINE);
     assert_eq!(machine(br#"{"NCPU":0}"#), Machine::default());
+}
+
+#[test]
+fn an_engine_without_cgroups_says_so() {
+    let has_cgroups = |body: &[u8]| read_info(body).unwrap().has_cgroups;
+    assert!(!has_cgroups(br#"{"CgroupDriver":"none"}"#));
+    assert!(has_cgroups(br#"{"CgroupDriver":"systemd"}"#) && has_cgroups(b"{}"));
 }
 
 /// Replaces the value at a path.
@@ -213,6 +220,6 @@ proptest! {
     #[test]
     fn any_bytes_are_statistics_or_an_error(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         let _ = read_stats(&bytes, Some(MACHINE), &mut |_, _| None);
-        let _ = read_machine(&bytes);
+        let _ = read_info(&bytes);
     }
 }
