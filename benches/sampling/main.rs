@@ -4,7 +4,7 @@
 //!
 //! `cargo bench --bench sampling [-- CONTAINERS…]`, as root; 50 and 1000 by default, which takes
 //! about 4 minutes. Times are CPU time. Needs `unshare` and `setpriv` of util-linux. One run at a
-//! time, and none of the benchmark `scrape`: it begins by removing what an interrupted one left.
+//! time: it begins by removing what an interrupted one left.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "what this program is for")]
 #![allow(missing_docs, reason = "a program, not a library")]
@@ -28,15 +28,18 @@ use bed::Bed;
 use measured::interrupt;
 use tiers::Tiers;
 
+/// Where the cgroups of the containers lie.
+const PARENT: &str = "dockmeter-bench-sampling";
+
 fn main() -> io::Result<()> {
     let sizes: Vec<usize> = std::env::args().skip(1).filter_map(|argument| argument.parse().ok()).collect();
     let sizes = if sizes.is_empty() { vec![50, 1000] } else { sizes };
     interrupt::listen()?;
-    bed::remove_leftovers()?;
+    bed::remove_leftovers(PARENT)?;
     let (mut inside, mut outside) = (Vec::new(), Vec::new());
     for containers in sizes {
         eprintln!("{containers} containers …");
-        let bed = Bed::make(containers)?;
+        let bed = Bed::make(PARENT, containers)?;
         inside.push(Tiers::measure(&bed)?.row());
         outside.push(whole::row(&bed)?);
     }
