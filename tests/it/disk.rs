@@ -184,3 +184,26 @@ fn what_is_switched_off_is_neither_measured_nor_asked() {
     let measured = page.samples().find(|sample| disk(&sample.name));
     assert!(measured.is_none(), "{measured:?}");
 }
+
+#[test]
+fn the_layer_in_containerd_s_image_store_is_found_through_the_kernel_and_stays_after_a_stop() {
+    let Some((engine, _)) = Engine::current() else { return };
+    assert_eq!(engine.docker(&["info", "--format={{.Driver}}"]), "overlayfs");
+    let script = "dd if=/dev/urandom of=/file bs=64k count=128 2>/dev/null && \
+        sync && touch /tmp/done && exec sleep 1000";
+    let container = engine.run("disk-snapshot", &["--tmpfs=/tmp"], &["sh", "-c", script]);
+    written(&container);
+    let exporter = Exporter::with(&engine, &[SOON]);
+    let layer = |page: &Page| value(page, "container_fs_writable_layer_bytes", "disk-snapshot");
+    let running = exporter.until("its layer has been measured", layer);
+    let size: f64 =
+        engine.docker(&["inspect", "--size", "--format={{.SizeRw}}", "disk-snapshot"]).parse().unwrap();
+    assert!(
+        agree(running, size) && size >= f64::from(8 << 20),
+        "{running} bytes, and {size} by `docker ps -s`"
+    );
+    container.docker(&["kill"]);
+    exporter.until_value("container_state", &[("name", "disk-snapshot"), ("state", "exited")], 1.0);
+    let stopped = layer(&exporter.page()).expect("its layer is still there");
+    assert!(agree(stopped, size), "{stopped} bytes, and {size} by `docker ps -s`");
+}

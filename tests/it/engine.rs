@@ -45,7 +45,8 @@ impl Engine {
     }
 
     /// A current engine that gentle tests share, started by the first of them and stopped by
-    /// `./test`. It listens on a port with TLS, too, with these certificates.
+    /// `./test`. It keeps images in containerd, as new installations do, and listens on a port
+    /// with TLS, too, with these certificates.
     pub(crate) fn current() -> Option<(Self, &'static Certificates)> {
         static CERTIFICATES: OnceLock<Certificates> = OnceLock::new();
         Component::CurrentEngine.path()?;
@@ -55,7 +56,8 @@ impl Engine {
             let certificates = Certificates::make(&engine.directory.with_file_name("new-tls"));
             let flags = certificates.engine_flags();
             let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
-            engine.script(&[&["start", "--live-restore"], &flags[..]].concat());
+            let newest = ["start", "--live-restore", "--feature=containerd-snapshotter=true"];
+            engine.script(&[&newest, &flags[..]].concat());
             certificates
         });
         Some((engine, certificates))
