@@ -1,8 +1,9 @@
 //! When it is time to read: one grid of absolute deadlines for both tiers.
 //!
 //! Fast ticks lie at whole multiples of their interval after the start, full ticks at the first
-//! fast one in each full interval. A tick that comes too late is left out and counted; it is
-//! never made up for, so that two samples always lie apart.
+//! fast one that is a full interval after everything was read last. Whoever scrapes as often as
+//! that takes the place of full ticks, so that nothing is read twice. A tick that comes too late
+//! is left out and counted; it is never made up for, so that two samples always lie apart.
 
 use std::time::{Duration, Instant};
 
@@ -23,8 +24,10 @@ pub struct Grid {
     full_ns: u128,
     /// The tick that is waited for; the start is tick 0, and none.
     next: u128,
-    /// The full interval, counted from the start, that the last tick lay in.
-    interval: u128,
+    /// When everything was read last, in nanoseconds since the start.
+    read_ns: u128,
+    /// When rates were last made of that.
+    rated_ns: u128,
     /// Ticks left out so far.
     overruns: u64,
 }
@@ -33,7 +36,8 @@ impl Grid {
     /// A grid that begins at `start`; `fast` is not zero and not longer than `full`.
     pub fn new(start: Instant, fast: Duration, full: Duration) -> Self {
         let fast_ns = fast.as_nanos().max(1);
-        Grid { start, fast_ns, full_ns: full.as_nanos().max(fast_ns), next: 1, interval: 0, overruns: 0 }
+        let full_ns = full.as_nanos().max(fast_ns);
+        Grid { start, fast_ns, full_ns, next: 1, read_ns: 0, rated_ns: 0, overruns: 0 }
     }
 
     /// When the next tick is due.
@@ -49,7 +53,7 @@ impl Grid {
     /// The tick that is to be made now, if one is. A tick is too late once the next one is
     /// nearer; a full one that was left out comes with the next tick.
     pub fn due(&mut self, now: Instant) -> Option<Tick> {
-        let since_start = now.saturating_duration_since(self.start).as_nanos();
+        let since_start = self.since_start(now);
         let passed = since_start / self.fast_ns;
         if passed < self.next {
             return None;
@@ -61,8 +65,33 @@ impl Grid {
         if !in_time {
             return None;
         }
-        let before = std::mem::replace(&mut self.interval, passed * self.fast_ns / self.full_ns);
-        Some(if self.interval > before { Tick::Full } else { Tick::Fast })
+        Some(if self.is_full(passed * self.fast_ns) { Tick::Full } else { Tick::Fast })
+    }
+
+    /// Everything was read between ticks. Whether this ends an interval, so that rates are made
+    /// of it: intervals are between three and five quarters of a full one.
+    pub fn read_between(&mut self, now: Instant) -> bool {
+        self.read_ns = self.since_start(now);
+        let ends = (self.read_ns - self.rated_ns) * 4 >= self.full_ns * 3;
+        if ends {
+            self.rated_ns = self.read_ns;
+        }
+        ends
+    }
+
+    fn is_full(&mut self, tick_ns: u128) -> bool {
+        let due = (self.read_ns + self.full_ns).min(self.rated_ns + self.full_ns * 5 / 4);
+        if tick_ns < due {
+            return false;
+        }
+        // Full intervals that are no multiple of fast ones keep their length on average.
+        let at = if tick_ns - due < self.fast_ns { due } else { tick_ns };
+        (self.read_ns, self.rated_ns) = (at, at);
+        true
+    }
+
+    fn since_start(&self, now: Instant) -> u128 {
+        now.saturating_duration_since(self.start).as_nanos()
     }
 
     fn moment(&self, tick: u128) -> Instant {
@@ -113,6 +142,35 @@ mod tests {
         assert_eq!(grid.due(after(start, 1_200)), None);
         assert_eq!(grid.due(after(start, 1_250)), Some(Tick::Full));
         assert_eq!(grid.due(after(start, 1_500)), Some(Tick::Fast));
+    }
+
+    /// Scrapes just after a read share it, as they do in the thread.
+    #[test]
+    fn a_scraper_that_comes_as_often_takes_the_place_of_full_ticks() {
+        for phase in (0..1_000).step_by(50) {
+            let start = Instant::now();
+            let mut grid = Grid::new(start, FAST, FULL);
+            let (mut reads, mut rates, mut last_read) = (0, 0, 0);
+            for now in (10..60_000).step_by(10) {
+                if grid.due(after(start, now)) == Some(Tick::Full) {
+                    (reads, rates, last_read) = (reads + 1, rates + 1, now);
+                }
+                if now % 1_000 == phase && now - last_read >= 250 {
+                    rates += u64::from(grid.read_between(after(start, now)));
+                    (reads, last_read) = (reads + 1, now);
+                }
+            }
+            assert!(reads <= 62, "{reads} reads in a minute at a phase of {phase} ms");
+            assert!((48..=62).contains(&rates), "{rates} intervals in a minute at a phase of {phase} ms");
+        }
+    }
+
+    #[test]
+    fn a_scraper_that_comes_all_the_time_does_not_keep_rates_from_being_made() {
+        let start = Instant::now();
+        let mut grid = Grid::new(start, FAST, FULL);
+        let rates = (1..600).filter(|scrape| grid.read_between(after(start, scrape * 100))).count();
+        assert_eq!(rates, 74, "every 800 ms");
     }
 
     proptest! {

@@ -162,11 +162,8 @@ impl Worker {
             }
             self.sample_if_due();
             if std::mem::take(&mut self.full_is_due) {
-                let opened = self.sampler.open_runs(Instant::now(), Timestamp::now());
-                self.watch(&opened);
                 self.read_all();
-                self.sampler.tick();
-                self.doubt();
+                self.end_interval();
                 self.publish();
             }
             if !requests.scrapes.is_empty() {
@@ -202,6 +199,8 @@ impl Worker {
     /// Reads everything, and takes the fast samples that fall due meanwhile.
     fn read_all(&mut self) {
         let began = Instant::now();
+        let opened = self.sampler.open_runs(began, Timestamp::now());
+        self.watch(&opened);
         for some in self.sampler.running().chunks(READS_BETWEEN_TICKS) {
             for id in some {
                 self.sampler.read(*id, Instant::now());
@@ -210,6 +209,12 @@ impl Worker {
         }
         self.sampler.have_read_all(Instant::now(), began.elapsed());
         self.last_read = Some(began);
+    }
+
+    /// Makes rates of what has been read.
+    fn end_interval(&mut self) {
+        self.sampler.tick();
+        self.doubt();
     }
 
     fn follow(&mut self) {
@@ -236,7 +241,11 @@ impl Worker {
 
     fn answer(&mut self, scrapes: Vec<oneshot::Sender<Arc<Snapshot>>>) {
         if self.last_read.is_none_or(|last| last.elapsed() >= SHARED_READ) {
+            let now = Instant::now();
             self.read_all();
+            if self.grid.read_between(now) {
+                self.end_interval();
+            }
         }
         let snapshot = self.publish();
         for scrape in scrapes {
