@@ -29,8 +29,12 @@ use crate::poll::eventually;
 use load::Load;
 use rows::{Unit, compare};
 
-/// The kernel adds up `memory.stat` every 2 s, and earlier only when much has changed.
+/// The kernel adds up `memory.stat` every 2 s, later where it is busy, and earlier only when
+/// much has changed.
 const MEMORY_SETTLES: Duration = Duration::from_millis(2500);
+
+/// How often that is waited for.
+const MEMORY_ROUNDS: usize = 4;
 
 /// The exporter that all stories of this room share while any of them runs: they are on one
 /// engine, and an emulated machine has little to give.

@@ -1,7 +1,8 @@
 //! Memory that was touched, files in the page cache, limits, and the one kill at the limit.
 
-use super::{Load, MEMORY_SETTLES, Unit, cgroup_file, compare, exporter_of, grown, scrape};
+use super::{Load, MEMORY_ROUNDS, MEMORY_SETTLES, Unit, cgroup_file, compare, exporter_of, grown, scrape};
 use crate::engine::Engine;
+use crate::exposition::Page;
 use crate::poll::pause;
 
 const MIB: f64 = 1048576.0;
@@ -24,37 +25,51 @@ fn memory_that_is_touched_and_files_that_are_cached() {
     let options = ["--memory=1g", "--shm-size=128m"];
     let Some(mut load) = Load::start(&engine, name, &options) else { return };
     let exporter = exporter_of(&engine, name);
-    let settled = || {
-        pause(MEMORY_SETTLES);
-        scrape(&exporter)
+    // The page once a family has grown as much as it has to, or has had the time for it.
+    let settled = |family, before: Option<&Page>, truth: f64| {
+        let mut rounds = (0..MEMORY_ROUNDS).map(|_| {
+            pause(MEMORY_SETTLES);
+            scrape(&exporter)
+        });
+        let mut page = rounds.next().expect("one round at least");
+        let near = |page: &Page| {
+            before.is_none_or(|before| {
+                (grown(family, name, before, page) - truth).abs() <= truth * bound(truth)
+            })
+        };
+        while !near(&page) {
+            let Some(later) = rounds.next() else { break };
+            page = later;
+        }
+        page
     };
-    let empty = settled();
+    let empty = settled("container_memory_rss", None, 0.0);
     let limit = empty.sum("container_spec_memory_limit_bytes", &[("name", name)]);
     compare("memory limit", Unit::Bytes, 1024.0 * MIB, limit, 0.0);
 
     let took = load.ask("memory 134217728");
-    let touched = settled();
     let truth = took.number("anonymous_bytes");
+    let touched = settled("container_memory_rss", Some(&empty), truth);
     let rss = grown("container_memory_rss", name, &empty, &touched);
     compare("anonymous memory that was touched, `rss`", Unit::Bytes, truth, rss, bound(truth));
     let usage = grown("container_memory_usage_bytes", name, &empty, &touched);
     compare("anonymous memory that was touched, `usage`", Unit::Bytes, truth, usage, bound(truth));
 
     let wrote = load.ask("write /file 268435456");
-    let cached = settled();
-    let cache = grown("container_memory_cache", name, &touched, &cached);
     let bytes = wrote.number("bytes");
+    let cached = settled("container_memory_cache", Some(&touched), bytes);
+    let cache = grown("container_memory_cache", name, &touched, &cached);
     compare("a file written, `cache`", Unit::Bytes, bytes, cache, bound(bytes));
 
     let wrote = load.ask("shared /dev/shm/file 67108864");
-    let shared = settled();
-    let cache = grown("container_memory_cache", name, &cached, &shared);
     let bytes = wrote.number("bytes");
+    let shared = settled("container_memory_cache", Some(&cached), bytes);
+    let cache = grown("container_memory_cache", name, &cached, &shared);
     compare("shared memory, `cache`", Unit::Bytes, bytes, cache, bound(bytes));
 
     let peak = cgroup_file(&load.container, "memory", "memory.peak", "memory.max_usage_in_bytes");
     load.ask("release");
-    let released = settled();
+    let released = settled("container_memory_rss", None, 0.0);
     let reported = released.sum("container_memory_max_usage_bytes", &[("name", name)]);
     compare(
         "highest usage, after it was given back",
