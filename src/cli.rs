@@ -16,7 +16,7 @@ use crate::config::settings::{
     ALL, Arity, COLLECTOR_FLAG, ENV_PREFIX, FOREIGN_VARIABLES, NO_COLLECTOR_FLAG, Setting,
 };
 use crate::config::{Config, DEFAULT_FILE, Sources, TOKEN_BYTES, TokenHash, token_of};
-use crate::metrics::catalogue::COLLECTORS;
+use crate::metrics::catalogue::{COLLECTORS, host};
 use crate::tenant::Resolver;
 
 /// What `dockmeter serve` runs.
@@ -144,12 +144,13 @@ fn command() -> Command {
         .subcommand(config)
         .subcommand(token)
         .args(ALL.iter().filter_map(|setting| flag(setting)))
-        .args(COLLECTORS.iter().flat_map(|name| collector_flags(name)))
+        .args(switches().flat_map(collector_flags))
 }
 
 fn after_help() -> String {
     format!(
-        "Collectors, all on; --{COLLECTOR_FLAG}NAME and --{NO_COLLECTOR_FLAG}NAME switch one on or off:\n  {}\n\n\
+        "Collectors, all on; --{COLLECTOR_FLAG}NAME and --{NO_COLLECTOR_FLAG}NAME switch one on or off, and with\n\
+         the name {} all those of the host at once:\n  {}\n\n\
          Every flag has an environment variable: `DOCKMETER_` and the flag in capitals, as\n\
          DOCKMETER_WEB_LISTEN_ADDRESS. A flag stands before the variable, the variable before the\n\
          file, the file before the default.\n\n\
@@ -158,6 +159,7 @@ fn after_help() -> String {
            dockmeter --web.listen-address=:10417 --web.trust-network=10.0.0.0/8\n  \
            dockmeter config check --config.file=dockmeter.yml\n  \
            dockmeter token new",
+        host::GROUP,
         COLLECTORS.join(", "),
     )
 }
@@ -176,6 +178,11 @@ fn flag(setting: &'static Setting) -> Option<Arg> {
     };
     let help = format!("{}{repeatable}{default}", setting.help);
     Some(Arg::new(flag).long(flag).value_name(setting.value).action(action).global(true).help(help))
+}
+
+/// What can be switched: each collector, and those of the host at once.
+fn switches() -> impl Iterator<Item = &'static str> {
+    COLLECTORS.iter().copied().chain([host::GROUP])
 }
 
 /// The two switches of a collector; of both the last one holds.
@@ -210,7 +217,7 @@ fn flags(matches: &ArgMatches) -> BTreeMap<String, Vec<String>> {
     let values = |flag: &str| matches.get_many::<String>(flag).into_iter().flatten().cloned().collect();
     let settings = ALL.iter().filter_map(|setting| setting.flag).filter(|flag| given(flag));
     let settings = settings.map(|flag| (flag.to_owned(), values(flag)));
-    let switches = COLLECTORS.iter().filter_map(|name| {
+    let switches = switches().filter_map(|name| {
         let flag = format!("{COLLECTOR_FLAG}{name}");
         let on = given(&flag) && matches.get_flag(&flag);
         let off = || {

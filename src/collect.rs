@@ -34,6 +34,12 @@ pub enum CollectError {
         /// What came back.
         source: std::io::Error,
     },
+    /// A part of the host could not be read.
+    #[error("{problem}")]
+    Host {
+        /// What was tried, and what came back.
+        problem: String,
+    },
     /// A source could be read and made no sense.
     #[error("could not understand {what}")]
     Malformed {

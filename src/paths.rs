@@ -33,6 +33,11 @@ impl Paths {
         under(&self.procfs, relative.as_ref())
     }
 
+    /// A setting or number of the kernel, as `fs/file-nr`.
+    pub fn sysctl(&self, name: &str) -> PathBuf {
+        self.proc("sys").join(name)
+    }
+
     /// A file or folder of this process itself, wherever the host's `/proc` is.
     pub fn own_proc(relative: impl AsRef<Path>) -> PathBuf {
         under(&Path::new(PROCFS).join("self"), relative.as_ref())
@@ -51,6 +56,13 @@ impl Paths {
     /// A file or folder of the host, given by its absolute path there.
     pub fn root(&self, absolute: impl AsRef<Path>) -> PathBuf {
         under(&self.rootfs, absolute.as_ref())
+    }
+
+    /// The path on the host of something below the host's `/` as it is seen here; `None` for
+    /// what lies elsewhere.
+    pub fn of_root(&self, seen: &str) -> Option<String> {
+        let below = Path::new(seen).strip_prefix(&self.rootfs).ok()?;
+        Some(Path::new("/").join(below).to_string_lossy().into_owned())
     }
 }
 
@@ -89,5 +101,14 @@ mod tests {
         let paths = Paths { rootfs: "/host".into(), ..Paths::default() };
         assert_eq!(paths.root("/srv/app"), Path::new("/host/srv/app"));
         assert_eq!(paths.proc("self/mountinfo"), Path::new("/proc/self/mountinfo"));
+    }
+
+    #[test]
+    fn a_path_of_the_host_is_known_from_where_it_is_seen() {
+        let paths = Paths { rootfs: "/host".into(), ..Paths::default() };
+        assert_eq!(paths.of_root("/host"), Some("/".to_owned()));
+        assert_eq!(paths.of_root("/host/srv/app"), Some("/srv/app".to_owned()));
+        assert_eq!(paths.of_root("/srv"), None);
+        assert_eq!(Paths::default().of_root("/srv"), Some("/srv".to_owned()));
     }
 }

@@ -3,6 +3,7 @@
 //! Nothing here reads or formats anything. Times are nanoseconds, sizes bytes; a group that
 //! the host does not have is `None`, never zero.
 
+pub mod host;
 mod statistics;
 
 use std::sync::Arc;
@@ -45,6 +46,31 @@ pub struct Snapshot {
     pub disk_walk_ns: Option<u64>,
     /// How many running containers are read from where.
     pub sources: Sources,
+    /// What the machine as a whole does; `None` where every collector of the host is off.
+    pub host: Option<Arc<host::Host>>,
+}
+
+#[cfg(test)]
+impl Snapshot {
+    /// One without containers.
+    pub(crate) fn of_host(host: host::Host) -> Self {
+        Snapshot {
+            taken_at: Timestamp::UNIX_EPOCH,
+            containers: Vec::new(),
+            tenants: Vec::new(),
+            operations: Vec::new(),
+            engine: Arc::default(),
+            lookups: (0, 0),
+            read_errors: Vec::new(),
+            read_duration_ns: 0,
+            overruns: 0,
+            machine: Machine::default(),
+            storage: Arc::default(),
+            disk_walk_ns: None,
+            sources: Sources::default(),
+            host: Some(Arc::new(host)),
+        }
+    }
 }
 
 /// The machine's size.

@@ -101,6 +101,7 @@ fn sampler(inventory: &Snapshot) -> io::Result<Sampler> {
         disk: None,
         started_at: Timestamp::now(),
         statistics: None,
+        host: None,
     };
     let mut sampler = Sampler::new(options, DescriptorBudget::of_this_process())?;
     sampler.follow(inventory, Instant::now(), Timestamp::now());

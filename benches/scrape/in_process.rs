@@ -78,6 +78,7 @@ fn sampler() -> io::Result<Sampler> {
         disk: None,
         started_at: Timestamp::now(),
         statistics: None,
+        host: None,
     };
     Sampler::new(options, DescriptorBudget::of_this_process())
 }

@@ -40,6 +40,7 @@ fn page(collectors: &[Box<dyn Collector>], selection: &Selection, format: Format
         machine: Machine::default(),
         storage: Arc::default(),
         disk_walk_ns: None,
+        host: None,
     };
     String::from_utf8(render(collectors, selection, &snapshot, format, Vec::new())).unwrap()
 }

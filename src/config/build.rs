@@ -11,8 +11,10 @@ use super::settings::{self, COLLECTOR_FLAG, Setting};
 use super::tenancy;
 use super::token::{Token, TokenHash};
 use super::value;
-use super::{Config, ConfigError, ContainerSource, Disk, Log, LogFormat, Sources, Web, docker, folder_of};
-use crate::metrics::catalogue::COLLECTORS;
+use super::{
+    Config, ConfigError, ContainerSource, Disk, Host, Log, LogFormat, Sources, Web, docker, folder_of,
+};
+use crate::metrics::catalogue::{COLLECTORS, host as of_host};
 use crate::paths::Paths;
 use crate::yaml::one_of;
 
@@ -90,6 +92,7 @@ pub(super) fn config(sources: Sources) -> Result<Config, ConfigError> {
         disk: disk(layers, &file.disk)?,
         web: web(layers, &file.web)?,
         tokens: tokens(layers, &file)?,
+        host: host(layers, &file.host)?,
         disabled_collectors: disabled_collectors(layers, &file)?,
         log: log(layers, &file.log)?,
         origins: std::mem::take(&mut layers.origins),
@@ -123,10 +126,14 @@ fn sampling_fast(layers: &mut Layers<'_>, file: &File, full: Duration) -> Result
 }
 
 fn directory(layers: &mut Layers<'_>, setting: &'static Setting) -> Result<PathBuf, ConfigError> {
-    layers.one(setting, None, |text| match Path::new(text) {
+    layers.one(setting, None, absolute)
+}
+
+fn absolute(text: &str) -> Result<PathBuf, String> {
+    match Path::new(text) {
         path if path.is_absolute() => Ok(path.to_owned()),
         _ => Err(format!("`{text}` is not an absolute path")),
-    })
+    }
 }
 
 /// The allow-list of Docker labels; no two may become the same label of a series.
@@ -232,18 +239,55 @@ fn token(layers: &Layers<'_>, entry: &TokenEntry) -> Result<Token, ConfigError> 
     Ok(Token { name, hash })
 }
 
-/// Every collector is on unless a flag, a variable or the file switches it off.
+fn host(layers: &mut Layers<'_>, file: &file::Host) -> Result<Host, ConfigError> {
+    Ok(Host {
+        textfile_directories: layers.many(
+            &settings::TEXTFILE_DIRECTORY,
+            &file.textfile_directory,
+            |given| given.parse(absolute),
+        )?,
+        mount_points_exclude: layers.one(
+            &settings::FILESYSTEM_MOUNT_POINTS_EXCLUDE,
+            file.mount_points_exclude.as_ref(),
+            value::regex,
+        )?,
+        fs_types_exclude: layers.one(
+            &settings::FILESYSTEM_FS_TYPES_EXCLUDE,
+            file.fs_types_exclude.as_ref(),
+            value::regex,
+        )?,
+        disks_exclude: layers.one(
+            &settings::DISKSTATS_DEVICE_EXCLUDE,
+            file.diskstats_device_exclude.as_ref(),
+            value::regex,
+        )?,
+        devices_exclude: layers.one(
+            &settings::NETDEV_DEVICE_EXCLUDE,
+            file.netdev_device_exclude.as_ref(),
+            value::regex,
+        )?,
+    })
+}
+
+/// Every collector is on unless a flag, a variable or the file switches it off; one of the
+/// host, where nothing is said of it, is as the whole group.
 fn disabled_collectors(layers: &Layers<'_>, file: &File) -> Result<BTreeSet<&'static str>, ConfigError> {
-    if let Some((name, text)) = file.collectors.iter().find(|(name, _)| !COLLECTORS.contains(&name.as_str()))
-    {
-        let message = format!("there is no collector `{name}`, expected {}", one_of(COLLECTORS));
+    let known = |name: &str| name == of_host::GROUP || COLLECTORS.contains(&name);
+    if let Some((name, text)) = file.collectors.iter().find(|(name, _)| !known(name)) {
+        let names = [&[of_host::GROUP], COLLECTORS].concat();
+        let message = format!("there is no collector `{name}`, expected {}", one_of(&names));
         return Err(layers.place(text.referenced).refuse(message));
     }
-    let mut disabled = BTreeSet::new();
-    for name in COLLECTORS.iter().copied() {
+    let said = |name: &str| {
         let in_file = || file.collectors.get(name).map(|text| layers.given(text));
         let given = layers.switch(&format!("{COLLECTOR_FLAG}{name}")).or_else(in_file);
-        if given.map(|given| given.parse(value::boolean)).transpose()? == Some(false) {
+        given.map(|given| given.parse(value::boolean)).transpose()
+    };
+    let host = said(of_host::GROUP)?.unwrap_or(true);
+    let mut disabled = BTreeSet::new();
+    for name in COLLECTORS.iter().copied() {
+        let default = host || !of_host::COLLECTORS.contains(&name);
+        if !said(name)?.unwrap_or(default) {
             disabled.insert(name);
         }
     }

@@ -26,6 +26,7 @@ pub(super) struct File {
     pub(super) auth: Auth,
     pub(super) limits: Limits,
     pub(super) log: Log,
+    pub(super) host: Host,
     pub(super) collectors: BTreeMap<String, Text>,
 }
 
@@ -139,6 +140,16 @@ pub(super) struct Limits {
 pub(super) struct Log {
     pub(super) level: Option<Text>,
     pub(super) format: Option<Text>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Host {
+    pub(super) textfile_directory: List<Text>,
+    pub(super) mount_points_exclude: Option<Text>,
+    pub(super) fs_types_exclude: Option<Text>,
+    pub(super) diskstats_device_exclude: Option<Text>,
+    pub(super) netdev_device_exclude: Option<Text>,
 }
 
 /// Keys that are promised and not there yet: a key that stands beside them, by which the

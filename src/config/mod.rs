@@ -69,6 +69,8 @@ pub struct Config {
     pub web: Web,
     /// Tokens that may read.
     pub tokens: Vec<Token>,
+    /// What is left out of the host's numbers, and where text files lie.
+    pub host: Host,
     /// Collectors that are switched off, by their names in the catalogue.
     pub disabled_collectors: BTreeSet<&'static str>,
     /// What is logged and how.
@@ -125,6 +127,32 @@ impl ContainerSource {
             ContainerSource::Cgroup => "cgroup",
             ContainerSource::Api => "api",
         }
+    }
+}
+
+/// What is left out of the host's numbers, and where text files lie.
+#[derive(Clone, Debug)]
+pub struct Host {
+    /// Directories of text files.
+    pub textfile_directories: Vec<PathBuf>,
+    /// Mount points that are left out.
+    pub mount_points_exclude: regex::Regex,
+    /// Types of file systems that are left out.
+    pub fs_types_exclude: regex::Regex,
+    /// Block devices that are left out.
+    pub disks_exclude: regex::Regex,
+    /// Network devices that are left out.
+    pub devices_exclude: regex::Regex,
+}
+
+impl PartialEq for Host {
+    fn eq(&self, other: &Self) -> bool {
+        let patterns = |host: &Host| {
+            let Host { mount_points_exclude, fs_types_exclude, disks_exclude, devices_exclude, .. } = host;
+            [mount_points_exclude, fs_types_exclude, disks_exclude, devices_exclude]
+                .map(|pattern| pattern.as_str().to_owned())
+        };
+        self.textfile_directories == other.textfile_directories && patterns(self) == patterns(other)
     }
 }
 

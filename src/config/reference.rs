@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::DEFAULT_FILE;
 use super::settings::{ALL, Arity, COLLECTOR_FLAG, NO_COLLECTOR_FLAG, Setting, env_name};
-use crate::metrics::catalogue::COLLECTORS;
+use crate::metrics::catalogue::{COLLECTORS, host};
 
 /// The reference as Markdown.
 pub fn reference() -> String {
@@ -56,7 +56,10 @@ fn collectors(page: &mut String) {
         page,
         "\n## `--{COLLECTOR_FLAG}NAME`, `--{NO_COLLECTOR_FLAG}NAME`\n\n\
          Switches a collector on or off; all are on. A collector that is off leaves no series.\n\n\
+         `{}` stands for all collectors of the host at once, which is what to switch off beside a node_exporter; \
+         one of them that is switched by its own name is as that says.\n\n\
          - names: {}\n- key: `collectors.NAME`, `true` or `false`\n- environment: `{}`, `true` or `false`",
+        host::GROUP,
         names.join(", "),
         env_name(COLLECTOR_FLAG) + "NAME",
     );

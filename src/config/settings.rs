@@ -88,6 +88,19 @@ const DOCKERS_OWN: [(&Setting, &str); 3] = [
     (&DOCKER_CERT_PATH, DOCKER_CERT_VARIABLE),
 ];
 
+/// Mount points that node_exporter leaves out.
+pub const MOUNT_POINTS_EXCLUDE: &str =
+    r"^/(dev|proc|run/credentials/.+|sys|var/lib/docker/.+|var/lib/containers/storage/.+)($|/)";
+
+/// Types of file systems that node_exporter leaves out.
+pub const FS_TYPES_EXCLUDE: &str = "^(autofs|binfmt_misc|bpf|cgroup2?|configfs|debugfs|devpts|devtmpfs|fusectl|hugetlbfs|iso9660|mqueue|nsfs|overlay|proc|procfs|pstore|rpc_pipefs|securityfs|selinuxfs|squashfs|erofs|sysfs|tracefs)$";
+
+/// Block devices that node_exporter leaves out: partitions, and what lies in memory.
+pub const DISKS_EXCLUDE: &str = r"^(z?ram|loop|fd|(h|s|v|xv)d[a-z]|nvme\d+n\d+p)\d+$";
+
+/// Network devices of containers and of networks that Docker makes.
+pub const DEVICES_EXCLUDE: &str = "^(veth.*|br-[0-9a-f]{12}|cali.*)$";
+
 /// Declares the settings and the table of all of them.
 macro_rules! settings {
     ($($ident:ident $flag:expr, $key:expr, $arity:ident $value:literal [$($default:expr),*] $help:literal;)*) => {
@@ -165,6 +178,16 @@ settings! {
         "How many distinct teams there can be; the next ones are `other`.";
     AUTH_TOKENS None, Some("auth.tokens"), Many "TOKEN" []
         "Tokens that may read: `{name: NAME, hash: 'sha256:…', scopes: [read]}`. `dockmeter token new` makes one.";
+    TEXTFILE_DIRECTORY Some("collector.textfile.directory"), Some("host.textfile_directory"), Many "DIRECTORY" []
+        "A directory whose `*.prom` files are shown as metrics of the host; files are to be written under another name and renamed.";
+    FILESYSTEM_MOUNT_POINTS_EXCLUDE Some("collector.filesystem.mount-points-exclude"), Some("host.mount_points_exclude"), One "REGEX" [MOUNT_POINTS_EXCLUDE]
+        "Mount points that are left out, beside what lies below the folder of the engine's data.";
+    FILESYSTEM_FS_TYPES_EXCLUDE Some("collector.filesystem.fs-types-exclude"), Some("host.fs_types_exclude"), One "REGEX" [FS_TYPES_EXCLUDE]
+        "Types of file systems that are left out.";
+    DISKSTATS_DEVICE_EXCLUDE Some("collector.diskstats.device-exclude"), Some("host.diskstats_device_exclude"), One "REGEX" [DISKS_EXCLUDE]
+        "Block devices that are left out.";
+    NETDEV_DEVICE_EXCLUDE Some("collector.netdev.device-exclude"), Some("host.netdev_device_exclude"), One "REGEX" [DEVICES_EXCLUDE]
+        "Network devices that are left out, by `netclass` too. The default leaves out those that come and go with containers and their networks, whose traffic the containers' own series show; `^$` leaves out none, as node_exporter does.";
     LOG_LEVEL Some("log.level"), Some("log.level"), One "LEVEL" ["info"]
         "What is logged to standard error: `error`, `warn`, `info` or `debug`.";
     LOG_FORMAT Some("log.format"), Some("log.format"), One "FORMAT" ["logfmt"]

@@ -37,6 +37,15 @@ pub(super) fn page(config: &Config) -> String {
     page.one(&settings::LIMITS_TEAMS, config.policy.caps.teams);
     let token = |name: &str| format!("{{name: {}, hash: \"sha256:****\", scopes: [read]}}", quoted(name));
     page.many(&settings::AUTH_TOKENS, config.tokens.iter().map(|t| token(&t.name)));
+    let host = &config.host;
+    page.many(
+        &settings::TEXTFILE_DIRECTORY,
+        host.textfile_directories.iter().map(|directory| quoted(&directory.to_string_lossy())),
+    );
+    page.one(&settings::FILESYSTEM_MOUNT_POINTS_EXCLUDE, shown(&host.mount_points_exclude));
+    page.one(&settings::FILESYSTEM_FS_TYPES_EXCLUDE, shown(&host.fs_types_exclude));
+    page.one(&settings::DISKSTATS_DEVICE_EXCLUDE, shown(&host.disks_exclude));
+    page.one(&settings::NETDEV_DEVICE_EXCLUDE, shown(&host.devices_exclude));
     page.one(&settings::LOG_LEVEL, config.log.level.as_str().to_ascii_lowercase());
     let format = match config.log.format {
         LogFormat::Logfmt => "logfmt",

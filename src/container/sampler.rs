@@ -18,9 +18,10 @@ use super::run::{OpenError, ReadKit, Run, Surroundings};
 use super::samples::Slots;
 use crate::config::ContainerSource;
 use crate::disk::{Board, Figures};
-use crate::host::machine;
+use crate::host::{self, HostReader, machine};
 use crate::inventory::{self, Container, ContainerId, Performed, SilentEnds};
 use crate::paths::Paths;
+use crate::snapshot::host::Host;
 use crate::snapshot::{Machine, Snapshot, Sources, Statistics};
 
 /// What the sampler is told.
@@ -45,6 +46,8 @@ pub struct Options {
     /// Where numbers come from if not from the kernel's files; `None` where there is no engine
     /// to ask.
     pub statistics: Option<Elsewhere>,
+    /// What is read of the host, if anything.
+    pub host: Option<host::Options>,
 }
 
 /// Numbers from the engine.
@@ -95,6 +98,8 @@ pub struct Sampler {
     slots: Slots,
     errors: ReadErrors,
     read_duration: Duration,
+    host_reader: Option<HostReader>,
+    host: Option<Arc<Host>>,
     engine: Arc<inventory::Engine>,
     storage: Arc<inventory::EngineStorage>,
     disk: Arc<Figures>,
@@ -135,7 +140,10 @@ impl Sampler {
     pub fn new(options: Options, budget: DescriptorBudget) -> std::io::Result<Self> {
         let paths = options.paths.clone();
         let slots = Slots::new(Instant::now(), options.peak_window);
+        let host_reader = options.host.clone().map(|host| HostReader::new(&paths, host));
         Ok(Sampler {
+            host_reader,
+            host: None,
             around: Surroundings::new(paths.clone(), options.groups, budget)?,
             options,
             observed: BTreeMap::new(),
@@ -350,7 +358,7 @@ impl Sampler {
         }
     }
 
-    /// Reads every running container.
+    /// Reads every running container, and the host.
     pub fn read_all(&mut self, now: Instant) {
         let began = Instant::now();
         for id in self.running() {
@@ -360,13 +368,16 @@ impl Sampler {
     }
 
     /// To be called when every running container has been read, which has taken so long. Takes
-    /// over what has been measured on disks, of stopped ones too.
+    /// over what has been measured on disks, of stopped ones too, and reads the host.
     pub fn have_read_all(&mut self, now: Instant, duration: Duration) {
         if let Some(board) = &self.options.disk {
             self.disk = board.latest();
             let all: Vec<ContainerId> = self.observed.keys().copied().collect();
             all.into_iter().for_each(|id| self.measure_disk(id, now));
         }
+        let data_root = self.storage.data_root.as_deref();
+        let host = self.host_reader.as_mut().map(|reader| reader.read(now, data_root));
+        self.host = host.map(Arc::new);
         for observed in self.observed.values_mut() {
             observed.expire(now, self.options.linger);
         }
@@ -453,6 +464,7 @@ impl Sampler {
                 .disk
                 .as_ref()
                 .map(|_| u64::try_from(self.disk.worked.as_nanos()).unwrap_or(u64::MAX)),
+            host: self.host.clone(),
         }
     }
 

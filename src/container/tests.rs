@@ -80,6 +80,7 @@ impl Host {
             disk: None,
             started_at: time(0),
             statistics: None,
+            host: None,
         }
     }
 

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use crate::collect::Collector;
 use crate::container::collectors;
 use crate::disk::collectors::{ContainerDiskCollector, DockerDiskCollector};
+use crate::host;
 use crate::host::machine::MachineCollector;
 
 pub use engine::EngineCollector;
@@ -25,6 +26,7 @@ pub fn collectors(started_at: Timestamp) -> Vec<Box<dyn Collector>> {
     all.push(Box::new(EngineCollector));
     all.push(Box::new(DockerDiskCollector));
     all.push(Box::new(OwnCollector::new(started_at)));
+    all.extend(host::collectors::all());
     all
 }
 

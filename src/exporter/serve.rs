@@ -1,5 +1,6 @@
 //! The running exporter: start, reload and stop.
 
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +21,9 @@ use crate::container::thread::SamplerThread;
 use crate::disk::thread::DiskThread;
 use crate::disk::{self, Board};
 use crate::docker::{self, EngineStatistics, StorageWatch, Watcher};
+use crate::host;
 use crate::inventory::Inventory;
+use crate::metrics::catalogue;
 use crate::tenant::Resolver;
 use crate::web::access::Access;
 use crate::web::server::{self, Listeners};
@@ -208,6 +211,7 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
         ("sampling.fast", old.sampling_fast != new.sampling_fast),
         ("disk", old.disk != new.disk),
         ("sampling.full", old.sampling_full != new.sampling_full),
+        ("host", old.host != new.host),
         ("collectors", old.disabled_collectors != new.disabled_collectors),
         ("log", old.log != new.log),
     ];
@@ -257,6 +261,7 @@ fn sampler_options(
             source: config.container_source,
             remote: !config.docker.host.is_local(),
         }),
+        host: host_options(config),
     }
 }
 
@@ -273,6 +278,21 @@ fn storage_options(config: &Config) -> docker::StorageOptions {
         engine: config.docker.clone(),
         usage_every: config.collects("docker_disk").then_some(config.disk.engine_interval),
     }
+}
+
+/// What is read of the host; nothing where all its collectors are off.
+fn host_options(config: &Config) -> Option<host::Options> {
+    let collectors: BTreeSet<&'static str> =
+        catalogue::host::COLLECTORS.iter().copied().filter(|name| config.collects(name)).collect();
+    let options = config.host.clone();
+    (!collectors.is_empty()).then(|| host::Options {
+        collectors,
+        mount_points_exclude: options.mount_points_exclude,
+        fs_types_exclude: options.fs_types_exclude,
+        disks_exclude: options.disks_exclude,
+        devices_exclude: options.devices_exclude,
+        textfile_directories: options.textfile_directories,
+    })
 }
 
 /// The signals that are listened for.

@@ -1,4 +1,51 @@
 //! The machine itself.
+//!
+//! - [`machine`]: its size, under cAdvisor's names.
+//! - [`HostReader`]: everything else, under node_exporter's names, read by one thread in a row.
+//!   One file a collector: a pure parser, and the walk that shows what was read.
+//! - [`collectors`]: the list of those walks.
+//!
+//! Invariants: no process is walked over; a file costs one `pread` on a held descriptor; what
+//! may hang (`statfs`, text files) runs in `background` and is waited for only a moment.
 
+mod background;
+pub mod collectors;
+mod conntrack;
+mod cpu;
 pub mod device;
+mod diskstats;
+mod file;
+mod filefd;
+mod filesystem;
+mod loadavg;
 pub mod machine;
+mod meminfo;
+mod netclass;
+mod netdev;
+mod netstat;
+mod network;
+mod pressure;
+mod reader;
+mod scan;
+mod sockstat;
+mod softnet;
+mod stat;
+#[cfg(test)]
+mod tests;
+mod textfile;
+mod time;
+mod timex;
+mod uname;
+mod vmstat;
+
+pub use reader::{HostReader, Options};
+
+use crate::metrics::{LabelBlock, Metric, Sink, Value};
+
+/// A family with one series, if there is a value.
+fn show(sink: &mut dyn Sink, metric: &'static Metric, value: Option<Value>) {
+    if let Some(value) = value {
+        sink.family(metric);
+        sink.sample(&LabelBlock::default(), &[], value);
+    }
+}

@@ -1,11 +1,13 @@
 //! Every metric, declared once as data: name, kind, unit, help, labels, source, collector.
 //!
-//! `HELP` and `TYPE` lines, `docs/metrics.md` and the completeness tests come from here.
+//! `HELP` and `TYPE` lines, `docs/metrics.md` and the completeness tests come from here. The
+//! families of the host lie in [`host`], and those that are one field of a kernel file each in
+//! tables of their own beside it; [`ALL`] holds them all.
 //! Names that cAdvisor or node_exporter own keep their spelling, meaning and unit
 //! ([`Metric::owner`]), so dashboards and rules written for those work unchanged.
 
 /// What a value does over time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// Only goes up, and starts again from zero.
     Counter,
@@ -13,6 +15,8 @@ pub enum Kind {
     Gauge,
     /// Counts of values by size, cumulative.
     Histogram,
+    /// Not said; node_exporter's counters whose names do not end with `_total` only.
+    Untyped,
 }
 
 /// The base unit of a value.
@@ -32,6 +36,8 @@ pub enum Unit {
     ByteSeconds,
     /// Hundredths of a core, as `docker stats` shows them.
     Percent,
+    /// Times a second.
+    Hertz,
     /// A plain number.
     None,
 }
@@ -47,6 +53,7 @@ impl Unit {
             Unit::CoreSeconds => "core_seconds",
             Unit::ByteSeconds => "byte_seconds",
             Unit::Percent => "percent",
+            Unit::Hertz => "hertz",
             Unit::None => "",
         }
     }
@@ -70,12 +77,16 @@ pub enum Owner {
     Dockmeter,
     /// cAdvisor's; the name stands as it does there.
     Cadvisor,
+    /// node_exporter's; the name stands as it does there.
+    NodeExporter,
     /// A convention of the Prometheus client libraries.
     Prometheus,
+    /// Somebody's who writes text files; never in the catalogue.
+    Foreign,
 }
 
 /// One metric.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Metric {
     /// Its name in the text format.
     pub name: &'static str,
@@ -104,14 +115,23 @@ impl Metric {
         let unit = self.unit.suffix();
         let stem = match self.kind {
             Kind::Counter => self.name.strip_suffix("_total").unwrap_or(self.name),
-            Kind::Gauge | Kind::Histogram => self.name,
+            Kind::Gauge | Kind::Histogram | Kind::Untyped => self.name,
         };
         let named = !unit.is_empty() && stem.strip_suffix(unit).is_some_and(|rest| rest.ends_with('_'));
         named.then_some(unit)
     }
 }
 
-/// Declares the metrics and the table of all of them.
+/// A field of a kernel file and the family that shows it.
+#[derive(Debug)]
+pub struct Field {
+    /// The field as the file spells it.
+    pub key: &'static str,
+    /// The family.
+    pub metric: Metric,
+}
+
+/// Declares metrics, and the tables of those that it declares.
 macro_rules! metrics {
     ($($collector:literal { $($ident:ident $name:literal $kind:ident $unit:ident $labels:ident [$($own:literal),*] $owner:ident $source:literal $help:literal;)* })*) => {
         $($(
@@ -129,12 +149,34 @@ macro_rules! metrics {
             };
         )*)*
 
-        /// Every metric, in the order of the page.
-        pub static ALL: &[&Metric] = &[$($(&$ident),*),*];
+        /// The metrics declared here, in the order of the page.
+        static DECLARED: &[&Metric] = &[$($(&$ident),*),*];
 
-        /// Every collector, in the order of the page.
-        pub static COLLECTORS: &[&str] = &[$($collector),*];
+        /// The collectors declared here, in the order of the page.
+        static COLLECTORS_HERE: &[&str] = &[$($collector),*];
     };
+}
+
+pub mod host;
+
+/// Every metric; those of a collector stand in the order of the page.
+pub static ALL: &[&Metric] =
+    &join::<{ DECLARED.len() + host::FAMILIES.len() }, &Metric>(DECLARED, host::FAMILIES);
+
+/// Every collector, in the order of the page.
+pub static COLLECTORS: &[&str] =
+    &join::<{ COLLECTORS_HERE.len() + host::COLLECTORS.len() }, &str>(COLLECTORS_HERE, host::COLLECTORS);
+
+/// One list after the other.
+const fn join<const LENGTH: usize, T: Copy>(first: &[T], second: &[T]) -> [T; LENGTH] {
+    assert!(LENGTH == first.len() + second.len());
+    let mut all = [first[0]; LENGTH];
+    let mut index = 0;
+    while index < LENGTH {
+        all[index] = if index < first.len() { first[index] } else { second[index - first.len()] };
+        index += 1;
+    }
+    all
 }
 
 metrics! {

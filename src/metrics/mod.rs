@@ -11,6 +11,7 @@
 //! that has not changed.
 
 pub mod catalogue;
+pub mod foreign;
 mod format;
 mod histogram;
 mod label;

@@ -25,6 +25,7 @@ mod family {
 mod metric {
     pub(super) const GAUGE: u8 = 2;
     pub(super) const COUNTER: u8 = 3;
+    pub(super) const UNTYPED: u8 = 5;
     pub(super) const HISTOGRAM: u8 = 7;
 }
 
@@ -99,6 +100,7 @@ fn announce(metric: &Metric, page: &mut Vec<u8>) {
     let kind = match metric.kind {
         Kind::Counter => 0,
         Kind::Gauge => 1,
+        Kind::Untyped => 3,
         Kind::Histogram => 4,
     };
     wire::number(family::TYPE, kind, page);
@@ -137,7 +139,11 @@ impl Sink for ProtobufEncoder {
             return;
         };
         debug_assert!(metric.kind != Kind::Histogram, "`{}` is no family of single samples", metric.name);
-        let field = if metric.kind == Kind::Counter { metric::COUNTER } else { metric::GAUGE };
+        let field = match metric.kind {
+            Kind::Counter => metric::COUNTER,
+            Kind::Untyped => metric::UNTYPED,
+            _ => metric::GAUGE,
+        };
         let shared = labels.protobuf();
         let own_length: usize = own.iter().map(|(name, value)| protobuf_label_length(name, value)).sum();
         let page = &mut self.page;

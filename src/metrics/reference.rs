@@ -7,12 +7,13 @@ use super::catalogue::{self, Kind, Labels, Metric, Owner};
 const INTRODUCTION: &str = "\
 # Metrics
 
-Made from the catalogue in `src/metrics/catalogue.rs` by `cargo run --example reference`; do not edit.
+Made from the catalogue in `src/metrics/catalogue.rs` and beside it by `cargo run --example reference`; do not edit.
 
 - Units are base units: seconds, bytes, cores. What a host does not have is absent, never 0.
 - **Container labels** are `id` (the cgroup's path while the container runs, the last one afterwards, `/docker/<id>` where there never was one), `name`, `image`, `user`, `project`, `team`, and `container_label_*` for the Docker labels of `containers.labels`.
 - **Tenant labels** are `user`, `project` and `team`: always all three, never empty.
 - Names marked *cAdvisor* keep cAdvisor's spelling, labels and unit, so that dashboards and rules written for it work. The one exception: there is no aggregate `id=\"/\"`, which counts everything twice.
+- Names marked *node_exporter* keep node_exporter's spelling, labels, type and unit; `--no-collector.host` turns all of them off. See [host.md](host.md).
 - A heading is the name of a collector, as `?collect[]=`, `?exclude[]=` and `--no-collector.NAME` take it.
 ";
 
@@ -34,6 +35,7 @@ fn row(metric: &Metric) -> String {
         Kind::Counter => "counter",
         Kind::Gauge => "gauge",
         Kind::Histogram => "histogram",
+        Kind::Untyped => "untyped",
     };
     let shared = match metric.labels {
         Labels::Container => Some("container"),
@@ -43,8 +45,9 @@ fn row(metric: &Metric) -> String {
     let own = metric.own_labels.iter().map(|label| format!("`{label}`"));
     let labels: Vec<String> = shared.map(str::to_owned).into_iter().chain(own).collect();
     let owner = match metric.owner {
-        Owner::Dockmeter => "",
+        Owner::Dockmeter | Owner::Foreign => "",
         Owner::Cadvisor => " *cAdvisor*",
+        Owner::NodeExporter => " *node_exporter*",
         Owner::Prometheus => " *Prometheus clients*",
     };
     let (name, help, source) = (metric.name, metric.help, metric.source.replace('|', "\\|"));

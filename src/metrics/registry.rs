@@ -27,7 +27,8 @@ fn family(metric: &Metric, samples: Vec<proto::Metric>) -> proto::MetricFamily {
     family.set_help(metric.help.to_owned());
     family.set_field_type(match metric.kind {
         Kind::Counter => proto::MetricType::COUNTER,
-        Kind::Gauge => proto::MetricType::GAUGE,
+        // The crate's encoder panics at a family that is untyped.
+        Kind::Gauge | Kind::Untyped => proto::MetricType::GAUGE,
         Kind::Histogram => proto::MetricType::HISTOGRAM,
     });
     family.set_metric(samples);

@@ -47,6 +47,8 @@ impl TextEncoder {
         match (self.dialect, metric.kind) {
             (_, Kind::Gauge) => (metric.name, "gauge"),
             (_, Kind::Histogram) => (metric.name, "histogram"),
+            (Dialect::Prometheus, Kind::Untyped) => (metric.name, "untyped"),
+            (Dialect::OpenMetrics, Kind::Untyped) => (metric.name, "unknown"),
             (Dialect::Prometheus, Kind::Counter) => (metric.name, "counter"),
             (Dialect::OpenMetrics, Kind::Counter) => match metric.name.strip_suffix("_total") {
                 Some(family) => (family, "counter"),

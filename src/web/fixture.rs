@@ -160,6 +160,7 @@ pub(super) fn snapshot() -> Snapshot {
         storage: Arc::default(),
         disk_walk_ns: None,
         sources: snapshot::Sources::default(),
+        host: None,
     }
 }
 

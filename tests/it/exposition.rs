@@ -272,7 +272,8 @@ fn set_once(place: &mut Option<String>, value: String, what: &str) -> Result<(),
 fn belongs(family: &str, kind: &str, sample: &str, dialect: Dialect) -> bool {
     match (dialect, kind) {
         (Dialect::OpenMetrics, "counter") => sample.strip_suffix("_total") == Some(family),
-        (Dialect::Text | Dialect::Protobuf, "counter") | (_, "gauge" | "unknown") => sample == family,
+        (Dialect::Text | Dialect::Protobuf, "counter" | "untyped") => sample == family,
+        (_, "gauge" | "unknown") => sample == family,
         (_, "histogram") => {
             matches!(sample.strip_prefix(family), Some("_bucket" | "_sum" | "_count"))
         }

@@ -74,6 +74,7 @@ impl Source for Nothing {
             storage: Arc::default(),
             disk_walk_ns: None,
             sources: dockmeter::snapshot::Sources::default(),
+            host: None,
         };
         Box::pin(std::future::ready(Arc::new(snapshot)))
     }

@@ -51,7 +51,7 @@ const OUTSIDE: &[&[&str]] = &[
 const READS_FILES: &[&str] = &["config", "yaml"];
 
 /// The catalogue names each metric's source for people.
-const CATALOGUE: &str = "src/metrics/catalogue.rs";
+const CATALOGUE: &str = "src/metrics/catalogue";
 
 /// A broken rule.
 struct Finding {
@@ -163,7 +163,7 @@ fn metrics_know_collectors(source: &Source) -> Vec<Finding> {
 }
 
 fn paths_are_named_elsewhere(source: &Source) -> Vec<Finding> {
-    if source.room() == Some("paths") || source.file == CATALOGUE {
+    if source.room() == Some("paths") || source.file.starts_with(CATALOGUE) {
         return Vec::new();
     }
     let named = |(line, token): &(usize, Token)| match token {

@@ -149,6 +149,7 @@ fn snapshot() -> Snapshot {
         machine: snapshot::Machine { cpu_cores: Some(4), memory_bytes: Some(8 << 30) },
         storage: Arc::default(),
         disk_walk_ns: None,
+        host: None,
     }
 }
 

@@ -68,6 +68,7 @@ fn golden_page_of_disks() {
         read_duration_ns: 0,
         overruns: 0,
         machine: Machine::default(),
+        host: None,
         storage: Arc::new(EngineStorage { data_root: None, usage: Some(usage) }),
         disk_walk_ns: Some(1_250_000_000),
         sources: crate::snapshot::Sources::default(),

@@ -72,13 +72,15 @@ fn metric(message: &[u8], family: &mut Message) -> Result<(), String> {
     for (number, field) in wire::fields(message)? {
         match number {
             1 => labels.push(label(field.bytes()?)?),
-            2 | 3 | 7 if value.is_none() => value = Some((number, field.bytes()?)),
+            2 | 3 | 5 | 7 if value.is_none() => value = Some((number, field.bytes()?)),
             other => return Err(format!("a `Metric` has one value and no field {other}")),
         }
     }
     let name = family.name.clone();
     match (family.kind.as_deref(), value) {
-        (Some("gauge"), Some((2, bytes))) | (Some("counter"), Some((3, bytes))) => {
+        (Some("gauge"), Some((2, bytes)))
+        | (Some("counter"), Some((3, bytes)))
+        | (Some("untyped"), Some((5, bytes))) => {
             family.samples.push(Sample { name, labels, value: single(bytes)? });
         }
         (Some("histogram"), Some((7, bytes))) => {

@@ -1,0 +1,330 @@
+//! The machine's numbers, one part a collector of the host.
+//!
+//! A part is `None` where its collector is off, the machine does not have it, or it could not
+//! be read; [`Host::outcomes`] tells these apart.
+
+use std::sync::Arc;
+
+use crate::metrics::{LabelBlock, Metric};
+
+/// What was read of the machine.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Host {
+    /// How reading went for each collector that is on, in the order of reading.
+    pub outcomes: Vec<Outcome>,
+    /// Time of each core.
+    pub cpu: Option<Vec<CpuTime>>,
+    /// Counts of the kernel.
+    pub stat: Option<KernelStat>,
+    /// Load over one, five and fifteen minutes.
+    pub loadavg: Option<[f64; 3]>,
+    /// Fields of `meminfo` as its table has them, in bytes.
+    pub meminfo: Option<Fields>,
+    /// Fields of `vmstat` as its table has them.
+    pub vmstat: Option<Fields>,
+    /// Pressure.
+    pub pressure: Option<HostPressure>,
+    /// File handles.
+    pub filefd: Option<FileHandles>,
+    /// Block devices.
+    pub disks: Option<Vec<Disk>>,
+    /// File systems, each device once.
+    pub filesystems: Option<Filesystems>,
+    /// Traffic of network devices.
+    pub netdev: Option<Vec<NetDevice>>,
+    /// Properties of network devices.
+    pub netclass: Option<Vec<Arc<NetClass>>>,
+    /// Counters of protocols as their table has them.
+    pub netstat: Option<Fields>,
+    /// Numbers of sockets as their table has them.
+    pub sockstat: Option<Fields>,
+    /// Connection tracking.
+    pub conntrack: Option<Conntrack>,
+    /// Packet processing of each core.
+    pub softnet: Option<Vec<Softnet>>,
+    /// Kernel and name of the machine.
+    pub uname: Option<Arc<Uname>>,
+    /// The clock's discipline.
+    pub timex: Option<Timex>,
+    /// What text files say.
+    pub textfile: Option<Arc<TextFiles>>,
+}
+
+/// How reading went for one collector.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outcome {
+    /// Its name in the catalogue.
+    pub collector: &'static str,
+    /// Time it took, in nanoseconds.
+    pub duration_ns: u64,
+    /// Whether there was something to read.
+    pub found: bool,
+    /// What went wrong, if something did.
+    pub problem: Option<String>,
+}
+
+/// Values of a table of the catalogue, in its order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fields(pub Box<[Option<u64>]>);
+
+/// Time of one core, in nanoseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CpuTime {
+    /// Its number.
+    pub cpu: u32,
+    /// user, nice, system, idle, iowait, irq, softirq, steal, guest, guest_nice.
+    pub modes_ns: [u64; 10],
+}
+
+/// Counts of `/proc/stat`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct KernelStat {
+    /// Interrupts.
+    pub interrupts: Option<u64>,
+    /// Context switches.
+    pub context_switches: Option<u64>,
+    /// Processes and threads made.
+    pub forks: Option<u64>,
+    /// Start of the machine, in seconds since 1970.
+    pub boot_time_s: Option<u64>,
+    /// Threads that run or could.
+    pub running: Option<u64>,
+    /// Threads that wait for a device.
+    pub blocked: Option<u64>,
+}
+
+/// Time lost, in nanoseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HostPressure {
+    /// Cores: some task waited.
+    pub cpu_waiting_ns: Option<u64>,
+    /// Devices: some task waited.
+    pub io_waiting_ns: Option<u64>,
+    /// Devices: every task waited.
+    pub io_stalled_ns: Option<u64>,
+    /// Memory: some task waited.
+    pub memory_waiting_ns: Option<u64>,
+    /// Memory: every task waited.
+    pub memory_stalled_ns: Option<u64>,
+    /// Interrupts: every task waited.
+    pub irq_stalled_ns: Option<u64>,
+}
+
+/// File handles of the machine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FileHandles {
+    /// In use.
+    pub allocated: u64,
+    /// Possible.
+    pub maximum: u64,
+}
+
+/// One block device.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Disk {
+    /// Its name, as `sda`.
+    pub device: String,
+    /// The columns after the name as the kernel gives them: sectors of 512 bytes, milliseconds.
+    pub columns: [u64; 17],
+    /// How many of them this kernel has.
+    pub known: usize,
+}
+
+/// The file systems.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filesystems {
+    /// Each device once.
+    pub mounted: Vec<Filesystem>,
+    /// Where the engine keeps its data.
+    pub data_root: Option<DataRoot>,
+}
+
+/// One file system.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Filesystem {
+    /// Where it is mounted.
+    pub mount: Arc<Mount>,
+    /// What it says of itself; `Err` is why it does not.
+    pub usage: Result<Usage, String>,
+}
+
+/// One mount.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Mount {
+    /// What is mounted, as `/dev/sda1`.
+    pub device: String,
+    /// Where, as the host sees it.
+    pub mountpoint: String,
+    /// The type.
+    pub fstype: String,
+    /// Major and minor number of the device.
+    pub numbers: (u32, u32),
+    /// Whether nothing can be written.
+    pub readonly: bool,
+}
+
+/// Use of a file system; sizes in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Its size.
+    pub size: u64,
+    /// Free, what is reserved for root included.
+    pub free: u64,
+    /// Free for everyone.
+    pub available: u64,
+    /// Inodes.
+    pub files: u64,
+    /// Free inodes.
+    pub files_free: u64,
+}
+
+/// Where the engine keeps its data.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DataRoot {
+    /// The folder, as the engine names it.
+    pub path: String,
+    /// The mount under which its device is shown.
+    pub mount: Arc<Mount>,
+}
+
+/// Traffic of one network device.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NetDevice {
+    /// Its name.
+    pub device: String,
+    /// The sixteen columns of `/proc/net/dev`, in their order.
+    pub columns: [u64; 16],
+}
+
+/// Properties of one network device; what it does not have is `None`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NetClass {
+    /// Its name.
+    pub device: String,
+    /// The hardware address.
+    pub address: String,
+    /// The address that reaches all.
+    pub broadcast: String,
+    /// `full` or `half`; empty where it has none.
+    pub duplex: String,
+    /// `up`, `down`, `unknown`, …
+    pub operstate: String,
+    /// A name given by an administrator.
+    pub ifalias: String,
+    /// The numbers, by the index of [`NetClass::NUMBERS`].
+    pub numbers: [Option<i64>; NetClass::NUMBERS.len()],
+}
+
+impl NetClass {
+    /// The files that hold one number each.
+    pub const NUMBERS: [&'static str; 17] = [
+        "addr_assign_type",
+        "carrier",
+        "carrier_changes",
+        "carrier_up_count",
+        "carrier_down_count",
+        "dev_id",
+        "dormant",
+        "flags",
+        "ifindex",
+        "iflink",
+        "link_mode",
+        "mtu",
+        "name_assign_type",
+        "netdev_group",
+        "speed",
+        "tx_queue_len",
+        "type",
+    ];
+}
+
+/// Connection tracking; counts are sums over all cores.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Conntrack {
+    /// Connections.
+    pub entries: u64,
+    /// Connections that there can be.
+    pub limit: Option<u64>,
+    /// found, invalid, ignore, insert, insert_failed, drop, early_drop, search_restart.
+    pub counts: [u64; 8],
+}
+
+/// Packet processing of one core.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Softnet {
+    /// Its number.
+    pub cpu: u32,
+    /// processed, dropped, times_squeezed, cpu_collision, received_rps, flow_limit_count,
+    /// backlog_len; what an older kernel does not have is 0, as node_exporter shows it.
+    pub counts: [u64; 7],
+}
+
+/// Kernel and name of the machine.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Uname {
+    /// The kernel, as `Linux`.
+    pub sysname: String,
+    /// Its release.
+    pub release: String,
+    /// Its build.
+    pub version: String,
+    /// The architecture.
+    pub machine: String,
+    /// The machine's name.
+    pub nodename: String,
+    /// Its NIS domain.
+    pub domainname: String,
+}
+
+/// The clock's discipline, as the kernel gives it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Timex {
+    /// Whether the clock is held to a reliable one.
+    pub synchronised: bool,
+    /// Flags.
+    pub status: i64,
+    /// Offset, in nanoseconds.
+    pub offset_ns: i64,
+    /// Frequency, in parts of 65536 per million.
+    pub frequency: i64,
+    /// Largest error, in microseconds.
+    pub maxerror_us: i64,
+    /// Probable error, in microseconds.
+    pub esterror_us: i64,
+    /// Time constant of the loop.
+    pub constant: i64,
+    /// Time between ticks, in microseconds.
+    pub tick_us: i64,
+    /// Frequency of the pulse per second, in parts of 65536 per million.
+    pub pps_frequency: i64,
+    /// Jitter of the pulse per second, in nanoseconds.
+    pub pps_jitter_ns: i64,
+    /// Length of an interval.
+    pub pps_shift: i64,
+    /// Stability, in parts of 65536 per million.
+    pub pps_stability: i64,
+    /// Jitter exceeded, intervals, errors, stability exceeded.
+    pub pps_counts: [i64; 4],
+    /// Atomic time less UTC, in seconds.
+    pub tai_offset_s: i64,
+}
+
+/// What text files say.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TextFiles {
+    /// Whether a file or the directory could not be read or was refused.
+    pub failed: bool,
+    /// The files that are shown, with their time of change in nanoseconds since 1970.
+    pub files: Vec<(String, u64)>,
+    /// Families, each once.
+    pub families: Vec<TextFamily>,
+}
+
+/// A family of text files.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TextFamily {
+    /// Its name, kind and help.
+    pub metric: &'static Metric,
+    /// Its samples.
+    pub samples: Vec<(LabelBlock, f64)>,
+}
