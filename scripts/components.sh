@@ -23,6 +23,8 @@ components_of() {
         # older releases have, so that of `docker` stays in use (scripts/engine.sh).
         docker28) echo "docker.io docker-cli containerd tini"; echo "dockerd docker containerd"; echo newest ;;
         podman) echo "podman conmon runc golang-github-containers-common"; echo "podman conmon runc" ;;
+        # A current one beside which the host's families are held.
+        node-exporter) echo "prometheus-node-exporter"; echo "prometheus-node-exporter"; echo newest ;;
         busybox) echo "busybox-static"; echo "busybox" ;;
         ip) echo "iproute2"; echo "ip" ;;
         prometheus) echo "prometheus ?promtool"; echo "prometheus promtool" ;;

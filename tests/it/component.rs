@@ -28,6 +28,8 @@ pub(crate) enum Component {
     Promtool,
     /// The program that runs others with a clock of their own.
     Faketime,
+    /// Prometheus' exporter of a machine's metrics.
+    NodeExporter,
 }
 
 impl Component {
@@ -43,6 +45,7 @@ impl Component {
             Component::Prometheus3 => "DOCKMETER_TEST_PROMETHEUS3",
             Component::Promtool => "DOCKMETER_TEST_PROMTOOL",
             Component::Faketime => "DOCKMETER_TEST_FAKETIME",
+            Component::NodeExporter => "DOCKMETER_TEST_NODE_EXPORTER",
         }
     }
 
@@ -60,7 +63,7 @@ impl Component {
 
 /// Reports the running test as skipped: on the terminal, past the test runner's capture, and
 /// in the file that `./test` counts.
-fn skip(reason: &str) {
+pub(crate) fn skip(reason: &str) {
     let thread = std::thread::current();
     let line = format!("skipped: {}: {reason}\n", thread.name().unwrap_or("a test"));
     let _ = std::io::stderr().write_all(line.as_bytes());

@@ -30,6 +30,9 @@ fn accept(dialect: Dialect) -> &'static str {
     }
 }
 
+/// An engine's address where there is none.
+pub(crate) const NO_ENGINE: &str = "unix:///nonexistent/docker.sock";
+
 /// A dockmeter, stopped when dropped.
 pub(crate) struct Exporter {
     child: Child,
@@ -61,6 +64,11 @@ impl Exporter {
         let exporter = Self::spawn(Command::new(BINARY).env_clear(), host, flags);
         eventually("the exporter is ready", || (exporter.get("/-/ready").status == 200).then_some(()));
         exporter
+    }
+
+    /// One without an engine; waits until it listens.
+    pub(crate) fn alone(flags: &[&str]) -> Self {
+        Self::spawn(Command::new(BINARY).env_clear(), NO_ENGINE, flags)
     }
 
     /// Starts one by a command to which its flags are added; waits only until it listens.

@@ -38,6 +38,7 @@ mod disk;
 mod engines;
 mod faults;
 mod histograms;
+mod host;
 mod house;
 mod instructions;
 mod lifecycle;
