@@ -100,6 +100,7 @@ pub struct Sampler {
     read_duration: Duration,
     host_reader: Option<HostReader>,
     host: Option<Arc<Host>>,
+    machine: machine::Reader,
     engine: Arc<inventory::Engine>,
     storage: Arc<inventory::EngineStorage>,
     disk: Arc<Figures>,
@@ -144,6 +145,7 @@ impl Sampler {
         Ok(Sampler {
             host_reader,
             host: None,
+            machine: machine::Reader::new(paths.clone()),
             around: Surroundings::new(paths.clone(), options.groups, budget)?,
             options,
             observed: BTreeMap::new(),
@@ -436,16 +438,17 @@ impl Sampler {
         Sources { cgroup: count(|one| one.run().is_some()), api: count(Observed::is_read_elsewhere) }
     }
 
-    fn machine(&self) -> Machine {
+    fn machine(&mut self, now: Instant) -> Machine {
         match self.options.statistics.as_ref().filter(|elsewhere| elsewhere.remote) {
             Some(elsewhere) => elsewhere.statistics.machine().unwrap_or_default(),
-            None => machine::read(&self.options.paths),
+            None => self.machine.read(now),
         }
     }
 
     /// Everything known now.
     pub fn snapshot(&mut self, clock: Timestamp, lookups: (u64, u64)) -> Snapshot {
-        let slot = self.slots.at((self.clock.0)());
+        let now = (self.clock.0)();
+        let slot = self.slots.at(now);
         Snapshot {
             taken_at: clock,
             containers: self.observed.values_mut().map(|observed| observed.reading(slot)).collect(),
@@ -456,7 +459,7 @@ impl Sampler {
             read_errors: self.read_errors(),
             read_duration_ns: u64::try_from(self.read_duration.as_nanos()).unwrap_or(u64::MAX),
             overruns: self.overruns,
-            machine: self.machine(),
+            machine: self.machine(now),
             sources: self.sources(),
             storage: self.storage.clone(),
             disk_walk_ns: self

@@ -2,14 +2,45 @@
 //!
 //! Sources: `/sys/devices/system/cpu/online`, `/proc/meminfo`.
 
+use std::time::{Duration, Instant};
+
 use crate::collect::{CollectError, Collector};
 use crate::inventory::count_cpu_list;
 use crate::metrics::{LabelBlock, Sink, Value, catalogue};
 use crate::paths::Paths;
 use crate::snapshot::{Machine, Snapshot};
 
-/// Reads the machine's size; what cannot be read is `None`.
-pub fn read(paths: &Paths) -> Machine {
+/// How long a size stands: processors and memory hardly ever come to a running machine or go.
+const STANDS: Duration = Duration::from_secs(60);
+
+/// Reads the machine's size, once a minute at most.
+#[derive(Debug)]
+pub struct Reader {
+    paths: Paths,
+    last: Option<(Instant, Machine)>,
+}
+
+impl Reader {
+    /// Nothing is read yet.
+    pub fn new(paths: Paths) -> Self {
+        Reader { paths, last: None }
+    }
+
+    /// The size, at most a minute old; what cannot be read is `None`, and tried again each time.
+    pub fn read(&mut self, now: Instant) -> Machine {
+        if let Some((read_at, machine)) = self.last
+            && now.saturating_duration_since(read_at) < STANDS
+        {
+            return machine;
+        }
+        let machine = read(&self.paths);
+        let is_whole = machine.cpu_cores.is_some() && machine.memory_bytes.is_some();
+        self.last = is_whole.then_some((now, machine));
+        machine
+    }
+}
+
+fn read(paths: &Paths) -> Machine {
     let online = std::fs::read_to_string(paths.sys("devices/system/cpu/online"));
     let meminfo = std::fs::read_to_string(paths.proc("meminfo"));
     Machine {
@@ -52,7 +83,34 @@ impl Collector for MachineCollector {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
+
+    #[test]
+    fn a_size_stands_for_a_minute_and_half_a_size_does_not() {
+        let root = tempfile::tempdir().unwrap();
+        let [proc, sys] = ["proc", "sys"].map(|name| root.path().join(name));
+        fs::create_dir_all(sys.join("devices/system/cpu")).unwrap();
+        fs::create_dir_all(&proc).unwrap();
+        let paths = Paths { procfs: proc.clone(), sysfs: sys.clone(), rootfs: root.path().into() };
+        let online = |list: &str| fs::write(sys.join("devices/system/cpu/online"), list).unwrap();
+        let size = |cpu_cores, memory_bytes| Machine { cpu_cores, memory_bytes };
+        let start = Instant::now();
+        let mut reader = Reader::new(paths);
+        let mut after = |milliseconds| reader.read(start + Duration::from_millis(milliseconds));
+
+        online("0-1");
+        assert_eq!(after(0), size(Some(2), None));
+        fs::write(proc.join("meminfo"), "MemTotal: 2048 kB\n").unwrap();
+        assert_eq!(after(0), size(Some(2), Some(2_097_152)), "what was missing is looked for again");
+
+        online("0-3");
+        assert_eq!(after(59_999), size(Some(2), Some(2_097_152)));
+        assert_eq!(after(60_000), size(Some(4), Some(2_097_152)));
+        online("0-7");
+        assert_eq!(after(119_999), size(Some(4), Some(2_097_152)), "the minute begins with each reading");
+    }
 
     #[test]
     fn a_list_of_processors_is_counted() {
