@@ -29,7 +29,8 @@ pub(crate) struct Exporter {
 }
 
 impl Exporter {
-    /// Starts one that watches an engine, on any free port of the loopback interface.
+    /// Starts one that watches an engine and not the host, on any free port of the loopback
+    /// interface.
     pub(crate) fn start(docker_host: &str, flags: &[&str]) -> io::Result<Self> {
         let folder = tempfile::tempdir()?;
         let mut command = command_that_dies_with_us(BINARY);
@@ -38,7 +39,13 @@ impl Exporter {
                 command.env_remove(name);
             }
         }
-        command.args(["--web.listen-address=127.0.0.1:0", "--docker.host", docker_host]).args(flags);
+        command.args([
+            "--web.listen-address=127.0.0.1:0",
+            "--no-collector.host",
+            "--docker.host",
+            docker_host,
+        ]);
+        command.args(flags);
         let log = File::create(folder.path().join("log"))?;
         let mut child = command.stdin(Stdio::null()).stderr(log).spawn()?;
         match connection(&mut child, &folder) {

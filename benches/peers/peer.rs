@@ -147,6 +147,7 @@ fn dockmeter_defaults(task: &Task<'_>) -> io::Result<Vec<String>> {
     Ok(vec![
         format!("--web.listen-address={}", task.address),
         format!("--docker.host=unix://{}", task.socket.display()),
+        "--no-collector.host".to_owned(),
     ])
 }
 
