@@ -6,7 +6,7 @@
 # Needs `root` (the project's directory) to be set by the caller.
 
 # shellcheck disable=SC2154 # `root` is the caller's
-components="$root/target/components"
+components="${root:?}/target/components"
 
 # Why the last `component` failed, for people.
 component_reason=
