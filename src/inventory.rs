@@ -223,6 +223,24 @@ pub struct State {
 }
 
 impl State {
+    /// A state of which nothing else is known.
+    pub fn new(status: Status) -> Self {
+        State {
+            status,
+            pid: None,
+            exit_code: None,
+            oom_killed: false,
+            oom_events: 0,
+            earlier_oom_kills: 0,
+            run: 0,
+            started_at: None,
+            finished_at: None,
+            start: Start::default(),
+            restarts: 0,
+            health: None,
+        }
+    }
+
     /// Whether the kernel has something to read about it.
     pub fn is_live(&self) -> bool {
         self.pid.is_some()
@@ -268,6 +286,30 @@ pub struct Container {
     pub storage: Storage,
     /// When the engine removed it; it lingers for a while.
     pub removed_at: Option<Timestamp>,
+}
+
+impl Container {
+    /// A container of which nothing else is known.
+    pub fn new(id: ContainerId, status: Status) -> Self {
+        let nothing = LabelValue::clean("");
+        Container {
+            id,
+            name: nothing.clone(),
+            image: nothing,
+            image_id: String::new(),
+            labels: BTreeMap::new(),
+            tenant: Tenant::unknown(),
+            tenant_known: true,
+            created_at: None,
+            state: State::new(status),
+            network: Network::default(),
+            restart_policy: String::new(),
+            runtime: String::new(),
+            cpuset_cpus: None,
+            storage: Storage::default(),
+            removed_at: None,
+        }
+    }
 }
 
 /// What is known of the engine behind the inventory.

@@ -9,7 +9,7 @@ use std::process::{Child, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use dockmeter::inventory::{Container, ContainerId, Network, Snapshot, Start, State, Status, Storage};
+use dockmeter::inventory::{Container, ContainerId, Network, Snapshot, Start, State, Status};
 use dockmeter::tenant::{LabelValue, Tenant};
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -175,14 +175,11 @@ pub(crate) fn container(id: ContainerId, number: usize, pid: u32) -> Container {
         ("dockmeter.team", "core"),
     ];
     Container {
-        id,
         name: LabelValue::clean(&format!("{project}-api-{number}")),
         image: LabelValue::clean("registry.local/team/api:1.2.3"),
         image_id: format!("sha256:{id}"),
         labels: BTreeMap::from(labels.map(|(name, value)| (name.to_owned(), value.to_owned()))),
         tenant: Tenant::claimed(Some("ann"), Some(&project), Some("core")),
-        tenant_known: true,
-        created_at: None,
         state: State {
             status: Status::Running,
             pid: Some(pid),
@@ -200,8 +197,6 @@ pub(crate) fn container(id: ContainerId, number: usize, pid: u32) -> Container {
         network: Network { mode: "bridge".into(), sandbox_id: id.to_string() },
         restart_policy: "no".into(),
         runtime: "runc".into(),
-        cpuset_cpus: None,
-        storage: Storage::default(),
-        removed_at: None,
+        ..Container::new(id, Status::Created)
     }
 }

@@ -111,18 +111,12 @@ mod tests {
 
     fn state(run: u64, oom_events: u64, oom_killed: bool, earlier_oom_kills: u64) -> State {
         State {
-            status: Status::Running,
-            pid: None,
-            exit_code: None,
             oom_killed,
             oom_events,
             earlier_oom_kills,
             run,
-            started_at: None,
-            finished_at: None,
             start: crate::inventory::Start::default(),
-            restarts: 0,
-            health: None,
+            ..State::new(Status::Running)
         }
     }
 

@@ -16,7 +16,7 @@ use super::cgroup::Groups;
 use super::file::DescriptorBudget;
 use super::observed::ExposedLabels;
 use super::sampler::{Options, Sampler};
-use crate::inventory::{Container, ContainerId, Network, Snapshot, Start, State, Status, Storage};
+use crate::inventory::{Container, ContainerId, Network, Snapshot, Start, State, Status};
 use crate::metrics::text::{Dialect, TextEncoder};
 use crate::paths::Paths;
 use crate::tenant::{LabelValue, Tenant};
@@ -121,13 +121,11 @@ fn time(second: i64) -> Timestamp {
 
 fn running() -> Container {
     Container {
-        id: RUNNING.parse().unwrap(),
         name: LabelValue::clean("shop-api-1"),
         image: LabelValue::clean("registry.local/shop/api:1.2"),
         image_id: "sha256:1".into(),
         labels: BTreeMap::from([("com.docker.compose.service".into(), "api".into())]),
         tenant: Tenant::claimed(Some("ann"), Some("shop"), Some("core")),
-        tenant_known: true,
         created_at: Some(time(90)),
         state: State {
             status: Status::Running,
@@ -150,26 +148,17 @@ fn running() -> Container {
         network: Network { mode: "bridge".into(), sandbox_id: "s1".into() },
         restart_policy: "always".into(),
         runtime: "runc".into(),
-        cpuset_cpus: None,
-        storage: Storage::default(),
-        removed_at: None,
+        ..Container::new(RUNNING.parse().unwrap(), Status::Created)
     }
 }
 
 fn stopped() -> Container {
     let state = State {
-        status: Status::Exited,
-        pid: None,
         exit_code: Some(137),
         oom_killed: true,
-        oom_events: 0,
-        earlier_oom_kills: 0,
-        run: 0,
         started_at: Some(time(50)),
         finished_at: Some(time(60)),
-        start: Start::default(),
-        restarts: 0,
-        health: None,
+        ..State::new(Status::Exited)
     };
     let name = LabelValue::clean("job \"x\"");
     Container { id: STOPPED.parse().unwrap(), name, state, labels: BTreeMap::new(), ..running() }

@@ -1,12 +1,11 @@
 //! An engine's folders, made by hand below a temporary root.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
 use jiff::Timestamp;
 
-use crate::inventory::{Container, EngineStorage, Network, Snapshot, Start, State, Status, Storage, Volume};
+use crate::inventory::{Container, EngineStorage, Snapshot, Start, State, Status, Storage, Volume};
 use crate::paths::Paths;
 use crate::tenant::{LabelValue, Tenant};
 
@@ -17,13 +16,9 @@ pub(super) fn time(second: i64) -> Timestamp {
 /// A container that runs; nothing of it is on disk yet.
 pub(super) fn container(digit: &str, name: &str) -> Container {
     Container {
-        id: digit.repeat(64).parse().unwrap(),
         name: LabelValue::clean(name),
         image: LabelValue::clean("shop/api:1"),
-        image_id: String::new(),
-        labels: BTreeMap::new(),
         tenant: Tenant::claimed(Some("ann"), Some("shop"), Some("core")),
-        tenant_known: true,
         created_at: Some(time(1)),
         state: State {
             status: Status::Running,
@@ -39,12 +34,7 @@ pub(super) fn container(digit: &str, name: &str) -> Container {
             restarts: 0,
             health: None,
         },
-        network: Network::default(),
-        restart_policy: String::new(),
-        runtime: String::new(),
-        cpuset_cpus: None,
-        storage: Storage::default(),
-        removed_at: None,
+        ..Container::new(digit.repeat(64).parse().unwrap(), Status::Created)
     }
 }
 

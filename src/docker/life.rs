@@ -5,10 +5,10 @@
 
 use jiff::Timestamp;
 
-use super::types::{Details, Event, Happening, Labels, Summary};
+use super::types::{Details, Event, Happening, Summary};
 use super::work::Work;
-use crate::inventory::{Container, ContainerId, Network, Start, State, Status, Storage};
-use crate::tenant::{LabelValue, Tenant};
+use crate::inventory::{Container, ContainerId, Status};
+use crate::tenant::LabelValue;
 
 mod origin;
 
@@ -48,39 +48,8 @@ pub(super) struct Life {
 
 impl Life {
     fn new(id: ContainerId, status: Status) -> Self {
-        let nothing = LabelValue::clean("");
-        let container = Container {
-            id,
-            name: nothing.clone(),
-            image: nothing,
-            image_id: String::new(),
-            labels: Labels::new(),
-            tenant: Tenant::unknown(),
-            tenant_known: true,
-            created_at: None,
-            state: State {
-                status,
-                pid: None,
-                exit_code: None,
-                oom_killed: false,
-                oom_events: 0,
-                earlier_oom_kills: 0,
-                run: 0,
-                started_at: None,
-                finished_at: None,
-                start: Start::default(),
-                restarts: 0,
-                health: None,
-            },
-            network: Network::default(),
-            restart_policy: String::new(),
-            runtime: String::new(),
-            cpuset_cpus: None,
-            storage: Storage::default(),
-            removed_at: None,
-        };
         Life {
-            container,
+            container: Container::new(id, status),
             settled: false,
             run: None,
             engine_restarts: None,

@@ -4,14 +4,9 @@ use super::*;
 
 fn container(id: &str, name: &str, removed: bool) -> Container {
     Container {
-        id: format!("{id:0<64}").parse().unwrap(),
         name: LabelValue::clean(name),
         image: LabelValue::clean("image"),
-        image_id: String::new(),
-        labels: BTreeMap::new(),
         tenant: Tenant::unknown(),
-        tenant_known: true,
-        created_at: None,
         state: State {
             status: Status::Running,
             pid: None,
@@ -26,12 +21,8 @@ fn container(id: &str, name: &str, removed: bool) -> Container {
             restarts: 0,
             health: None,
         },
-        network: Network::default(),
-        restart_policy: String::new(),
-        runtime: String::new(),
-        cpuset_cpus: None,
-        storage: Storage::default(),
         removed_at: removed.then_some(Timestamp::UNIX_EPOCH),
+        ..Container::new(format!("{id:0<64}").parse().unwrap(), Status::Created)
     }
 }
 

@@ -12,9 +12,7 @@ use http_body_util::BodyExt;
 use jiff::Timestamp;
 
 use crate::collect::{CollectError, Collector};
-use crate::inventory::{
-    Container, ContainerId, Engine, Health, Inventory, Network, Start, State, Status, Storage,
-};
+use crate::inventory::{Container, ContainerId, Engine, Health, Inventory, Network, Start, State, Status};
 use crate::metrics::{LabelBlock, Sink, Value, catalogue};
 use crate::snapshot::{self, Machine, Rates, Reading, Snapshot, Source, Stats};
 use crate::tenant::{LabelValue, Tenant};
@@ -28,13 +26,11 @@ use crate::config::TokenHash;
 pub(super) fn container(id: &str, name: &str, tenant: Tenant) -> Container {
     let id: ContainerId = id.repeat(32).parse().unwrap();
     Container {
-        id,
         name: LabelValue::clean(name),
         image: LabelValue::clean("shop/api:1"),
         image_id: format!("sha256:{}", "0".repeat(64)),
         labels: [("secret".to_owned(), "in a label".to_owned())].into(),
         tenant,
-        tenant_known: true,
         created_at: Some("2025-12-31T23:59:59Z".parse().unwrap()),
         state: State {
             status: Status::Running,
@@ -53,9 +49,7 @@ pub(super) fn container(id: &str, name: &str, tenant: Tenant) -> Container {
         network: Network { mode: "bridge".to_owned(), sandbox_id: String::new() },
         restart_policy: "no".to_owned(),
         runtime: "runc".to_owned(),
-        cpuset_cpus: None,
-        storage: Storage::default(),
-        removed_at: None,
+        ..Container::new(id, Status::Created)
     }
 }
 

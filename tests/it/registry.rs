@@ -9,7 +9,7 @@ use std::sync::Arc;
 use dockmeter::collect::{Collector, Selection, render};
 use dockmeter::exporter;
 use dockmeter::exporter::registry::RegistryCollector;
-use dockmeter::inventory::{Container, Engine, Network, Operation, Start, State, Status, Storage};
+use dockmeter::inventory::{Container, Engine, Network, Operation, Start, State, Status};
 use dockmeter::metrics::{Format, Histogram, LabelBlock};
 use dockmeter::snapshot::{
     self, Interface, Reading, Snapshot, Source, Stats, TenantOperations, TenantUse, Traffic,
@@ -30,13 +30,10 @@ fn now() -> Timestamp {
 
 fn container(digits: &str, name: &str, tenant: Tenant, status: Status) -> Container {
     Container {
-        id: digits.repeat(32).parse().unwrap(),
         name: LabelValue::clean(name),
         image: LabelValue::clean("shop/api:1"),
         image_id: "sha256:0".to_owned(),
-        labels: BTreeMap::new(),
         tenant,
-        tenant_known: true,
         created_at: Some(now()),
         state: State {
             pid: (status == Status::Running).then_some(4711),
@@ -55,9 +52,7 @@ fn container(digits: &str, name: &str, tenant: Tenant, status: Status) -> Contai
         network: Network { mode: "bridge".to_owned(), sandbox_id: String::new() },
         restart_policy: "no".to_owned(),
         runtime: "runc".to_owned(),
-        cpuset_cpus: None,
-        storage: Storage::default(),
-        removed_at: None,
+        ..Container::new(digits.repeat(32).parse().unwrap(), Status::Created)
     }
 }
 

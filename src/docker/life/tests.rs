@@ -1,5 +1,6 @@
 //! What inspections and events make of a container's state, in whatever order they come.
 
+use super::super::types::Labels;
 use super::*;
 use crate::inventory::Health;
 
