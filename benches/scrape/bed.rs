@@ -9,7 +9,7 @@ use std::process::{Child, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use dockmeter::inventory::{Container, ContainerId, Network, Snapshot, Start, State, Status};
+use dockmeter::inventory::{Container, ContainerId, Network, Snapshot, State, Status};
 use dockmeter::tenant::{LabelValue, Tenant};
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -181,18 +181,9 @@ pub(crate) fn container(id: ContainerId, number: usize, pid: u32) -> Container {
         labels: BTreeMap::from(labels.map(|(name, value)| (name.to_owned(), value.to_owned()))),
         tenant: Tenant::claimed(Some("ann"), Some(&project), Some("core")),
         state: State {
-            status: Status::Running,
             pid: Some(pid),
-            exit_code: None,
-            oom_killed: false,
-            oom_events: 0,
-            earlier_oom_kills: 0,
-            run: 0,
             started_at: Some(jiff::Timestamp::UNIX_EPOCH),
-            finished_at: None,
-            start: Start::default(),
-            restarts: 0,
-            health: None,
+            ..State::new(Status::Running)
         },
         network: Network { mode: "bridge".into(), sandbox_id: id.to_string() },
         restart_policy: "no".into(),

@@ -128,15 +128,8 @@ fn running() -> Container {
         tenant: Tenant::claimed(Some("ann"), Some("shop"), Some("core")),
         created_at: Some(time(90)),
         state: State {
-            status: Status::Running,
             pid: Some(100),
-            exit_code: None,
-            oom_killed: false,
-            oom_events: 0,
-            earlier_oom_kills: 0,
-            run: 0,
             started_at: Some(time(100)),
-            finished_at: None,
             start: Start {
                 begun_at: Some(time(99)),
                 running_at: Some(time(100)),
@@ -144,6 +137,7 @@ fn running() -> Container {
             },
             restarts: 2,
             health: Some(crate::inventory::Health::Healthy),
+            ..State::new(Status::Running)
         },
         network: Network { mode: "bridge".into(), sandbox_id: "s1".into() },
         restart_policy: "always".into(),

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
-use crate::inventory::{Container, EngineStorage, Snapshot, Start, State, Status, Storage, Volume};
+use crate::inventory::{Container, EngineStorage, Snapshot, State, Status, Storage, Volume};
 use crate::paths::Paths;
 use crate::tenant::{LabelValue, Tenant};
 
@@ -20,20 +20,7 @@ pub(super) fn container(digit: &str, name: &str) -> Container {
         image: LabelValue::clean("shop/api:1"),
         tenant: Tenant::claimed(Some("ann"), Some("shop"), Some("core")),
         created_at: Some(time(1)),
-        state: State {
-            status: Status::Running,
-            pid: Some(100),
-            exit_code: None,
-            oom_killed: false,
-            oom_events: 0,
-            earlier_oom_kills: 0,
-            run: 0,
-            started_at: Some(time(2)),
-            finished_at: None,
-            start: Start::default(),
-            restarts: 0,
-            health: None,
-        },
+        state: State { pid: Some(100), started_at: Some(time(2)), ..State::new(Status::Running) },
         ..Container::new(digit.repeat(64).parse().unwrap(), Status::Created)
     }
 }

@@ -7,20 +7,7 @@ fn container(id: &str, name: &str, removed: bool) -> Container {
         name: LabelValue::clean(name),
         image: LabelValue::clean("image"),
         tenant: Tenant::unknown(),
-        state: State {
-            status: Status::Running,
-            pid: None,
-            exit_code: None,
-            oom_killed: false,
-            oom_events: 0,
-            earlier_oom_kills: 0,
-            run: 0,
-            started_at: None,
-            finished_at: None,
-            start: Start::default(),
-            restarts: 0,
-            health: None,
-        },
+        state: State::new(Status::Running),
         removed_at: removed.then_some(Timestamp::UNIX_EPOCH),
         ..Container::new(format!("{id:0<64}").parse().unwrap(), Status::Created)
     }

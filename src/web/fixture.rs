@@ -12,7 +12,7 @@ use http_body_util::BodyExt;
 use jiff::Timestamp;
 
 use crate::collect::{CollectError, Collector};
-use crate::inventory::{Container, ContainerId, Engine, Health, Inventory, Network, Start, State, Status};
+use crate::inventory::{Container, ContainerId, Engine, Health, Inventory, Network, State, Status};
 use crate::metrics::{LabelBlock, Sink, Value, catalogue};
 use crate::snapshot::{self, Machine, Rates, Reading, Snapshot, Source, Stats};
 use crate::tenant::{LabelValue, Tenant};
@@ -33,18 +33,9 @@ pub(super) fn container(id: &str, name: &str, tenant: Tenant) -> Container {
         tenant,
         created_at: Some("2025-12-31T23:59:59Z".parse().unwrap()),
         state: State {
-            status: Status::Running,
             pid: Some(4711),
-            exit_code: None,
-            oom_killed: false,
-            oom_events: 0,
-            earlier_oom_kills: 0,
-            run: 0,
             started_at: Some("2026-01-01T00:00:00Z".parse().unwrap()),
-            finished_at: None,
-            start: Start::default(),
-            restarts: 0,
-            health: None,
+            ..State::new(Status::Running)
         },
         network: Network { mode: "bridge".to_owned(), sandbox_id: String::new() },
         restart_policy: "no".to_owned(),

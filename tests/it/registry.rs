@@ -9,7 +9,7 @@ use std::sync::Arc;
 use dockmeter::collect::{Collector, Selection, render};
 use dockmeter::exporter;
 use dockmeter::exporter::registry::RegistryCollector;
-use dockmeter::inventory::{Container, Engine, Network, Operation, Start, State, Status};
+use dockmeter::inventory::{Container, Engine, Network, Operation, State, Status};
 use dockmeter::metrics::{Format, Histogram, LabelBlock};
 use dockmeter::snapshot::{
     self, Interface, Reading, Snapshot, Source, Stats, TenantOperations, TenantUse, Traffic,
@@ -38,16 +38,9 @@ fn container(digits: &str, name: &str, tenant: Tenant, status: Status) -> Contai
         state: State {
             pid: (status == Status::Running).then_some(4711),
             exit_code: (status != Status::Running).then_some(137),
-            status,
-            oom_killed: false,
-            oom_events: 0,
-            earlier_oom_kills: 0,
-            run: 0,
             started_at: Some(now()),
-            finished_at: None,
-            start: Start::default(),
             restarts: 2,
-            health: None,
+            ..State::new(status)
         },
         network: Network { mode: "bridge".to_owned(), sandbox_id: String::new() },
         restart_policy: "no".to_owned(),
