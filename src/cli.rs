@@ -15,9 +15,11 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use crate::config::settings::{
     ALL, Arity, COLLECTOR_FLAG, ENV_PREFIX, FOREIGN_VARIABLES, NO_COLLECTOR_FLAG, Setting,
 };
-use crate::config::{Config, DEFAULT_FILE, Sources, TOKEN_BYTES, TokenHash, token_of};
+use crate::config::{Config, DEFAULT_FILE, Sources};
 use crate::metrics::catalogue::{COLLECTORS, host};
 use crate::tenant::Resolver;
+
+mod token;
 
 /// What `dockmeter serve` runs.
 pub type Serve = fn(Config) -> anyhow::Result<()>;
@@ -67,7 +69,7 @@ fn execute(
         }
         ["config", "check"] => check(&sources.load()?, out),
         ["config", "show"] => write(out, &sources.load()?.show()),
-        ["token", "new"] => new_token(out),
+        ["token", "new"] => token::new(leaf, out),
         other => anyhow::bail!("`{}` is not a command; `dockmeter --help` lists them", other.join(" ")),
     }
 }
@@ -90,33 +92,6 @@ fn check(config: &Config, out: &mut dyn Write) -> anyhow::Result<()> {
     }
 }
 
-/// Prints a new token, its hash, and where each of them goes.
-fn new_token(out: &mut dyn Write) -> anyhow::Result<()> {
-    let mut random = [0; TOKEN_BYTES];
-    let read = rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty())
-        .context("could not get random bytes from the kernel")?;
-    anyhow::ensure!(
-        read == TOKEN_BYTES,
-        "the kernel gave {read} random bytes instead of {TOKEN_BYTES}; try again"
-    );
-    let token = token_of(random);
-    let hash = TokenHash::of(&token);
-    let page = format!(
-        "token: {token}\n\
-         hash:  {hash}\n\
-         \n\
-         The token is shown only now. Its hash goes into `dockmeter.yml`:\n\
-         \n\
-         auth:\n  \
-           tokens:\n    \
-             - {{name: prometheus, hash: '{hash}', scopes: [read]}}\n\
-         \n\
-         Requests carry the token as `Authorization: Bearer <token>`; in Prometheus's\n\
-         scrape configuration that is `authorization: {{credentials: <token>}}`.\n"
-    );
-    write(out, &page)
-}
-
 fn write(out: &mut dyn Write, text: &str) -> anyhow::Result<()> {
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).context("could not write to standard output")
 }
@@ -130,10 +105,6 @@ fn command() -> Command {
         .subcommand(
             Command::new("show").about("Print the effective configuration and where each value comes from"),
         );
-    let token = Command::new("token")
-        .about("Tokens for reading from other machines")
-        .subcommand_required(true)
-        .subcommand(Command::new("new").about("Make a token, and the hash to put in the configuration"));
     Command::new("dockmeter")
         .version(env!("CARGO_PKG_VERSION"))
         .about("Metrics of a Docker host for Prometheus, with user, project and team on every container")
@@ -142,7 +113,7 @@ fn command() -> Command {
         .disable_help_subcommand(true)
         .subcommand(Command::new("serve").about("Run the exporter; the same as no command"))
         .subcommand(config)
-        .subcommand(token)
+        .subcommand(token::command())
         .args(ALL.iter().filter_map(|setting| flag(setting)))
         .args(switches().flat_map(collector_flags))
 }
@@ -158,7 +129,7 @@ fn after_help() -> String {
            dockmeter                                   serve on 127.0.0.1:10417\n  \
            dockmeter --web.listen-address=:10417 --web.trust-network=10.0.0.0/8\n  \
            dockmeter config check --config.file=dockmeter.yml\n  \
-           dockmeter token new",
+           dockmeter token new --name=shop --project=shop",
         host::GROUP,
         COLLECTORS.join(", "),
     )

@@ -8,8 +8,9 @@ use std::time::Instant;
 
 use crate::metrics::protobuf::ProtobufEncoder;
 use crate::metrics::text::{Dialect, TextEncoder};
-use crate::metrics::{Format, LabelBlock, Narrowing, Page, Sink, TenantFilter, Value, catalogue};
+use crate::metrics::{Format, LabelBlock, Page, Sink, TenantFilter, Value, catalogue};
 use crate::snapshot::Snapshot;
+use crate::tenant::Narrowing;
 
 /// Renders some families of a snapshot.
 pub trait Collector: Send + Sync {
@@ -55,7 +56,7 @@ pub struct Selection {
     pub collect: Vec<String>,
     /// Not these (`exclude[]`).
     pub exclude: Vec<String>,
-    /// Only this tenant's series.
+    /// Only these tenants' series.
     pub narrowing: Narrowing,
 }
 

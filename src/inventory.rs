@@ -378,21 +378,22 @@ pub struct Snapshot {
 impl Snapshot {
     /// The container of a name, a full id, or a unique prefix of an id, in that order: a name
     /// that looks like a prefix means the container of that name. Containers that are there
-    /// come before removed ones that linger.
+    /// come before removed ones that linger; those that are not `seen` do not exist, so that
+    /// they make no name taken and no prefix ambiguous.
     ///
     /// # Errors
     /// Nothing fits, or more than one container does.
-    pub fn find(&self, key: &str) -> Result<&Arc<Container>, FindError> {
+    pub fn find(&self, key: &str, seen: impl Fn(&Container) -> bool) -> Result<&Arc<Container>, FindError> {
         let key = key.strip_prefix('/').unwrap_or(key);
         if key.is_empty() {
             return Err(FindError::Unknown(String::new()));
         }
-        if let Some(named) = self.only(key, |container| container.name.as_str() == key)? {
+        if let Some(named) = self.only(key, |container| container.name.as_str() == key && seen(container))? {
             return Ok(named);
         }
         // A full id is a prefix that fits nothing else.
         let prefix = key.to_ascii_lowercase();
-        self.only(key, |container| container.id.to_string().starts_with(&prefix))?
+        self.only(key, |container| container.id.to_string().starts_with(&prefix) && seen(container))?
             .ok_or_else(|| FindError::Unknown(key.to_owned()))
     }
 

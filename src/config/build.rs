@@ -5,11 +5,11 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::file::{self, File, TokenEntry};
+use super::file::{self, File};
 use super::layers::Layers;
 use super::settings::{self, COLLECTOR_FLAG, Setting};
 use super::tenancy;
-use super::token::{Token, TokenHash};
+use super::tokens;
 use super::value;
 use super::{
     Config, ConfigError, ContainerSource, Disk, Host, Log, LogFormat, Sources, Web, docker, folder_of,
@@ -91,7 +91,7 @@ pub(super) fn config(sources: Sources) -> Result<Config, ConfigError> {
         sampling_full,
         disk: disk(layers, &file.disk)?,
         web: web(layers, &file.web)?,
-        tokens: tokens(layers, &file)?,
+        tokens: tokens::tokens(layers, &file)?,
         host: host(layers, &file.host)?,
         disabled_collectors: disabled_collectors(layers, &file)?,
         log: log(layers, &file.log)?,
@@ -199,44 +199,6 @@ fn web(layers: &mut Layers<'_>, file: &file::Web) -> Result<Web, ConfigError> {
             })
         })?,
     })
-}
-
-fn tokens(layers: &mut Layers<'_>, file: &File) -> Result<Vec<Token>, ConfigError> {
-    layers.note(&settings::AUTH_TOKENS, &file.auth.tokens);
-    let mut tokens: Vec<Token> = Vec::new();
-    for entry in file.auth.tokens.iter().flat_map(|list| &list.value) {
-        let token = token(layers, entry)?;
-        if tokens.iter().any(|other| other.name == token.name) {
-            return Err(layers
-                .place(entry.name.referenced)
-                .refuse(format!("a second token is called `{}`", token.name)));
-        }
-        tokens.push(token);
-    }
-    Ok(tokens)
-}
-
-fn token(layers: &Layers<'_>, entry: &TokenEntry) -> Result<Token, ConfigError> {
-    if entry.scopes.value.is_empty() {
-        return Err(layers
-            .place(entry.scopes.referenced)
-            .refuse("a token without a scope may do nothing; give `[read]`"));
-    }
-    for scope in &entry.scopes.value {
-        layers.given(scope).parse(|scope| match scope {
-            "read" => Ok(()),
-            "write" | "admin" => Err(format!("the scope `{scope}` is not in this version")),
-            other => Err(format!("`{other}` is not a scope, expected `read`")),
-        })?;
-    }
-    let name = layers.given(&entry.name).parse(|name| match name.trim() {
-        "" => Err("a token needs a name".to_owned()),
-        name => Ok(name.to_owned()),
-    })?;
-    // The text is not repeated: what stands there may be the token itself.
-    let hash = layers.given(&entry.hash);
-    let hash = hash.parse(|text| text.parse::<TokenHash>().map_err(|error| error.to_string()))?;
-    Ok(Token { name, hash })
 }
 
 fn host(layers: &mut Layers<'_>, file: &file::Host) -> Result<Host, ConfigError> {

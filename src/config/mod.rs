@@ -19,6 +19,7 @@ pub mod settings;
 mod show;
 mod tenancy;
 mod token;
+mod tokens;
 mod value;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,7 +32,8 @@ pub use endpoint::{Endpoint, EndpointError};
 pub use layers::Origin;
 pub use network::{InvalidNetwork, Network};
 pub use reference::reference;
-pub use token::{InvalidTokenHash, TOKEN_BYTES, Token, TokenHash, token_of};
+pub use token::{InvalidTokenHash, Scope, Scopes, TOKEN_BYTES, Token, TokenHash, token_of};
+pub use tokens::TokenRequest;
 
 use crate::paths::Paths;
 use crate::tenant::Policy;
@@ -67,7 +69,7 @@ pub struct Config {
     pub disk: Disk,
     /// Where and how pages are served.
     pub web: Web,
-    /// Tokens that may read.
+    /// Tokens, and what each of them allows.
     pub tokens: Vec<Token>,
     /// What is left out of the host's numbers, and where text files lie.
     pub host: Host,

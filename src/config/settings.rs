@@ -177,7 +177,7 @@ settings! {
     LIMITS_TEAMS None, Some("limits.teams"), One "COUNT" ["200"]
         "How many distinct teams there can be; the next ones are `other`.";
     AUTH_TOKENS None, Some("auth.tokens"), Many "TOKEN" []
-        "Tokens that may read: `{name: NAME, hash: 'sha256:…', scopes: [read]}`. `dockmeter token new` makes one.";
+        "Who may come in with a token, and what for: `{name: NAME, hash: 'sha256:…', scopes: [read]}`. Scopes are `read`, `write` and `admin`, and none includes another. With `user`, `project` or `team` a token is bound to that tenant and nothing else exists for it; with `expires: 2027-01-31` it ends then; `delegate: true` lets a `write` token of a project or team name the user of what it sends. `dockmeter token new` makes one.";
     TEXTFILE_DIRECTORY Some("collector.textfile.directory"), Some("host.textfile_directory"), Many "DIRECTORY" []
         "A directory whose `*.prom` files are shown as metrics of the host; files are to be written under another name and renamed.";
     FILESYSTEM_MOUNT_POINTS_EXCLUDE Some("collector.filesystem.mount-points-exclude"), Some("host.mount_points_exclude"), One "REGEX" [MOUNT_POINTS_EXCLUDE]

@@ -275,8 +275,8 @@ fn every_mistake_in_the_file_is_one_line_with_its_place() {
             "1:33: a token's hash is `sha256:` and 64 hexadecimal digits; `dockmeter token new` makes one",
         ),
         (
-            "auth: {tokens: [{name: a, hash: b, scopes: [write]}]}",
-            "1:45: the scope `write` is not in this version",
+            "auth: {tokens: [{name: a, hash: b, scopes: [write, all]}]}",
+            "1:52: `all` is not `read`, `write` or `admin`",
         ),
         (
             "auth: {tokens: [{name: a, hash: b, scopes: []}]}",
@@ -300,7 +300,6 @@ fn promised_keys_say_that_they_are_not_there_yet() {
         ("prometheus: {url: 'http://p:9090'}", "1:1: `prometheus` is not in this version"),
         ("databases: []", "1:1: `databases` is not in this version"),
         ("limits: {body_bytes: 8MiB}", "1:10: `limits.body_bytes` is not in this version"),
-        ("auth: {tokens: [{name: a, project: shop}]}", "1:27: `auth.tokens.project` is not in this version"),
     ] {
         assert_eq!(refused(text), format!("dockmeter.yml:{message}"), "{text}");
     }
@@ -317,7 +316,51 @@ fn an_unknown_collector_is_refused_with_those_that_exist() {
 }
 
 #[test]
-fn two_tokens_of_one_name_are_refused() {
+fn a_token_is_understood_with_all_that_it_may_have() {
+    let config = file(&format!(
+        "auth: {{tokens: [{{name: shop-ci, hash: '{}', scopes: [read, write], project: shop, delegate: true, \
+         expires: 2027-01-31}}]}}",
+        TokenHash::of("x")
+    ));
+    let token = &config.tokens[0];
+    assert_eq!((token.name.as_str(), token.hash, token.delegate), ("shop-ci", TokenHash::of("x"), true));
+    assert_eq!(token.scopes, [Scope::Read, Scope::Write].into_iter().collect());
+    assert_eq!(token.binding.project.as_ref().map(|value| value.as_str()), Some("shop"));
+    assert_eq!((&token.binding.user, &token.binding.team), (&None, &None));
+    assert_eq!(token.expires.unwrap().to_string(), "2027-01-31T00:00:00Z");
+    assert!(config.show().contains(
+        "- {name: \"shop-ci\", hash: 'sha256:****', scopes: [read, write], project: \"shop\", delegate: true, \
+         expires: '2027-01-31T00:00:00Z'}\n"
+    ));
+}
+
+#[test]
+fn a_token_that_says_more_or_less_than_it_means_is_refused_where_it_does() {
+    for (rest, message) in [
+        ("scopes: [read], project: ''", "an empty text; leave the key out"),
+        ("scopes: [read], user: idle", "`idle` is nobody's name"),
+        ("scopes: [read, read]", "`read` stands here twice"),
+        ("scopes: [admin], team: core", "`admin` is over the whole exporter"),
+        ("scopes: [read], project: shop, delegate: true", "it needs the scope `write`"),
+        ("scopes: [write], project: shop, user: ann, delegate: true", "cannot be bound to one"),
+        ("scopes: [write], delegate: true", "has to be bound to a `project` or a `team`"),
+        ("scopes: [write], delegate: yes", "`yes` is neither `true` nor `false`"),
+        ("scopes: [read], expires: tomorrow", "`tomorrow` is neither a day"),
+        ("scopes: [read], tenant: shop", "unknown key `tenant`, expected `name`, `hash`, `scopes`"),
+        ("scopes: [read], project: a, project: b", "key `project` stands twice"),
+    ] {
+        let entry = format!("{{name: a, hash: '{}', {rest}}}", TokenHash::of("x"));
+        let refusal = refused(&format!("auth:\n  tokens:\n  - {entry}\n"));
+        assert!(refusal.starts_with("dockmeter.yml:3:") && refusal.contains(message), "{rest}: {refusal}");
+    }
+}
+
+#[test]
+fn two_tokens_of_one_name_or_of_one_hash_are_refused() {
+    let entry = |name: &str| format!("{{name: {name}, hash: '{}', scopes: [read]}}", TokenHash::of("x"));
+    let message = refused(&format!("auth:\n  tokens:\n  - {}\n  - {}\n", entry("a"), entry("b")));
+    assert_eq!(message, "dockmeter.yml:4:21: this is the hash of `a`, too; make a token for each");
+
     let entry = format!("{{name: a, hash: '{}', scopes: [read]}}", TokenHash::of("x"));
     let message = refused(&format!("auth:\n  tokens:\n  - {entry}\n  - {entry}\n"));
     assert_eq!(message, "dockmeter.yml:4:12: a second token is called `a`");

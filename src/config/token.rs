@@ -1,10 +1,14 @@
-//! Tokens that may read. Only their hashes are kept, in the configuration and in memory.
+//! Tokens and what they allow. Only their hashes are kept, in the configuration and in memory.
 
 use std::fmt;
 use std::fmt::Write as _;
 use std::str::FromStr;
 
+use jiff::Timestamp;
 use sha2::{Digest, Sha256};
+
+use crate::tenant::{Binding, Dimension};
+use crate::yaml::quoted;
 
 /// The beginning of every token, by which scanners for leaked secrets know it.
 const TOKEN_PREFIX: &str = "dm_";
@@ -79,13 +83,98 @@ fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// A token that may read.
+/// What a login may do. None includes another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Scope {
+    /// Read pages, those with secrets included.
+    Read,
+    /// Send metrics and make things.
+    Write,
+    /// Control the exporter itself.
+    Admin,
+}
+
+impl Scope {
+    /// Every scope, with its word in the configuration.
+    pub const WORDS: [(&'static str, Scope); 3] =
+        [("read", Scope::Read), ("write", Scope::Write), ("admin", Scope::Admin)];
+
+    /// The word in the configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Scope::Read => "read",
+            Scope::Write => "write",
+            Scope::Admin => "admin",
+        }
+    }
+}
+
+/// Some scopes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Scopes(u8);
+
+impl Scopes {
+    /// Whether one is among them.
+    pub fn contains(self, scope: Scope) -> bool {
+        self.0 & (1 << scope as u8) != 0
+    }
+
+    /// The scopes, in the order of [`Scope::WORDS`].
+    pub fn iter(self) -> impl Iterator<Item = Scope> {
+        Scope::WORDS.into_iter().map(|(_, scope)| scope).filter(move |scope| self.contains(*scope))
+    }
+}
+
+impl FromIterator<Scope> for Scopes {
+    fn from_iter<I: IntoIterator<Item = Scope>>(scopes: I) -> Self {
+        Scopes(scopes.into_iter().fold(0, |bits, scope| bits | 1 << scope as u8))
+    }
+}
+
+impl fmt::Display for Scopes {
+    /// The words between commas.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let words: Vec<&str> = self.iter().map(Scope::as_str).collect();
+        f.write_str(&words.join(", "))
+    }
+}
+
+/// A token, as it is configured.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Token {
-    /// What it is called in the configuration.
+    /// What it is called in the configuration and in the log.
     pub name: String,
     /// Its hash.
     pub hash: TokenHash,
+    /// What it may do; at least one scope.
+    pub scopes: Scopes,
+    /// Whose series it sees and writes.
+    pub binding: Binding,
+    /// Whether it may name the user of what it writes, within its binding.
+    pub delegate: bool,
+    /// From when on it is worth nothing.
+    pub expires: Option<Timestamp>,
+}
+
+impl Token {
+    /// The entry of the configuration, in one line of YAML; `hash` stands for the hash, which
+    /// is not for every eye.
+    pub fn entry(&self, hash: &str) -> String {
+        let mut entry = format!("{{name: {}, hash: '{hash}', scopes: [{}]", quoted(&self.name), self.scopes);
+        for dimension in Dimension::ALL {
+            if let Some(value) = self.binding.of(dimension) {
+                let _ = write!(entry, ", {}: {}", dimension.as_str(), quoted(value.as_str()));
+            }
+        }
+        if self.delegate {
+            entry.push_str(", delegate: true");
+        }
+        if let Some(expires) = self.expires {
+            let _ = write!(entry, ", expires: '{expires}'");
+        }
+        entry.push('}');
+        entry
+    }
 }
 
 #[cfg(test)]

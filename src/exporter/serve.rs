@@ -219,8 +219,7 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
 }
 
 fn access(config: &Config) -> Access {
-    let hashes = config.tokens.iter().map(|token| token.hash).collect();
-    Access::new(config.web.trust_networks.clone(), hashes, config.web.allowed_hosts.clone())
+    Access::new(config.web.trust_networks.clone(), config.tokens.clone(), config.web.allowed_hosts.clone())
 }
 
 /// Asks the engine where the kernel's files do not tell; the block devices of this machine have

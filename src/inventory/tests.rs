@@ -20,7 +20,7 @@ fn find(containers: &[(&str, &str, bool)], key: &str) -> Result<String, FindErro
         let container = container(id, name, *removed);
         snapshot.containers.insert(container.id, Arc::new(container));
     }
-    snapshot.find(key).map(|container| container.id.to_string().trim_end_matches('0').to_owned())
+    snapshot.find(key, |_| true).map(|container| container.id.to_string().trim_end_matches('0').to_owned())
 }
 
 const TWO: &[(&str, &str, bool)] = &[("abc1", "api", false), ("abc2", "db", false)];

@@ -29,6 +29,8 @@ pub use histogram::{Histogram, Native};
 pub use label::LabelBlock;
 pub use value::Value;
 
+use crate::tenant::Narrowing;
+
 /// Where a collector puts its samples, family by family.
 pub trait Sink {
     /// Opens a family; the samples that follow belong to it. A family is opened once a page.
@@ -60,58 +62,40 @@ pub struct Mark {
     series: u64,
 }
 
-/// Passes on only what belongs to a tenant; series without a tenant are left out.
+/// Passes on only what belongs to some tenants. Families that the catalogue gives no tenancy
+/// labels are left out as a whole: what is said of the host or of dockmeter is nobody's.
 pub struct TenantFilter<'a> {
     sink: &'a mut dyn Sink,
     wanted: &'a Narrowing,
-}
-
-/// The tenant a page is narrowed to: every given part has to be equal.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Narrowing {
-    /// Only this user.
-    pub user: Option<String>,
-    /// Only this project.
-    pub project: Option<String>,
-    /// Only this team.
-    pub team: Option<String>,
-}
-
-impl Narrowing {
-    /// Whether everything is let through.
-    pub fn is_empty(&self) -> bool {
-        *self == Narrowing::default()
-    }
-
-    /// Whether a tenant is let through.
-    pub fn admits(&self, tenant: &crate::tenant::Tenant) -> bool {
-        let fits = |wanted: &Option<String>, value: &str| wanted.as_deref().is_none_or(|w| w == value);
-        fits(&self.user, tenant.user.as_str())
-            && fits(&self.project, tenant.project.as_str())
-            && fits(&self.team, tenant.team.as_str())
-    }
+    /// Whether the open family has tenancy labels.
+    narrowable: bool,
 }
 
 impl<'a> TenantFilter<'a> {
     /// Puts a filter before a sink.
     pub fn new(sink: &'a mut dyn Sink, wanted: &'a Narrowing) -> Self {
-        TenantFilter { sink, wanted }
+        TenantFilter { sink, wanted, narrowable: false }
+    }
+
+    fn admits(&self, labels: &LabelBlock) -> bool {
+        self.narrowable && labels.tenant().is_some_and(|tenant| self.wanted.admits(tenant))
     }
 }
 
 impl Sink for TenantFilter<'_> {
     fn family(&mut self, metric: &'static Metric) {
+        self.narrowable = metric.labels != Labels::Plain;
         self.sink.family(metric);
     }
 
     fn sample(&mut self, labels: &LabelBlock, own: &[(&'static str, &str)], value: Value) {
-        if labels.tenant().is_some_and(|tenant| self.wanted.admits(tenant)) {
+        if self.admits(labels) {
             self.sink.sample(labels, own, value);
         }
     }
 
     fn histogram(&mut self, labels: &LabelBlock, own: &[(&'static str, &str)], histogram: &Histogram) {
-        if labels.tenant().is_some_and(|tenant| self.wanted.admits(tenant)) {
+        if self.admits(labels) {
             self.sink.histogram(labels, own, histogram);
         }
     }

@@ -12,6 +12,7 @@ mod filter;
 mod host_users;
 mod hygiene;
 mod maps;
+mod narrowing;
 mod resolver;
 mod rules;
 
@@ -19,6 +20,7 @@ pub use attribution::{Attribution, Facts};
 pub use caps::Caps;
 pub use filter::{Filter, IGNORE_LABEL, Pattern};
 pub use hygiene::{LabelValue, MAX_LABEL_BYTES};
+pub use narrowing::{Binding, Narrowing};
 pub use resolver::{Policy, Resolver};
 pub use rules::{Decode, Dimension, MapCycle, NamePattern, NamePatternError, Rule, Rules};
 

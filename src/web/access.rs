@@ -1,27 +1,29 @@
-//! Who may read: loopback and trusted networks without a login, anybody else with a token.
+//! Who comes in: loopback and trusted networks without a login, anybody else with a token.
 //!
-//! Pages behind this check hold no secrets, which is why loopback, shared by everybody on the
-//! host, may read them. Tokens are kept as SHA-256 only and compared in constant time. The
-//! `Host` of a request has to be ours, so that a web page whose name has been pointed at this
-//! address (DNS rebinding) cannot read with a visitor's rights.
+//! A login that is given counts wherever it comes from: a bound token sees its tenant alone on
+//! loopback, too, and a wrong one is refused there. Tokens are kept as SHA-256 only and
+//! compared in constant time. The `Host` of a request has to be ours, so that a web page whose
+//! name has been pointed at this address (DNS rebinding) cannot read with a visitor's rights.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, Uri, Version, header};
-use subtle::{Choice, ConstantTimeEq};
+use jiff::Timestamp;
+use subtle::{ConditionallySelectable, ConstantTimeEq};
 
+use super::caller::{Caller, Login};
 use super::problem::{Kind, Problem};
-use crate::config::{Network, TokenHash};
+use crate::config::{Network, Token, TokenHash};
 
 /// The name under which the exporter is reached in a Compose network.
 const SERVICE_NAME: &str = "dockmeter";
 
-/// Who may read; by default loopback only.
+/// Who comes in; by default loopback only.
 #[derive(Clone, Debug)]
 pub struct Access {
     trusted: Vec<Network>,
-    tokens: Vec<TokenHash>,
+    tokens: Vec<Token>,
     hosts: Vec<String>,
 }
 
@@ -32,29 +34,29 @@ impl Default for Access {
 }
 
 impl Access {
-    /// Networks that read without a login, tokens that may read, and names under which this
-    /// server is reached besides IP addresses, `localhost`, `dockmeter` and the machine's name.
-    pub fn new(trusted: Vec<Network>, tokens: Vec<TokenHash>, hosts: Vec<String>) -> Self {
+    /// Networks that read without a login, tokens, and names under which this server is
+    /// reached besides IP addresses, `localhost`, `dockmeter` and the machine's name.
+    pub fn new(trusted: Vec<Network>, tokens: Vec<Token>, hosts: Vec<String>) -> Self {
         let machine = rustix::system::uname().nodename().to_string_lossy().into_owned();
         let names = hosts.into_iter().chain([SERVICE_NAME.to_owned(), machine]);
         let hosts = names.map(|name| canonical_name(&name)).collect();
         Access { trusted, tokens, hosts }
     }
 
-    /// Whether a peer with these headers may read.
-    pub(super) fn check_reader(&self, peer: Peer, headers: &HeaderMap) -> Result<(), Problem> {
-        let trusted =
-            |ip: IpAddr| ip.is_loopback() || self.trusted.iter().any(|network| network.contains(ip));
-        if peer.ip().is_some_and(trusted) {
-            return Ok(());
+    /// Who sends these headers from there; what he may do is [`Caller::may`]'s question.
+    ///
+    /// # Errors
+    /// A token that is not ours or has expired by `now`, or none where one is needed.
+    pub(super) fn caller(&self, peer: Peer, headers: &HeaderMap, now: Timestamp) -> Result<Caller, Problem> {
+        if let Some(token) = bearer(headers) {
+            return self.with_token(token, now);
         }
-        match bearer(headers) {
-            Some(token) if self.knows(token) => Ok(()),
-            Some(_) => Err(Problem::new(
-                Kind::Unauthorized,
-                "the token is not one of this server's; make one with `dockmeter token new`",
-            )),
-            None => Err(Problem::new(
+        match peer.ip() {
+            Some(ip) if ip.is_loopback() => Ok(Caller::without_login(Login::Loopback)),
+            Some(ip) if self.trusted.iter().any(|network| network.contains(ip)) => {
+                Ok(Caller::without_login(Login::TrustedNetwork))
+            }
+            _ => Err(Problem::new(
                 Kind::Unauthorized,
                 "reading from here needs `Authorization: Bearer <token>`; `dockmeter token new` makes a token, \
                  `--web.trust-network` lets a network read without",
@@ -62,11 +64,26 @@ impl Access {
         }
     }
 
-    /// Every hash is compared, so that the time says nothing about which one was close.
-    fn knows(&self, token: &[u8]) -> bool {
-        let given = TokenHash::of(token);
-        let same = |hash: &TokenHash| hash.digest().ct_eq(given.digest());
-        self.tokens.iter().fold(Choice::from(0), |known, hash| known | same(hash)).into()
+    fn with_token(&self, text: &[u8], now: Timestamp) -> Result<Caller, Problem> {
+        let refuse = |detail: &str| Err(Problem::new(Kind::Unauthorized, detail));
+        let Some(token) = self.known(text) else {
+            return refuse("the token is not one of this server's; make one with `dockmeter token new`");
+        };
+        if token.expires.is_some_and(|end| end <= now) {
+            return refuse("the token has expired; make another with `dockmeter token new`");
+        }
+        Ok(Caller::with_token(token))
+    }
+
+    /// The token of this text. Every hash is compared, so that the time says nothing about
+    /// which one was close.
+    fn known(&self, text: &[u8]) -> Option<&Token> {
+        let given = TokenHash::of(text);
+        let mut found = u32::MAX;
+        for (index, token) in (0..).zip(&self.tokens) {
+            found.conditional_assign(&index, token.hash.digest().ct_eq(given.digest()));
+        }
+        self.tokens.get(usize::try_from(found).ok()?)
     }
 
     /// Whether a request is meant for this server.

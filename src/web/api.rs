@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::current::{Current, Time};
 use super::problem::{Kind, Problem};
 use super::summary::{Grouping, Summary};
+use super::view::View;
 use super::{Context, FRESH_DEADLINE};
 use crate::inventory::{Container, ContainerId, Snapshot};
 use crate::tenant::LabelValue;
@@ -59,40 +60,44 @@ impl Listed {
     }
 }
 
-/// Every container that the engine has, by name; removed ones that linger are not among them.
-fn list(inventory: &Snapshot) -> Vec<Listed> {
-    let present = inventory.containers.values().filter(|container| container.removed_at.is_none());
+/// The containers in view that the engine has, by name; removed ones that linger are not
+/// among them.
+fn list(inventory: &Snapshot, view: &View) -> Vec<Listed> {
+    let here = |container: &&Arc<Container>| container.removed_at.is_none() && view.sees(container);
+    let present = inventory.containers.values().filter(here);
     let mut listed: Vec<Listed> = present.map(|container| Listed::new(container)).collect();
     listed.sort_by(|a, b| (&a.name, a.id).cmp(&(&b.name, b.id)));
     listed
 }
 
-/// `GET /api/containers`
-pub(super) async fn containers(State(context): State<Arc<Context>>) -> Json<Vec<Listed>> {
-    Json(list(&context.inventory.snapshot()))
+/// `GET /api/containers?user=&project=&team=`
+pub(super) async fn containers(State(context): State<Arc<Context>>, view: View) -> Json<Vec<Listed>> {
+    Json(list(&context.inventory.snapshot(), &view))
 }
 
 /// `GET /api/containers/{id}/metrics/current`
 pub(super) async fn current(
     State(context): State<Arc<Context>>,
+    view: View,
     key: Result<Path<String>, PathRejection>,
 ) -> Result<Json<Current>, Problem> {
     let Path(key) = key.map_err(|error| Problem::new(Kind::BadRequest, error.body_text()))?;
-    let container = context.inventory.snapshot().find(&key)?.clone();
+    let container = context.inventory.snapshot().find(&key, |container| view.sees(container))?.clone();
     let snapshot = context.snapshot(FRESH_DEADLINE).await?;
     let reading = snapshot.containers.iter().find(|reading| reading.container.id == container.id);
     Ok(Json(Current::new(&container, reading.map(Arc::as_ref), &snapshot)))
 }
 
-/// `GET /api/containers/metrics/summary?group_by=user,project,team`
+/// `GET /api/containers/metrics/summary?group_by=user,project,team&user=&project=&team=`
 pub(super) async fn summary(
     State(context): State<Arc<Context>>,
+    view: View,
     Query(query): Query<Vec<(String, String)>>,
 ) -> Result<Json<Summary>, Problem> {
     let group_by = query.iter().find(|(name, _)| name == "group_by");
     let grouping = group_by.map(|(_, keys)| Grouping::parse(keys)).transpose()?;
     let snapshot = context.snapshot(FRESH_DEADLINE).await?;
-    Ok(Json(Summary::new(&snapshot, grouping.as_ref())))
+    Ok(Json(Summary::new(&snapshot, &view, grouping.as_ref())))
 }
 
 #[cfg(test)]
@@ -103,7 +108,8 @@ mod tests {
     #[test]
     fn the_list_is_by_name_and_without_removed_containers() {
         let inventory = fixture::inventory().snapshot();
-        let names: Vec<String> = list(&inventory).iter().map(|listed| listed.name.to_string()).collect();
+        let names: Vec<String> =
+            list(&inventory, &View::default()).iter().map(|listed| listed.name.to_string()).collect();
         assert_eq!(names, ["idle-1", "shop-api-1", "shop-db-1"]);
         assert!(inventory.containers.values().any(|container| container.removed_at.is_some()));
     }

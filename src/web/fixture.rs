@@ -15,13 +15,13 @@ use crate::collect::{CollectError, Collector};
 use crate::inventory::{Container, ContainerId, Engine, Health, Inventory, Network, State, Status};
 use crate::metrics::{LabelBlock, Sink, Value, catalogue};
 use crate::snapshot::{self, Machine, Rates, Reading, Snapshot, Source, Stats};
-use crate::tenant::{LabelValue, Tenant};
+use crate::tenant::{Binding, LabelValue, Tenant};
 
 use tower::ServiceExt;
 
 use super::Context;
 use super::access::{Access, Peer};
-use crate::config::TokenHash;
+use crate::config::{Scope, Token, TokenHash};
 
 pub(super) fn container(id: &str, name: &str, tenant: Tenant) -> Container {
     let id: ContainerId = id.repeat(32).parse().unwrap();
@@ -228,8 +228,20 @@ pub(super) fn context_of(source: Fixed, access: Access, max_requests: usize) -> 
     Arc::new(Context::new(Arc::new(source), inventory(), collectors, access, max_requests))
 }
 
+/// A token of this text, bound to nobody.
+pub(super) fn token(text: &str, scopes: &[Scope]) -> Token {
+    Token {
+        name: text.to_owned(),
+        hash: TokenHash::of(text),
+        scopes: scopes.iter().copied().collect(),
+        binding: Binding::default(),
+        delegate: false,
+        expires: None,
+    }
+}
+
 pub(super) fn context() -> Arc<Context> {
-    let access = Access::new(vec![], vec![TokenHash::of("secret")], vec![]);
+    let access = Access::new(vec![], vec![token("secret", &[Scope::Read])], vec![]);
     context_of(Fixed { hangs: false, latest: Some(Arc::new(snapshot())) }, access, 0)
 }
 

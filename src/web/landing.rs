@@ -11,6 +11,7 @@ use axum::http::{HeaderName, header};
 use axum::response::IntoResponse;
 
 use super::Context;
+use super::view::View;
 use crate::inventory::{self, Container, Engine};
 use crate::snapshot;
 
@@ -43,35 +44,48 @@ const LINKS: &str = "<nav><a href=\"/metrics\">metrics</a><a href=\"/api/contain
 <a href=\"/api/openapi.json\">OpenAPI</a><a href=\"/-/healthy\">healthy</a><a href=\"/-/ready\">ready</a></nav>\n";
 
 /// `GET /`
-pub(super) async fn page(State(context): State<Arc<Context>>) -> impl IntoResponse {
+pub(super) async fn page(State(context): State<Arc<Context>>, view: View) -> impl IntoResponse {
     let headers: [(HeaderName, &str); 4] = [
         (header::CONTENT_TYPE, "text/html; charset=utf-8"),
         (header::CONTENT_SECURITY_POLICY, POLICY),
         (header::REFERRER_POLICY, "no-referrer"),
         (header::CACHE_CONTROL, "no-store"),
     ];
-    (headers, html(&context.inventory.snapshot(), context.source.latest().as_deref()))
+    (headers, html(&view, &context.inventory.snapshot(), context.source.latest().as_deref()))
 }
 
-fn html(inventory: &inventory::Snapshot, numbers: Option<&snapshot::Snapshot>) -> String {
+fn html(view: &View, inventory: &inventory::Snapshot, numbers: Option<&snapshot::Snapshot>) -> String {
     let mut page = String::from(HEAD);
     // Writing to a `String` does not fail.
-    let _ = write_body(&mut page, inventory, numbers);
+    let _ = write_body(&mut page, view, inventory, numbers);
     page
 }
 
 fn write_body(
     page: &mut String,
+    view: &View,
     inventory: &inventory::Snapshot,
     numbers: Option<&snapshot::Snapshot>,
 ) -> fmt::Result {
     writeln!(page, "<h1>dockmeter <small>{}</small></h1>", env!("CARGO_PKG_VERSION"))?;
-    write_engine(page, &inventory.engine)?;
+    match view.is_bound() {
+        true => write_engine_to_tenant(page, &inventory.engine)?,
+        false => write_engine(page, &inventory.engine)?,
+    }
     page.push_str(LINKS);
+    let here = |container: &&Container| container.removed_at.is_none() && view.sees(container);
     let mut containers: Vec<&Container> =
-        inventory.containers.values().map(Arc::as_ref).filter(|c| c.removed_at.is_none()).collect();
+        inventory.containers.values().map(Arc::as_ref).filter(here).collect();
     containers.sort_by(|a, b| (&a.tenant, &a.name, a.id).cmp(&(&b.tenant, &b.name, b.id)));
     write_table(page, &containers, numbers)
+}
+
+/// A tenant is told whether there is an engine, not what it is or how it is reached.
+fn write_engine_to_tenant(page: &mut String, engine: &Engine) -> fmt::Result {
+    match engine.connected {
+        true => writeln!(page, "<p>Connected to the engine.</p>"),
+        false => writeln!(page, "<p class=\"away\">The engine is not reachable; dockmeter keeps trying.</p>"),
+    }
 }
 
 fn write_engine(page: &mut String, engine: &Engine) -> fmt::Result {
@@ -168,7 +182,7 @@ mod tests {
 
     #[test]
     fn the_page_shows_every_container_and_whose_it_is() {
-        let page = html(&fixture::inventory().snapshot(), Some(&fixture::snapshot()));
+        let page = html(&View::default(), &fixture::inventory().snapshot(), Some(&fixture::snapshot()));
         assert!(page.contains("Connected to Docker Engine 28.5.2."), "{page}");
         assert!(
             page.contains(
@@ -185,7 +199,7 @@ mod tests {
     fn without_an_engine_the_page_says_what_is_missing_and_what_to_do() {
         let engine = Engine { last_error: Some("no such file: <sock>".to_owned()), ..Engine::default() };
         let inventory = inventory::Snapshot { engine: engine.into(), ..Default::default() };
-        let page = html(&inventory, None);
+        let page = html(&View::default(), &inventory, None);
         assert!(page.contains("The Docker engine is not reachable."), "{page}");
         assert!(page.contains("no such file: &lt;sock&gt;"), "{page}");
         assert!(page.contains("--docker.host"), "{page}");
@@ -199,7 +213,7 @@ mod tests {
         let mut container = fixture::container("aa", "x", tenant);
         container.name = LabelValue::clean("</table><img src=x>");
         inventory.containers.insert(container.id, Arc::new(container));
-        let page = html(&inventory, None);
+        let page = html(&View::default(), &inventory, None);
         assert!(!page.contains("<script") && !page.contains("<img"), "{page}");
         assert!(page.contains("&lt;script&gt;alert(&#39;1&#39;)"), "{page}");
     }
@@ -212,7 +226,7 @@ mod tests {
             container.id = format!("{index:064x}").parse().unwrap();
             inventory.containers.insert(container.id, Arc::new(container));
         }
-        let page = html(&inventory, None);
+        let page = html(&View::default(), &inventory, None);
         assert_eq!(page.matches("<tr><td>").count(), MAX_ROWS);
         assert!(page.contains("and 3 more"), "{page}");
     }

@@ -1,11 +1,12 @@
-//! The HTTP side: who may read, what is answered, and how connections are kept in bounds.
+//! The HTTP side: who asks, what is answered, and how connections are kept in bounds.
 //!
-//! [`server`] accepts connections, [`router`] lists every endpoint, [`access`] decides who may
-//! read. Handlers are thin: one pure function each from a snapshot to a page or a JSON value.
+//! [`server`] accepts connections, [`router`] lists every endpoint and what it needs, [`access`]
+//! finds out who asks, `caller` is who that is. Handlers are thin: one pure function each from a snapshot to a page or a JSON value.
 //! Nothing here measures anything; numbers come from [`Source`], containers from [`Inventory`].
 
 pub mod access;
 mod api;
+mod caller;
 mod crowd;
 mod current;
 mod landing;
@@ -18,6 +19,7 @@ pub mod router;
 mod scrape;
 pub mod server;
 mod summary;
+mod view;
 
 #[cfg(test)]
 mod fixture;
@@ -74,7 +76,7 @@ impl Context {
         }
     }
 
-    /// Replaces who may read; requests that are being answered keep the old rules.
+    /// Replaces who comes in; requests that are being answered keep the old rules.
     pub fn set_access(&self, access: Access) {
         *self.access.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(access);
     }

@@ -17,6 +17,8 @@ pub(super) enum Kind {
     BadRequest,
     /// A token is needed and was not given, or is not ours.
     Unauthorized,
+    /// Who asks is known, and may not.
+    Forbidden,
     /// There is no such page or container.
     NotFound,
     /// The page is there, but not for this method.
@@ -36,6 +38,7 @@ impl Kind {
         match self {
             Kind::BadRequest => "bad-request",
             Kind::Unauthorized => "unauthorized",
+            Kind::Forbidden => "forbidden",
             Kind::NotFound => "not-found",
             Kind::MethodNotAllowed => "method-not-allowed",
             Kind::Ambiguous => "ambiguous",
@@ -49,6 +52,7 @@ impl Kind {
         match self {
             Kind::BadRequest => StatusCode::BAD_REQUEST,
             Kind::Unauthorized => StatusCode::UNAUTHORIZED,
+            Kind::Forbidden => StatusCode::FORBIDDEN,
             Kind::NotFound => StatusCode::NOT_FOUND,
             Kind::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Kind::Ambiguous => StatusCode::CONFLICT,

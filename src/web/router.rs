@@ -1,16 +1,16 @@
-//! Every endpoint. All are `GET`; "login" means: open to loopback and trusted networks, a
-//! token for anybody else.
+//! Every endpoint, and what it needs: *nothing*; *page*, which is open to loopback and trusted
+//! networks and to the scope `read`; or a *login* with a scope from wherever it is called.
 //!
-//! | path | login | answers |
+//! | path | needs | answers |
 //! |---|---|---|
-//! | `/` | yes | landing page (HTML) |
-//! | `/metrics`, `/api/metrics/prometheus` | yes | the page for Prometheus (text 0.0.4 or OpenMetrics 1.0) |
-//! | `/-/healthy` | no | 200 while the process answers |
-//! | `/-/ready` | no | 503 until the first list of containers, for 10 s at most |
-//! | `/api/containers` | yes | containers with tenant, image, state, health |
-//! | `/api/containers/{id}/metrics/current` | yes | values and rates of one container |
-//! | `/api/containers/metrics/summary`, `/api/containers/stats/summary` | yes | totals, a row per container, groups |
-//! | `/api/openapi.json` | yes | OpenAPI 3.1 of this table |
+//! | `/` | page | landing page (HTML) |
+//! | `/metrics`, `/api/metrics/prometheus` | page | the page for Prometheus (text 0.0.4, OpenMetrics 1.0 or protobuf) |
+//! | `/-/healthy` | nothing | 200 while the process answers |
+//! | `/-/ready` | nothing | 503 until the first list of containers, for 10 s at most |
+//! | `/api/containers` | page | containers with tenant, image, state, health |
+//! | `/api/containers/{id}/metrics/current` | page | values and rates of one container |
+//! | `/api/containers/metrics/summary`, `/api/containers/stats/summary` | page | totals, a row per container, groups |
+//! | `/api/openapi.json` | page | OpenAPI 3.1 of this table |
 //!
 //! Anything else is 404, another method 405, a foreign `Host` 421, each as a problem (RFC 9457).
 
@@ -23,7 +23,10 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter, on};
 
+use jiff::Timestamp;
+
 use super::access::Peer;
+use super::caller::Need;
 use super::problem::{Kind, Problem};
 use super::{Context, api, landing, openapi, probe, scrape};
 
@@ -31,31 +34,31 @@ use super::{Context, api, landing, openapi, probe, scrape};
 struct Route {
     method: MethodFilter,
     path: &'static str,
-    /// Whether a reader is asked who it is; also whether it counts towards `--web.max-requests`.
-    login: bool,
+    /// Anything but nothing also counts towards `--web.max-requests`.
+    need: Need,
     handler: fn(MethodFilter) -> MethodRouter<Arc<Context>>,
 }
 
 const fn get(
     path: &'static str,
-    login: bool,
+    need: Need,
     handler: fn(MethodFilter) -> MethodRouter<Arc<Context>>,
 ) -> Route {
-    Route { method: MethodFilter::GET, path, login, handler }
+    Route { method: MethodFilter::GET, path, need, handler }
 }
 
 /// The table that the router is built from and that the OpenAPI document is held to.
 static ROUTES: &[Route] = &[
-    get("/", true, |method| on(method, landing::page)),
-    get("/metrics", true, |method| on(method, scrape::page)),
-    get("/api/metrics/prometheus", true, |method| on(method, scrape::page)),
-    get("/-/healthy", false, |method| on(method, probe::healthy)),
-    get("/-/ready", false, |method| on(method, probe::ready)),
-    get("/api/containers", true, |method| on(method, api::containers)),
-    get("/api/containers/{id}/metrics/current", true, |method| on(method, api::current)),
-    get("/api/containers/metrics/summary", true, |method| on(method, api::summary)),
-    get("/api/containers/stats/summary", true, |method| on(method, api::summary)),
-    get("/api/openapi.json", true, |method| on(method, openapi::document)),
+    get("/", Need::Page, |method| on(method, landing::page)),
+    get("/metrics", Need::Page, |method| on(method, scrape::page)),
+    get("/api/metrics/prometheus", Need::Page, |method| on(method, scrape::page)),
+    get("/-/healthy", Need::Nothing, |method| on(method, probe::healthy)),
+    get("/-/ready", Need::Nothing, |method| on(method, probe::ready)),
+    get("/api/containers", Need::Page, |method| on(method, api::containers)),
+    get("/api/containers/{id}/metrics/current", Need::Page, |method| on(method, api::current)),
+    get("/api/containers/metrics/summary", Need::Page, |method| on(method, api::summary)),
+    get("/api/containers/stats/summary", Need::Page, |method| on(method, api::summary)),
+    get("/api/openapi.json", Need::Page, |method| on(method, openapi::document)),
 ];
 
 /// The router of every endpoint.
@@ -63,8 +66,10 @@ pub fn router(context: Arc<Context>) -> Router {
     let mut router = Router::new();
     for route in ROUTES {
         let mut handler = (route.handler)(route.method);
-        if route.login {
-            handler = handler.layer(from_fn_with_state(context.clone(), admit));
+        if route.need != Need::Nothing {
+            let need = route.need;
+            let gate = move |context, peer, request, next| admit(need, context, peer, request, next);
+            handler = handler.layer(from_fn_with_state(context.clone(), gate));
         }
         router = router.route(route.path, handler);
     }
@@ -86,14 +91,17 @@ async fn guard(State(context): State<Arc<Context>>, request: Request, next: Next
     response
 }
 
-/// Lets a reader in who may read, while there is room.
+/// Lets in who may have what the route needs, while there is room.
 async fn admit(
+    need: Need,
     State(context): State<Arc<Context>>,
     peer: Peer,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
-    context.access().check_reader(peer, request.headers())?;
+    let caller = context.access().caller(peer, request.headers(), Timestamp::now())?;
+    caller.may(need)?;
+    request.extensions_mut().insert(caller);
     let _permit = context.request_permit()?;
     Ok(next.run(request).await)
 }

@@ -17,10 +17,12 @@ use super::access::Peer;
 use super::negotiate::{self, Coding};
 use super::page::Page;
 use super::problem::{Kind, Problem};
+use super::view::View;
 use super::{Context, FRESH_DEADLINE};
 use crate::collect::{Collector, Selection, render};
-use crate::metrics::{Format, Narrowing};
+use crate::metrics::Format;
 use crate::snapshot::Snapshot;
+use crate::tenant::Narrowing;
 
 /// What Prometheus says of its patience, in seconds.
 const SCRAPE_TIMEOUT: &str = "x-prometheus-scrape-timeout-seconds";
@@ -41,10 +43,11 @@ const COMPRESSED_SHARE: usize = 8;
 pub(super) async fn page(
     State(context): State<Arc<Context>>,
     peer: Peer,
+    view: View,
     Query(query): Query<Vec<(String, String)>>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let selection = selection(&query, &context.collectors)?;
+    let selection = selection(&query, &context.collectors, view.narrowing())?;
     let format = negotiate::format(&headers);
     let coding = negotiate::coding(&headers, peer.is_loopback());
     let snapshot = context.snapshot(deadline(&headers)).await?;
@@ -101,7 +104,11 @@ fn compress(page: &[u8]) -> Bytes {
 }
 
 /// What a query asks for.
-fn selection(query: &[(String, String)], collectors: &[Box<dyn Collector>]) -> Result<Selection, Problem> {
+fn selection(
+    query: &[(String, String)],
+    collectors: &[Box<dyn Collector>],
+    narrowing: &Narrowing,
+) -> Result<Selection, Problem> {
     let all = |name: &str| -> Vec<String> {
         query.iter().filter(|(key, _)| key == name).map(|(_, value)| value.clone()).collect()
     };
@@ -115,25 +122,7 @@ fn selection(query: &[(String, String)], collectors: &[Box<dyn Collector>]) -> R
         let detail = format!("no collector `{unknown}` runs here; there are `{known}`");
         return Err(Problem::new(Kind::BadRequest, detail));
     }
-    let narrowing = Narrowing {
-        user: only(query, "user")?,
-        project: only(query, "project")?,
-        team: only(query, "team")?,
-    };
-    Ok(Selection { collect, exclude, narrowing })
-}
-
-/// A parameter that may be given once. An empty one is refused rather than ignored: a scrape
-/// job with a variable that is not set would otherwise silently take in every tenant.
-fn only(query: &[(String, String)], name: &str) -> Result<Option<String>, Problem> {
-    let mut values = query.iter().filter(|(key, _)| key == name).map(|(_, value)| value);
-    let problem = |what| Err(Problem::new(Kind::BadRequest, format!("`{name}` {what}")));
-    match (values.next(), values.next()) {
-        (None, _) => Ok(None),
-        (Some(value), None) if !value.is_empty() => Ok(Some(value.clone())),
-        (Some(_), None) => problem("is empty; name one, or leave the parameter out"),
-        (Some(_), Some(_)) => problem("is given more than once"),
-    }
+    Ok(Selection { collect, exclude, narrowing: narrowing.clone() })
 }
 
 #[cfg(test)]

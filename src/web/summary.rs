@@ -9,6 +9,8 @@ use serde::Serialize;
 
 use super::current::{Current, Time, percent};
 use super::problem::{Kind, Problem};
+use super::view::View;
+use crate::inventory::Container;
 use crate::snapshot::{Machine, Snapshot};
 use crate::tenant::LabelValue;
 
@@ -121,9 +123,10 @@ impl Grouping {
 }
 
 impl Summary {
-    /// The summary of every container that the engine has.
-    pub(super) fn new(snapshot: &Snapshot, grouping: Option<&Grouping>) -> Self {
-        let present = snapshot.containers.iter().filter(|reading| reading.container.removed_at.is_none());
+    /// The summary of the containers in view that the engine has.
+    pub(super) fn new(snapshot: &Snapshot, view: &View, grouping: Option<&Grouping>) -> Self {
+        let here = |container: &Container| container.removed_at.is_none() && view.sees(container);
+        let present = snapshot.containers.iter().filter(|reading| here(&reading.container));
         let containers: Vec<Current> =
             present.map(|reading| Current::new(&reading.container, Some(reading), snapshot)).collect();
         Summary {
@@ -185,7 +188,7 @@ mod tests {
 
     fn summary(group_by: Option<&str>) -> Value {
         let grouping = group_by.map(|keys| Grouping::parse(keys).unwrap());
-        serde_json::to_value(Summary::new(&fixture::snapshot(), grouping.as_ref())).unwrap()
+        serde_json::to_value(Summary::new(&fixture::snapshot(), &View::default(), grouping.as_ref())).unwrap()
     }
 
     #[test]

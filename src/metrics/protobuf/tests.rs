@@ -2,15 +2,15 @@
 
 use super::*;
 use crate::metrics::catalogue::{Labels, Owner, Unit};
-use crate::metrics::{Narrowing, TenantFilter, catalogue};
-use crate::tenant::Tenant;
+use crate::metrics::{TenantFilter, catalogue};
+use crate::tenant::{Dimension, Narrowing, Tenant};
 
 static DURATION: Metric = Metric {
     name: "test_duration_seconds",
     kind: Kind::Histogram,
     unit: Unit::Seconds,
     help: "A duration.",
-    labels: Labels::Plain,
+    labels: Labels::Tenant,
     own_labels: &[],
     source: "a test",
     collector: "test",
@@ -176,7 +176,7 @@ fn an_empty_histogram_is_a_native_one_all_the_same() {
 fn a_page_is_narrowed_to_a_tenant_as_text_is() {
     let ann = LabelBlock::of_tenant(&Tenant::claimed(Some("ann"), None, None), []);
     let bob = LabelBlock::of_tenant(&Tenant::claimed(Some("bob"), None, None), []);
-    let wanted = Narrowing { user: Some("ann".to_owned()), ..Narrowing::default() };
+    let wanted = Narrowing::default().to(Dimension::User, ["ann".to_owned()]);
     let fill = |page: &mut dyn Sink, blocks: &[&LabelBlock]| {
         page.family(&catalogue::TENANT_CPU);
         blocks.iter().for_each(|labels| page.sample(labels, &[], Value::Nanos(1)));

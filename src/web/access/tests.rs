@@ -3,11 +3,13 @@
 use axum::http::HeaderValue;
 
 use super::*;
+use crate::config::Scope;
+use crate::web::fixture;
 
 fn access() -> Access {
     Access::new(
         vec!["10.1.0.0/16".parse().unwrap(), "fd00::/8".parse().unwrap()],
-        vec![TokenHash::of("first"), TokenHash::of("second")],
+        vec![fixture::token("first", &[Scope::Read]), fixture::token("second", &[Scope::Read])],
         vec!["Metrics.Example.org.".to_owned()],
     )
 }
@@ -15,7 +17,7 @@ fn access() -> Access {
 fn may_read(peer: &str, authorization: Option<&'static str>) -> bool {
     let mut headers = HeaderMap::new();
     headers.extend(authorization.map(|value| (header::AUTHORIZATION, HeaderValue::from_static(value))));
-    access().check_reader(Peer::new(peer.parse().unwrap()), &headers).is_ok()
+    access().caller(Peer::new(peer.parse().unwrap()), &headers, Timestamp::UNIX_EPOCH).is_ok()
 }
 
 #[test]
@@ -43,8 +45,9 @@ fn anybody_else_reads_with_a_token_of_ours() {
 #[test]
 fn an_unknown_peer_is_trusted_with_nothing() {
     let everybody = Access::new(vec!["0.0.0.0/0".parse().unwrap(), "::/0".parse().unwrap()], vec![], vec![]);
-    assert!(everybody.check_reader(Peer(None), &HeaderMap::new()).is_err());
-    assert!(everybody.check_reader(Peer::new("192.0.2.1".parse().unwrap()), &HeaderMap::new()).is_ok());
+    let caller = |peer| everybody.caller(peer, &HeaderMap::new(), Timestamp::UNIX_EPOCH);
+    assert!(caller(Peer(None)).is_err());
+    assert!(caller(Peer::new("192.0.2.1".parse().unwrap())).is_ok());
 }
 
 fn host_is_ours(host: &'static str) -> bool {

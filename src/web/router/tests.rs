@@ -4,7 +4,7 @@ use axum::body::Body;
 use axum::http::Request as HttpRequest;
 
 use super::*;
-use crate::config::TokenHash;
+use crate::config::Scope;
 use crate::web::access::Access;
 use crate::web::fixture::{self, Fixed, get, request, send};
 
@@ -53,7 +53,7 @@ async fn new_rules_of_access_hold_from_the_next_request_on() {
     let context = fixture::context();
     let ask = || send(&context, "192.0.2.1", request("/metrics", &[("authorization", "Bearer secret")]));
     assert_eq!(ask().await.status, 200);
-    context.set_access(Access::new(vec![], vec![TokenHash::of("another")], vec![]));
+    context.set_access(Access::new(vec![], vec![fixture::token("another", &[Scope::Read])], vec![]));
     assert_eq!(ask().await.status, 401);
 }
 

@@ -1,0 +1,149 @@
+//! Who asks, as a value: how a request came in, what it may do, and whose series it sees.
+//!
+//! [`super::access::Access::caller`] makes it, the router holds it against what the route
+//! [`Need`]s and puts it into the request's extensions, and handlers take it from there as
+//! an argument. Invariant: a handler of a route that needs anything has a caller that may.
+
+use std::fmt;
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+
+use super::problem::{Kind, Problem};
+use crate::config::{Scope, Scopes, Token};
+use crate::tenant::Binding;
+
+/// What a route asks of whoever calls it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Need {
+    /// Nothing: nobody is asked who it is, and the request is not counted.
+    Nothing,
+    /// A page without secrets: open to loopback and trusted networks, and to `read`.
+    Page,
+    /// A login with this scope, from wherever the request comes.
+    #[cfg_attr(not(test), expect(dead_code, reason = "no route has secrets yet"))]
+    Login(Scope),
+}
+
+/// How a request came in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Login {
+    /// From this machine, without a login.
+    Loopback,
+    /// From a network that reads without a login.
+    TrustedNetwork,
+    /// With the token of this name.
+    Token(Arc<str>),
+}
+
+impl fmt::Display for Login {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Login::Loopback => f.write_str("loopback"),
+            Login::TrustedNetwork => f.write_str("a trusted network"),
+            Login::Token(name) => write!(f, "token `{name}`"),
+        }
+    }
+}
+
+/// Who asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Caller {
+    login: Login,
+    scopes: Scopes,
+    binding: Binding,
+}
+
+impl Caller {
+    /// Somebody who did not log in and is let in for the place he comes from.
+    pub(super) fn without_login(login: Login) -> Self {
+        Caller { login, scopes: Scopes::default(), binding: Binding::default() }
+    }
+
+    /// Who shows a token.
+    pub(super) fn with_token(token: &Token) -> Self {
+        Caller {
+            login: Login::Token(token.name.as_str().into()),
+            scopes: token.scopes,
+            binding: token.binding.clone(),
+        }
+    }
+
+    /// The one tenant, or part of one, whose series exist for this caller.
+    pub(super) fn binding(&self) -> &Binding {
+        &self.binding
+    }
+
+    /// Whether this caller may use a route.
+    ///
+    /// # Errors
+    /// A login is missing, or has not the scope.
+    pub(super) fn may(&self, need: Need) -> Result<(), Problem> {
+        let logged_in = !matches!(self.login, Login::Loopback | Login::TrustedNetwork);
+        let scope = match need {
+            Need::Nothing => return Ok(()),
+            Need::Page if !logged_in => return Ok(()),
+            Need::Page => Scope::Read,
+            Need::Login(scope) => scope,
+        };
+        if self.scopes.contains(scope) {
+            return Ok(());
+        }
+        let word = scope.as_str();
+        Err(if logged_in {
+            let has = self.scopes;
+            Problem::new(Kind::Forbidden, format!("this needs the scope `{word}`; {} has {has}", self.login))
+        } else {
+            let detail = format!(
+                "this needs a login from everywhere, {} included: `Authorization: Bearer <token>` with the scope \
+                 `{word}`; `dockmeter token new` makes one",
+                self.login
+            );
+            Problem::new(Kind::Unauthorized, detail)
+        })
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        // Only a route that needs nothing and yet wants to know who asks has none.
+        let nobody = || Problem::new(Kind::Internal, "the route does not ask who calls it");
+        parts.extensions.get().cloned().ok_or_else(nobody)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::web::fixture;
+
+    const NEEDS: [Need; 5] = [
+        Need::Nothing,
+        Need::Page,
+        Need::Login(Scope::Read),
+        Need::Login(Scope::Write),
+        Need::Login(Scope::Admin),
+    ];
+
+    fn allowed(caller: &Caller) -> [bool; 5] {
+        NEEDS.map(|need| caller.may(need).is_ok())
+    }
+
+    #[test]
+    fn without_a_login_only_pages_without_secrets_are_open() {
+        for login in [Login::Loopback, Login::TrustedNetwork] {
+            assert_eq!(allowed(&Caller::without_login(login)), [true, true, false, false, false]);
+        }
+    }
+
+    #[test]
+    fn no_scope_includes_another() {
+        let with = |scope| Caller::with_token(&fixture::token("x", &[scope]));
+        assert_eq!(allowed(&with(Scope::Read)), [true, true, true, false, false]);
+        assert_eq!(allowed(&with(Scope::Write)), [true, false, false, true, false]);
+        assert_eq!(allowed(&with(Scope::Admin)), [true, false, false, false, true]);
+    }
+}
