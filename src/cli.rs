@@ -19,6 +19,7 @@ use crate::config::{Config, DEFAULT_FILE, Sources};
 use crate::metrics::catalogue::{COLLECTORS, host};
 use crate::tenant::Resolver;
 
+mod teach;
 mod token;
 
 /// What `dockmeter serve` runs.
@@ -70,6 +71,8 @@ fn execute(
         ["config", "check"] => check(&sources.load()?, out),
         ["config", "show"] => write(out, &sources.load()?.show()),
         ["token", "new"] => token::new(leaf, out),
+        ["completions"] => write(out, &teach::completions(leaf, command())?),
+        ["manual"] => write(out, &teach::manual(command())?),
         other => anyhow::bail!("`{}` is not a command; `dockmeter --help` lists them", other.join(" ")),
     }
 }
@@ -114,6 +117,8 @@ fn command() -> Command {
         .subcommand(Command::new("serve").about("Run the exporter; the same as no command"))
         .subcommand(config)
         .subcommand(token::command())
+        .subcommand(teach::completions_command())
+        .subcommand(teach::manual_command())
         .args(ALL.iter().filter_map(|setting| flag(setting)))
         .args(switches().flat_map(collector_flags))
 }

@@ -100,3 +100,33 @@ fn a_cause_is_said_once() {
     let error = anyhow::anyhow!("a is away").context("could not read b");
     assert_eq!(whole(&error), "could not read b: a is away");
 }
+
+#[test]
+fn every_shell_is_taught_every_flag_and_command() {
+    for shell in ["bash", "zsh", "fish"] {
+        let script = output(&["completions", shell], &[]).unwrap();
+        let flags = ALL.iter().filter_map(|setting| setting.flag.map(str::to_owned));
+        let switches = switches().map(|name| format!("{NO_COLLECTOR_FLAG}{name}"));
+        for flag in flags.chain(switches) {
+            assert!(script.contains(&flag), "{shell}: {flag}");
+        }
+        for (words, _) in teach::leaves(&command()) {
+            let word = words.rsplit(' ').next().unwrap();
+            assert!(script.contains(word), "{shell}: {words}");
+        }
+    }
+    let refused = output(&["completions", "csh"], &[]).unwrap_err();
+    assert!(refused.contains("csh") && refused.contains("bash, zsh, fish"), "{refused}");
+}
+
+#[test]
+fn the_manual_page_names_every_flag_and_command_and_no_page_that_does_not_exist() {
+    let page = output(&["manual"], &[]).unwrap().replace("\\-", "-");
+    for flag in ALL.iter().filter_map(|setting| setting.flag) {
+        assert!(page.contains(&format!("--{flag}")), "{flag}");
+    }
+    for (words, _) in teach::leaves(&command()) {
+        assert!(page.contains(&words), "{words}");
+    }
+    assert!(!page.contains("dockmeter-"), "another page is referred to");
+}
