@@ -36,7 +36,7 @@ pub(crate) struct Spent {
 /// Works for so many full intervals.
 pub(crate) fn work(intervals: u32, work: &mut dyn Work) -> io::Result<Spent> {
     let start = Instant::now();
-    let mut grid = Grid::new(start, FAST, FULL);
+    let mut grid = Grid::new(start, FAST, FULL, None);
     let (mut spent, before) = (Spent::default(), thread_cpu_us());
     while start.elapsed() < FULL * intervals + FAST / 2 {
         interrupt::check()?;

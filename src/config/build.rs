@@ -43,6 +43,10 @@ const MIN_FAST_SAMPLING: Duration = Duration::from_millis(100);
 /// What is sampled less often is nothing that a full read would not show.
 const MAX_FAST_SAMPLING: Duration = Duration::from_secs(5);
 
+/// More often, the kernel's own ticks of 10 ms would be told and not the use of cores; less
+/// often, a burst would be levelled out.
+const HOST_SAMPLING: RangeInclusive<Duration> = Duration::from_millis(250)..=Duration::from_secs(10);
+
 /// Peaks of a shorter window would be lost between two scrapes of most scrapers.
 const MIN_PEAK_WINDOW: Duration = Duration::from_secs(10);
 
@@ -92,7 +96,7 @@ pub(super) fn config(sources: Sources) -> Result<Config, ConfigError> {
         disk: disk(layers, &file.disk)?,
         web: web(layers, &file.web)?,
         tokens: tokens::tokens(layers, &file)?,
-        host: host(layers, &file.host)?,
+        host: host(layers, &file)?,
         disabled_collectors: disabled_collectors(layers, &file)?,
         log: log(layers, &file.log)?,
         origins: std::mem::take(&mut layers.origins),
@@ -201,8 +205,16 @@ fn web(layers: &mut Layers<'_>, file: &file::Web) -> Result<Web, ConfigError> {
     })
 }
 
-fn host(layers: &mut Layers<'_>, file: &file::Host) -> Result<Host, ConfigError> {
+fn host(layers: &mut Layers<'_>, file: &File) -> Result<Host, ConfigError> {
+    let sample_every = layers.one(&settings::SAMPLING_HOST, file.sampling.host.as_ref(), |text| {
+        value::duration(text, HOST_SAMPLING)
+    })?;
+    let file = &file.host;
     Ok(Host {
+        sample_every,
+        peak_window: layers.one(&settings::HOST_PEAK_WINDOW, file.peak_window.as_ref(), |text| {
+            value::duration(text, MIN_PEAK_WINDOW..=MAX_LINGER)
+        })?,
         textfile_directories: layers.many(
             &settings::TEXTFILE_DIRECTORY,
             &file.textfile_directory,

@@ -94,6 +94,7 @@ pub(super) struct MapEntry {
 pub(super) struct Sampling {
     pub(super) fast: Option<Text>,
     pub(super) full: Option<Text>,
+    pub(super) host: Option<Text>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -151,6 +152,7 @@ pub(super) struct Log {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Host {
     pub(super) textfile_directory: List<Text>,
+    pub(super) peak_window: Option<Text>,
     pub(super) mount_points_exclude: Option<Text>,
     pub(super) fs_types_exclude: Option<Text>,
     pub(super) diskstats_device_exclude: Option<Text>,

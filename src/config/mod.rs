@@ -132,11 +132,15 @@ impl ContainerSource {
     }
 }
 
-/// What is left out of the host's numbers, and where text files lie.
+/// What is left out of the host's numbers, where text files lie, and how peaks are sampled.
 #[derive(Clone, Debug)]
 pub struct Host {
     /// Directories of text files.
     pub textfile_directories: Vec<PathBuf>,
+    /// Time between two samples for peaks.
+    pub sample_every: Duration,
+    /// How far peaks look back.
+    pub peak_window: Duration,
     /// Mount points that are left out.
     pub mount_points_exclude: regex::Regex,
     /// Types of file systems that are left out.
@@ -154,7 +158,8 @@ impl PartialEq for Host {
             [mount_points_exclude, fs_types_exclude, disks_exclude, devices_exclude]
                 .map(|pattern| pattern.as_str().to_owned())
         };
-        self.textfile_directories == other.textfile_directories && patterns(self) == patterns(other)
+        let rest = |host: &Host| (host.textfile_directories.clone(), host.sample_every, host.peak_window);
+        rest(self) == rest(other) && patterns(self) == patterns(other)
     }
 }
 

@@ -154,6 +154,8 @@ settings! {
         "How often CPU and memory use of every running container are sampled, 100ms to 5s and not longer than `sampling.full`.";
     SAMPLING_FULL Some("sampling.full"), Some("sampling.full"), One "DURATION" ["5s"]
         "How often everything is read between scrapes, 1s to 60s.";
+    SAMPLING_HOST Some("sampling.host"), Some("sampling.host"), One "DURATION" ["1s"]
+        "How often CPU, memory, disks and network of the machine are sampled for `dockmeter_host_*_peak_*`, 250ms to 10s. `--no-collector.host_peaks` samples none.";
     DISK_INTERVAL Some("disk.interval"), Some("disk.interval"), One "DURATION" ["5m"]
         "How long a writable layer or a volume is left alone after it was measured, 10s to 24h. `--no-collector.container_disk` measures none.";
     DISK_BUDGET Some("disk.budget"), Some("disk.budget"), One "PERCENT" ["2"]
@@ -180,6 +182,8 @@ settings! {
         "Who may come in with a token, and what for: `{name: NAME, hash: 'sha256:…', scopes: [read]}`. Scopes are `read`, `write` and `admin`, and none includes another. With `user`, `project` or `team` a token is bound to that tenant and nothing else exists for it; with `expires: 2027-01-31` it ends then; `delegate: true` lets a `write` token of a project or team name the user of what it sends. `dockmeter token new` makes one.";
     TEXTFILE_DIRECTORY Some("collector.textfile.directory"), Some("host.textfile_directory"), Many "DIRECTORY" []
         "A directory whose `*.prom` files are shown as metrics of the host; files are to be written under another name and renamed.";
+    HOST_PEAK_WINDOW Some("host.peak-window"), Some("host.peak_window"), One "DURATION" ["60s"]
+        "How far `dockmeter_host_*_peak_*` look back, 10s to 1h. Longer than the time between two scrapes, so that every scraper sees every peak.";
     FILESYSTEM_MOUNT_POINTS_EXCLUDE Some("collector.filesystem.mount-points-exclude"), Some("host.mount_points_exclude"), One "REGEX" [MOUNT_POINTS_EXCLUDE]
         "Mount points that are left out, beside what lies below the folder of the engine's data.";
     FILESYSTEM_FS_TYPES_EXCLUDE Some("collector.filesystem.fs-types-exclude"), Some("host.fs_types_exclude"), One "REGEX" [FS_TYPES_EXCLUDE]

@@ -28,6 +28,7 @@ pub(super) fn page(config: &Config) -> String {
     page.many(&settings::CONTAINERS_EXCLUDE, config.policy.filter.exclude.iter());
     page.one(&settings::SAMPLING_FAST, show_duration(config.sampling_fast));
     page.one(&settings::SAMPLING_FULL, show_duration(config.sampling_full));
+    page.one(&settings::SAMPLING_HOST, show_duration(config.host.sample_every));
     page.one(&settings::DISK_INTERVAL, show_duration(config.disk.interval));
     page.one(&settings::DISK_BUDGET, config.disk.budget_percent);
     page.one(&settings::DISK_ENGINE_INTERVAL, show_duration(config.disk.engine_interval));
@@ -41,6 +42,7 @@ pub(super) fn page(config: &Config) -> String {
         &settings::TEXTFILE_DIRECTORY,
         host.textfile_directories.iter().map(|directory| quoted(&directory.to_string_lossy())),
     );
+    page.one(&settings::HOST_PEAK_WINDOW, show_duration(host.peak_window));
     page.one(&settings::FILESYSTEM_MOUNT_POINTS_EXCLUDE, shown(&host.mount_points_exclude));
     page.one(&settings::FILESYSTEM_FS_TYPES_EXCLUDE, shown(&host.fs_types_exclude));
     page.one(&settings::DISKSTATS_DEVICE_EXCLUDE, shown(&host.disks_exclude));

@@ -39,6 +39,8 @@ fn nothing_said_is_the_default() {
     assert_eq!(config.docker.host, Endpoint::Unix("/var/run/docker.sock".into()));
     assert_eq!(config.linger, Duration::from_secs(60));
     assert_eq!(config.sampling_full, Duration::from_secs(5));
+    let host = (config.host.sample_every, config.host.peak_window);
+    assert_eq!(host, (Duration::from_secs(1), Duration::from_secs(60)));
     let (five_minutes, hour) = (Duration::from_secs(300), Duration::from_secs(3600));
     let disk = Disk { interval: five_minutes, budget_percent: 2.0, engine_interval: hour };
     assert_eq!(config.disk, disk);
@@ -66,7 +68,7 @@ fn a_whole_file_is_understood() {
            team: [{map: {from: project, file: teams.yml}}, {default: guests}]\n  \
            ignore_image_labels: false\n  \
            strict: true\n\
-         sampling: {fast: 100ms, full: 10s}\n\
+         sampling: {fast: 100ms, full: 10s, host: 2s}\n\
          disk: {interval: 1h, budget: 0.5, engine_interval: 1d}\n\
          web: {listen_address: ['0.0.0.0:10417', ':80'], max_requests: 8, trust_networks: [10.0.0.0/8], allowed_hosts: [metrics.example.com]}\n\
          auth: {tokens: [{name: prom, hash: 'sha256:0000000000000000000000000000000000000000000000000000000000000000', scopes: [read]}]}\n\
@@ -89,6 +91,7 @@ fn a_whole_file_is_understood() {
     assert_eq!(config.tokens[0].name, "prom");
     assert_eq!(config.web.listen_addresses.len(), 2);
     assert_eq!((config.sampling_fast.as_millis(), config.peak_window.as_secs()), (100, 300));
+    assert_eq!(config.host.sample_every.as_secs(), 2);
     assert!(!config.collects("container_cpu") && config.collects("container_memory"));
 }
 
@@ -213,6 +216,8 @@ fn every_mistake_in_the_file_is_one_line_with_its_place() {
             "2:9: `5 s` is not a duration such as `250ms`, `5s`, `1m`, `24h` or `7d`",
         ),
         ("sampling: {full: 2m}", "1:18: `2m` is not from 1s to 1m"),
+        ("sampling: {host: 20s}", "1:18: `20s` is not from 250ms to 10s"),
+        ("host: {peak_window: 9s}", "1:21: `9s` is not from 10s to 1h"),
         ("sampling: {fast: 50ms}", "1:18: `50ms` is not from 100ms to 5s"),
         (
             "sampling: {full: 1s, fast: 2s}",

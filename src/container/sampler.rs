@@ -15,11 +15,11 @@ use super::file::DescriptorBudget;
 use super::observed::{ExposedLabels, Observed, RunKey, SharedRun};
 use super::operations::Operations;
 use super::run::{OpenError, ReadKit, Run, Surroundings};
-use super::samples::Slots;
 use crate::config::ContainerSource;
 use crate::disk::{Board, Figures};
 use crate::host::{self, HostReader, machine};
 use crate::inventory::{self, Container, ContainerId, Performed, SilentEnds};
+use crate::metrics::window::Slots;
 use crate::paths::Paths;
 use crate::snapshot::host::Host;
 use crate::snapshot::{Machine, Snapshot, Sources, Statistics};
@@ -384,6 +384,13 @@ impl Sampler {
             observed.expire(now, self.options.linger);
         }
         self.read_duration = duration;
+    }
+
+    /// Samples the host for its peaks.
+    pub fn sample_host(&mut self) {
+        if let Some(reader) = &mut self.host_reader {
+            reader.sample(&self.clock.0);
+        }
     }
 
     /// Samples CPU and memory use of every running container.

@@ -7,14 +7,11 @@
 use std::time::{Duration, Instant};
 
 use crate::metrics::Histogram;
+use crate::metrics::window::Window;
 use crate::snapshot::Fast;
 
 /// Bounds of `container_cpu_usage_cores`.
 pub const CORES: &[f64] = &[0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0];
-
-/// Slots that a window is divided into: a peak is seen for the window's length and at most one
-/// slot longer, and a container takes memory for so many slots, however often it is sampled.
-const SLOTS: usize = 20;
 
 /// A fast read of one container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,26 +24,6 @@ pub struct Sample {
     pub memory: Option<u64>,
 }
 
-/// Which slot of the windows a moment falls into; the same for all containers.
-#[derive(Clone, Copy, Debug)]
-pub struct Slots {
-    origin: Instant,
-    length: Duration,
-}
-
-impl Slots {
-    /// Slots for a window, counted from a moment before all others.
-    pub fn new(origin: Instant, window: Duration) -> Self {
-        Slots { origin, length: (window / SLOTS as u32).max(Duration::from_millis(1)) }
-    }
-
-    /// The slot of a moment.
-    pub fn at(&self, moment: Instant) -> u64 {
-        let nanos = moment.saturating_duration_since(self.origin).as_nanos() / self.length.as_nanos();
-        u64::try_from(nanos).unwrap_or(u64::MAX)
-    }
-}
-
 /// The samples of one container, over all its runs.
 #[derive(Debug)]
 pub struct Samples {
@@ -56,14 +33,12 @@ pub struct Samples {
     /// When and with which counter the present step began.
     before: Option<(Instant, u64)>,
     cpu_usage: Histogram,
-    /// One more than [`SLOTS`]: the one that is being filled.
-    peaks: Box<[Peak; SLOTS + 1]>,
+    peaks: Window<Peak>,
 }
 
 /// The highest values of one slot.
 #[derive(Clone, Copy, Debug, Default)]
 struct Peak {
-    slot: u64,
     cores: Option<f64>,
     memory: Option<u64>,
 }
@@ -75,7 +50,7 @@ impl Samples {
             shortest: interval / 2,
             before: None,
             cpu_usage: Histogram::new(CORES),
-            peaks: Box::new([Peak::default(); SLOTS + 1]),
+            peaks: Window::default(),
         }
     }
 
@@ -85,10 +60,7 @@ impl Samples {
         if let Some(cores) = cores {
             self.cpu_usage.observe(cores);
         }
-        let peak = &mut self.peaks[(slot % (SLOTS as u64 + 1)) as usize];
-        if peak.slot != slot {
-            *peak = Peak { slot, ..Peak::default() };
-        }
+        let peak = self.peaks.slot(slot);
         // Whatever there is lies above `None`.
         if cores.is_some_and(|cores| peak.cores.is_none_or(|highest| cores > highest)) {
             peak.cores = cores;
@@ -118,7 +90,7 @@ impl Samples {
 
     /// What is to be seen in a slot; `None` without any sample.
     pub fn at(&self, slot: u64) -> Option<Fast> {
-        let recent = || self.peaks.iter().filter(|peak| peak.slot + SLOTS as u64 >= slot);
+        let recent = || self.peaks.recent(slot);
         let cpu_peak_cores = recent().filter_map(|peak| peak.cores).reduce(f64::max);
         let memory_peak = recent().filter_map(|peak| peak.memory).max();
         let any = self.cpu_usage.count() > 0 || memory_peak.is_some();
@@ -129,6 +101,7 @@ impl Samples {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metrics::window::Slots;
     use proptest::prelude::*;
 
     const TICK: Duration = Duration::from_millis(250);

@@ -20,6 +20,7 @@ use super::file::DescriptorBudget;
 use super::grid::{Grid, Tick};
 use super::last_read::LastReader;
 use super::sampler::{Options, Sampler};
+use crate::host;
 use crate::inventory::{ContainerId, Inventory};
 use crate::snapshot::{Snapshot, Source};
 
@@ -67,6 +68,7 @@ impl SamplerThread {
     pub fn start(options: Options, inventory: Arc<Inventory>, full: Duration) -> io::Result<Self> {
         let paths = options.paths.clone();
         let fast = if options.groups.fast { options.fast } else { full };
+        let host = options.host.as_ref().and_then(host::Options::sample_every);
         let shared = Arc::new(Shared {
             requests: Mutex::new(Requests { inventory_changed: true, ..Requests::default() }),
             latest: Mutex::new(None),
@@ -87,7 +89,7 @@ impl SamplerThread {
             last_reader,
             inventory,
             shared: shared.clone(),
-            grid: Grid::new(Instant::now(), fast, full),
+            grid: Grid::new(Instant::now(), fast, full, host),
             full_is_due: false,
             last_read: None,
         };
@@ -149,6 +151,8 @@ struct Worker {
 
 impl Worker {
     fn run(mut self) {
+        // The first step begins here.
+        self.sampler.sample_host();
         loop {
             let requests = self.wait();
             if requests.stop {
@@ -188,11 +192,14 @@ impl Worker {
         std::mem::take(&mut *self.shared.requests.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Takes the fast samples of a tick that is due; one that is full is remembered.
+    /// Takes the samples of ticks that are due; one that is full is remembered.
     fn sample_if_due(&mut self) {
         if let Some(tick) = self.grid.due(Instant::now()) {
             self.sampler.sample_all();
             self.full_is_due |= tick == Tick::Full;
+        }
+        if self.grid.host_is_due(Instant::now()) {
+            self.sampler.sample_host();
         }
     }
 

@@ -291,6 +291,8 @@ fn host_options(config: &Config) -> Option<host::Options> {
         disks_exclude: options.disks_exclude,
         devices_exclude: options.devices_exclude,
         textfile_directories: options.textfile_directories,
+        sample_every: options.sample_every,
+        peak_window: options.peak_window,
     })
 }
 

@@ -2,7 +2,7 @@
 
 use super::time::TimeCollector;
 use super::{
-    conntrack, cpu, diskstats, filefd, filesystem, loadavg, netclass, netdev, pressure, softnet, stat,
+    conntrack, cpu, diskstats, filefd, filesystem, loadavg, netclass, netdev, peaks, pressure, softnet, stat,
     textfile, timex, uname,
 };
 use crate::collect::{CollectError, Collector};
@@ -39,6 +39,7 @@ pub fn all() -> Vec<Box<dyn Collector>> {
         Box::new(TimeCollector),
         walk("timex", timex::collect),
         walk("textfile", textfile::collect),
+        walk(peaks::NAME, peaks::collect),
         walk(NODE_EXPORTER, node_exporter),
         walk("meminfo", |host, sink| table(meminfo::FIELDS, host.meminfo.as_ref(), sink)),
         walk("vmstat", |host, sink| table(vmstat::FIELDS, host.vmstat.as_ref(), sink)),

@@ -24,6 +24,7 @@ mod netclass;
 mod netdev;
 mod netstat;
 mod network;
+mod peaks;
 mod pressure;
 mod reader;
 mod scan;

@@ -60,6 +60,11 @@ impl Network {
         }
     }
 
+    /// The file of the devices' traffic.
+    pub(super) fn dev(&mut self) -> &mut HostFile {
+        &mut self.dev
+    }
+
     pub(super) fn devices(&mut self, buffer: &mut Vec<u8>) -> Result<Option<Vec<NetDevice>>, ReadError> {
         self.dev.parse(buffer, |text| netdev::parse(text, &self.exclude))
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use regex::Regex;
 
@@ -12,6 +12,7 @@ use super::file::{HostFile, ReadError, Shape};
 use super::filesystem::mounts::{Excluded, MountTable};
 use super::filesystem::{self, Statfs, statfs};
 use super::network::Network;
+use super::peaks::{self, Peaks};
 use super::{cpu, diskstats, filefd, loadavg, meminfo, pressure, stat, textfile, timex, uname, vmstat};
 use crate::paths::Paths;
 use crate::snapshot::host::{CpuTime, Host, HostPressure, Outcome, TextFiles};
@@ -31,6 +32,17 @@ pub struct Options {
     pub devices_exclude: Regex,
     /// Directories of text files.
     pub textfile_directories: Vec<PathBuf>,
+    /// Time between two samples for peaks.
+    pub sample_every: Duration,
+    /// How far peaks look back.
+    pub peak_window: Duration,
+}
+
+impl Options {
+    /// Time between two samples for peaks; `None` where they are off.
+    pub fn sample_every(&self) -> Option<Duration> {
+        self.collectors.contains(peaks::NAME).then_some(self.sample_every)
+    }
 }
 
 /// Everything that is held for reading the host.
@@ -49,6 +61,7 @@ pub struct HostReader {
     filesystems: filesystem::Reader,
     uname: uname::Reader,
     textfiles: Background<(), Arc<TextFiles>>,
+    peaks: Option<Peaks>,
     /// What was shown last of the cores, whose counters may not fall.
     cpu: Vec<CpuTime>,
     tick_ns: u64,
@@ -98,6 +111,9 @@ impl HostReader {
         let textfiles = Mutex::new(textfile::Reader::new(options.textfile_directories.clone()));
         let read_textfiles =
             move |(): &()| Arc::new(textfiles.lock().unwrap_or_else(PoisonError::into_inner).read());
+        let peaks = options.sample_every().map(|_| {
+            Peaks::new(options.peak_window, options.disks_exclude.clone(), options.devices_exclude.clone())
+        });
         HostReader {
             buffer: Vec::new(),
             stat: whole("stat"),
@@ -111,10 +127,23 @@ impl HostReader {
             filesystems: filesystem::Reader::new(paths.clone(), MountTable::new(paths, excluded), statfs),
             uname: uname::Reader::new(paths),
             textfiles: Background::new("textfile", Box::new(read_textfiles)),
+            peaks,
             cpu: Vec::new(),
             tick_ns: 1_000_000_000 / rustix::param::clock_ticks_per_second().max(1),
             options,
         }
+    }
+
+    /// Takes a sample for peaks, if they are on; `now` tells the time.
+    pub fn sample(&mut self, now: &dyn Fn() -> Instant) {
+        let Some(peaks) = &mut self.peaks else { return };
+        let files = peaks::Files {
+            stat: &mut self.stat,
+            meminfo: &mut self.meminfo,
+            diskstats: &mut self.diskstats,
+            net_dev: self.network.dev(),
+        };
+        peaks.sample(files, self.tick_ns, now, &mut self.buffer);
     }
 
     /// Reads everything that is on. `data_root` is the folder of the engine's data.
@@ -161,6 +190,10 @@ impl HostReader {
         }
         if has_textfiles {
             host.textfile = round.part("textfile", || Ok(newest(&self.textfiles, now)));
+        }
+        if let Some(peaks) = &self.peaks {
+            host.peaks = Some(peaks.at(now));
+            round.outcomes.push(peaks.outcome());
         }
         host.outcomes = round.outcomes;
         host

@@ -42,6 +42,8 @@ fn options(collectors: impl IntoIterator<Item = &'static str>) -> Options {
         disks_exclude: regex(settings::DISKS_EXCLUDE),
         devices_exclude: regex(settings::DEVICES_EXCLUDE),
         textfile_directories: Vec::new(),
+        sample_every: Duration::from_secs(1),
+        peak_window: Duration::from_secs(60),
     }
 }
 
@@ -78,6 +80,15 @@ fn golden_page_of_a_machine() {
     let on = c::COLLECTORS.iter().copied().filter(|name| !OF_THIS_MACHINE.contains(name));
     let options = Options { textfile_directories: vec![root.path().join("text")], ..options(on) };
     let mut reader = reader(root.path(), options);
+    let start = Instant::now();
+    let paths = ["proc/stat", "proc/meminfo", "proc/diskstats", "proc/1/net/dev"];
+    let now = paths.map(|path| fs::read(root.path().join(path)).unwrap());
+    paths.map(|path| fs::copy(root.path().join("earlier").join(path), root.path().join(path)).unwrap());
+    reader.sample(&|| start);
+    for (path, text) in paths.iter().zip(now) {
+        fs::write(root.path().join(path), text).unwrap();
+    }
+    reader.sample(&|| start + Duration::from_secs(1));
     let mut host = reader.read(Instant::now(), Some("/srv/docker"));
     // What runs in the background may take longer than a moment on a busy machine.
     while host.textfile.is_none() || host.filesystems.as_ref().is_none_or(|all| all.mounted.len() < 5) {

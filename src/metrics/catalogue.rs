@@ -38,6 +38,12 @@ pub enum Unit {
     Percent,
     /// Times a second.
     Hertz,
+    /// Bytes a second, for the highest of many rates only; other rates are left to counters.
+    BytesPerSecond,
+    /// Events a second, as [`Unit::BytesPerSecond`].
+    PerSecond,
+    /// A share, from 0 to 1.
+    Ratio,
     /// A plain number.
     None,
 }
@@ -54,6 +60,9 @@ impl Unit {
             Unit::ByteSeconds => "byte_seconds",
             Unit::Percent => "percent",
             Unit::Hertz => "hertz",
+            Unit::BytesPerSecond => "bytes_per_second",
+            Unit::PerSecond => "per_second",
+            Unit::Ratio => "ratio",
             Unit::None => "",
         }
     }

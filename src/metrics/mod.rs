@@ -3,6 +3,7 @@
 //! - [`catalogue`]: every metric, declared once as data; what is not in it cannot be emitted.
 //! - [`LabelBlock`]: a set of labels, rendered once and reused in every line.
 //! - [`Histogram`]: a distribution, with classic and native buckets.
+//! - [`window`]: the highest values of the last while.
 //! - [`Sink`]: where collectors put samples; [`text::TextEncoder`] or
 //!   [`protobuf::ProtobufEncoder`] makes the page of it, `registry` hands it to a
 //!   `prometheus::Registry`.
@@ -21,6 +22,7 @@ pub mod reference;
 pub mod registry;
 pub mod text;
 mod value;
+pub mod window;
 mod wire;
 
 pub use catalogue::{Kind, Labels, Metric, Unit};

@@ -48,6 +48,8 @@ pub struct Host {
     pub timex: Option<Timex>,
     /// What text files say.
     pub textfile: Option<Arc<TextFiles>>,
+    /// The highest samples of the last while.
+    pub peaks: Option<HostPeaks>,
 }
 
 /// How reading went for one collector.
@@ -327,4 +329,26 @@ pub struct TextFamily {
     pub metric: &'static Metric,
     /// Its samples.
     pub samples: Vec<(LabelBlock, f64)>,
+}
+
+/// The highest samples of the last while; what was not sampled is `None` or not in its list.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct HostPeaks {
+    /// Cores at work.
+    pub cpu_cores: Option<f64>,
+    /// Memory in use, in bytes.
+    pub memory_used: Option<u64>,
+    /// Block devices: milliseconds busy, sectors of 512 bytes read, sectors written, operations.
+    pub disks: Vec<DevicePeaks<4>>,
+    /// Network devices: bytes received, bytes sent.
+    pub network: Vec<DevicePeaks<2>>,
+}
+
+/// The highest rates of one device.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DevicePeaks<const N: usize> {
+    /// Its name.
+    pub device: Arc<str>,
+    /// The highest of each rate, a second; not all of one moment.
+    pub rates: [f64; N],
 }

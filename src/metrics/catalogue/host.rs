@@ -338,6 +338,24 @@ metrics! {
         TEXTFILE_ERROR "node_textfile_scrape_error" Gauge None Plain [] NodeExporter
             "the text files" "1 if a text file or its directory could not be read or was refused, else 0; the log says why.";
     }
+    "host_peaks" {
+        PEAK_CPU_CORES "dockmeter_host_cpu_peak_cores" Gauge Cores Plain [] Dockmeter
+            "/proc/stat cpu" "Highest sample of cores at work in the last 60 s or as set; idle, iowait and steal are no work.";
+        PEAK_MEMORY_USED "dockmeter_host_memory_used_peak_bytes" Gauge Bytes Plain [] Dockmeter
+            "/proc/meminfo MemTotal - MemAvailable" "Highest sample of memory that is not available in the last 60 s or as set.";
+        PEAK_DISK_BUSY "dockmeter_host_disk_busy_peak_ratio" Gauge Ratio Plain ["device"] Dockmeter
+            "/proc/diskstats 10" "Highest sample of the share of time with operations in progress in the last 60 s or as set.";
+        PEAK_DISK_READ_BYTES "dockmeter_host_disk_read_peak_bytes_per_second" Gauge BytesPerSecond Plain ["device"] Dockmeter
+            "/proc/diskstats 3" "Highest sample of bytes read a second in the last 60 s or as set.";
+        PEAK_DISK_WRITTEN_BYTES "dockmeter_host_disk_written_peak_bytes_per_second" Gauge BytesPerSecond Plain ["device"] Dockmeter
+            "/proc/diskstats 7" "Highest sample of bytes written a second in the last 60 s or as set.";
+        PEAK_DISK_OPERATIONS "dockmeter_host_disk_operations_peak_per_second" Gauge PerSecond Plain ["device"] Dockmeter
+            "/proc/diskstats 1, 5 and 12" "Highest sample of reads, writes and discards completed a second in the last 60 s or as set.";
+        PEAK_NETWORK_RECEIVE "dockmeter_host_network_receive_peak_bytes_per_second" Gauge BytesPerSecond Plain ["device"] Dockmeter
+            "/proc/1/net/dev" "Highest sample of bytes received a second in the last 60 s or as set.";
+        PEAK_NETWORK_TRANSMIT "dockmeter_host_network_transmit_peak_bytes_per_second" Gauge BytesPerSecond Plain ["device"] Dockmeter
+            "/proc/1/net/dev" "Highest sample of bytes sent a second in the last 60 s or as set.";
+    }
     "node_exporter" {
         NODE_COLLECTOR_DURATION "node_scrape_collector_duration_seconds" Gauge Seconds Plain ["collector"] NodeExporter
             "the clock" "Time that reading took for a collector of the host.";
