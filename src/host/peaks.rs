@@ -157,8 +157,11 @@ fn sample_devices<const N: usize>(
     read.map(drop)
 }
 
+/// A family, and how a rate becomes its value.
+type Family = (&'static Metric, fn(f64) -> f64);
+
 /// The families of [`HostPeaks::disks`], in their order, and what their numbers are made of.
-static DISK_FAMILIES: [(&Metric, fn(f64) -> f64); 4] = [
+static DISK_FAMILIES: [Family; 4] = [
     // The kernel adds the time of a long request when it has ended: more than a second a second.
     (&c::PEAK_DISK_BUSY, |milliseconds| (milliseconds / 1e3).min(1.0)),
     (&c::PEAK_DISK_READ_BYTES, |sectors| sectors * 512.0),
@@ -167,7 +170,7 @@ static DISK_FAMILIES: [(&Metric, fn(f64) -> f64); 4] = [
 ];
 
 /// The families of [`HostPeaks::network`], in their order.
-static NETWORK_FAMILIES: [(&Metric, fn(f64) -> f64); 2] =
+static NETWORK_FAMILIES: [Family; 2] =
     [(&c::PEAK_NETWORK_RECEIVE, |bytes| bytes), (&c::PEAK_NETWORK_TRANSMIT, |bytes| bytes)];
 
 pub(super) fn collect(host: &Host, sink: &mut dyn Sink) {
@@ -179,7 +182,7 @@ pub(super) fn collect(host: &Host, sink: &mut dyn Sink) {
 }
 
 fn by_device<const N: usize>(
-    families: &'static [(&Metric, fn(f64) -> f64); N],
+    families: &'static [Family; N],
     devices: &[DevicePeaks<N>],
     sink: &mut dyn Sink,
 ) {

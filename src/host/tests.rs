@@ -83,7 +83,9 @@ fn golden_page_of_a_machine() {
     let start = Instant::now();
     let paths = ["proc/stat", "proc/meminfo", "proc/diskstats", "proc/1/net/dev"];
     let now = paths.map(|path| fs::read(root.path().join(path)).unwrap());
-    paths.map(|path| fs::copy(root.path().join("earlier").join(path), root.path().join(path)).unwrap());
+    for path in paths {
+        fs::copy(root.path().join("earlier").join(path), root.path().join(path)).unwrap();
+    }
     reader.sample(&|| start);
     for (path, text) in paths.iter().zip(now) {
         fs::write(root.path().join(path), text).unwrap();

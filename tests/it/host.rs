@@ -20,6 +20,8 @@ use crate::exposition::{Dialect, Page, Sample};
 use crate::http;
 use crate::poll::{eventually, pause};
 
+mod peaks;
+
 /// A running node_exporter, stopped when dropped.
 struct NodeExporter {
     child: Child,

@@ -9,11 +9,11 @@
 
 mod burst;
 mod cpu;
-mod disk;
+pub(crate) mod disk;
 mod life;
-mod load;
+pub(crate) mod load;
 mod memory;
-mod network;
+pub(crate) mod network;
 mod pressure;
 mod rows;
 

@@ -84,7 +84,13 @@ impl<const N: usize> Devices<N> {
     }
 
     /// Takes in what is said of a device; `None` if its counters make no sense.
-    pub(super) fn add(&mut self, name: &[u8], at: Instant, slot: u64, counters: Counters<'_, N>) -> Option<()> {
+    pub(super) fn add(
+        &mut self,
+        name: &[u8],
+        at: Instant,
+        slot: u64,
+        counters: Counters<'_, N>,
+    ) -> Option<()> {
         let index = self.index_of(name);
         self.next = index + 1;
         let entry = &mut self.entries[index];
@@ -132,6 +138,8 @@ impl<const N: usize> Devices<N> {
     /// The peaks of each device that has any.
     pub(super) fn at(&self, slot: u64) -> Vec<DevicePeaks<N>> {
         let shown = self.entries.iter().filter_map(|entry| entry.shown.as_ref());
-        shown.filter_map(|one| Some(DevicePeaks { device: one.device.clone(), rates: one.at(slot)? })).collect()
+        shown
+            .filter_map(|one| Some(DevicePeaks { device: one.device.clone(), rates: one.at(slot)? }))
+            .collect()
     }
 }

@@ -38,7 +38,7 @@ fn direct_writes_and_reads() {
 }
 
 /// The device that holds an engine's data, like `/dev/vda`.
-fn device_of(engine: &Engine) -> String {
+pub(crate) fn device_of(engine: &Engine) -> String {
     let device = fs::metadata(engine.socket().parent().unwrap()).unwrap().dev();
     let (major, minor) = (rustix::fs::major(device), rustix::fs::minor(device));
     let event = fs::read_to_string(format!("/sys/dev/block/{major}:{minor}/uevent")).unwrap();

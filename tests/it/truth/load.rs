@@ -12,8 +12,8 @@ use crate::engine::{Container, Engine};
 use crate::poll::eventually;
 
 /// A load that waits for commands.
-pub(super) struct Load<'engine> {
-    pub(super) container: Container<'engine>,
+pub(crate) struct Load<'engine> {
+    pub(crate) container: Container<'engine>,
     directory: TempDir,
     commands: File,
     asked: usize,
@@ -21,7 +21,7 @@ pub(super) struct Load<'engine> {
 
 impl<'engine> Load<'engine> {
     /// Starts it in a container and waits until it answers.
-    pub(super) fn start(engine: &'engine Engine, name: &str, options: &[&str]) -> Option<Self> {
+    pub(crate) fn start(engine: &'engine Engine, name: &str, options: &[&str]) -> Option<Self> {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let pipe = directory.path().join("commands");
         mkfifoat(CWD, &pipe, Mode::RUSR | Mode::WUSR).expect("a pipe");
@@ -36,24 +36,24 @@ impl<'engine> Load<'engine> {
     }
 
     /// Gives a command and waits for what it came to.
-    pub(super) fn ask(&mut self, command: &str) -> Answer {
+    pub(crate) fn ask(&mut self, command: &str) -> Answer {
         self.tell(command);
         self.answer()
     }
 
     /// Gives a command.
-    pub(super) fn tell(&mut self, command: &str) {
+    pub(crate) fn tell(&mut self, command: &str) {
         self.commands.write_all(format!("{command}\n").as_bytes()).expect("a command");
         self.asked += 1;
     }
 
     /// Lets it end once it has done what it was told.
-    pub(super) fn close(&mut self) {
+    pub(crate) fn close(&mut self) {
         self.commands = File::open("/dev/null").expect("an empty file");
     }
 
     /// Waits for what the last command came to.
-    pub(super) fn answer(&self) -> Answer {
+    pub(crate) fn answer(&self) -> Answer {
         let file = self.directory.path().join("answers");
         eventually("the load answers", || {
             let answers = fs::read_to_string(&file).ok()?;
@@ -72,7 +72,7 @@ fn mounts(directory: &TempDir) -> Option<[String; 2]> {
 }
 
 /// What a command came to.
-pub(super) struct Answer(Value);
+pub(crate) struct Answer(Value);
 
 impl Answer {
     fn read(line: &str) -> Self {
@@ -82,17 +82,17 @@ impl Answer {
     }
 
     /// A number that it has to hold.
-    pub(super) fn number(&self, name: &str) -> f64 {
+    pub(crate) fn number(&self, name: &str) -> f64 {
         self.0[name].as_f64().unwrap_or_else(|| panic!("no `{name}` in {}", self.0))
     }
 
     /// Microseconds as seconds.
-    pub(super) fn seconds(&self, name: &str) -> f64 {
+    pub(crate) fn seconds(&self, name: &str) -> f64 {
         self.number(name) / 1e6
     }
 
     /// What a file says that is one number.
-    pub(super) fn file(&self) -> f64 {
+    pub(crate) fn file(&self) -> f64 {
         let text = self.0["text"].as_str().unwrap_or_else(|| panic!("no `text` in {}", self.0));
         text.trim().parse().unwrap_or_else(|error| panic!("{error}: {text}"))
     }

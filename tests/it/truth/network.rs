@@ -11,7 +11,7 @@ const DATAGRAMS: f64 = 20_000.0;
 const PAYLOAD: f64 = 1_200.0;
 
 /// What Ethernet, IP and UDP put around a datagram.
-const AROUND: f64 = 14.0 + 20.0 + 8.0;
+pub(crate) const AROUND: f64 = 14.0 + 20.0 + 8.0;
 
 /// Relative error against what the load has sent: neighbours are looked up besides.
 const KNOWN: f64 = 0.01;
@@ -81,7 +81,7 @@ fn datagrams_are_counted_on_both_sides_and_in_a_shared_namespace_once() {
 }
 
 /// The statistics of the host's end of a load's `eth0`.
-fn peer(load: &mut Load<'_>) -> PathBuf {
+pub(crate) fn peer(load: &mut Load<'_>) -> PathBuf {
     let index = load.ask("read /sys/class/net/eth0/iflink").file();
     let of = |path: &Path| fs::read_to_string(path.join("ifindex")).ok()?.trim().parse::<f64>().ok();
     let interface = fs::read_dir("/sys/class/net").unwrap().filter_map(|entry| Some(entry.ok()?.path()));
@@ -97,7 +97,7 @@ fn counters(peers: &[PathBuf; 2]) -> [[f64; 4]; 2] {
 }
 
 /// Waits until the receiver's socket is there.
-fn listens(receiver: &Load<'_>) {
+pub(crate) fn listens(receiver: &Load<'_>) {
     let pid = receiver.container.inspect("{{.State.Pid}}");
     eventually("the receiver listens", || {
         let sockets = fs::read_to_string(format!("/proc/{pid}/net/udp")).ok()?;

@@ -3,6 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
+use std::time::Instant;
 
 use nix::fcntl::OFlag;
 
@@ -29,12 +30,13 @@ pub(crate) fn write(file: &str, bytes: u64) -> Outcome {
 pub(crate) fn write_direct(file: &str, bytes: u64) -> Outcome {
     let mut open = direct(OpenOptions::new().create(true).write(true)).open(file)?;
     with_aligned(|chunk| {
+        let began = Instant::now();
         let mut written = 0;
         for _ in 0..bytes / REQUEST as u64 {
             open.write_all(chunk)?;
             written += chunk.len() as u64;
         }
-        Ok(Answer::default().number("bytes", written))
+        Ok(Answer::default().number("bytes", written).wall(began))
     })
 }
 
@@ -42,12 +44,13 @@ pub(crate) fn write_direct(file: &str, bytes: u64) -> Outcome {
 pub(crate) fn read_direct(file: &str, bytes: u64) -> Outcome {
     let mut open = direct(OpenOptions::new().read(true)).open(file)?;
     with_aligned(|chunk| {
+        let began = Instant::now();
         let mut read = 0;
         for _ in 0..bytes / REQUEST as u64 {
             open.read_exact(chunk)?;
             read += chunk.len() as u64;
         }
-        Ok(Answer::default().number("bytes", read))
+        Ok(Answer::default().number("bytes", read).wall(began))
     })
 }
 

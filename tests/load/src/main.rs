@@ -18,6 +18,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Instant;
 
 /// What a command came to.
 type Outcome = Result<Answer, Box<dyn std::error::Error>>;
@@ -133,6 +134,11 @@ impl Answer {
         }
         self.fields.push('"');
         self
+    }
+
+    /// How long it has taken since a moment.
+    fn wall(self, began: Instant) -> Self {
+        self.number("wall_us", u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX))
     }
 
     fn usage(self, usage: &cpu::Usage) -> Self {
