@@ -4,6 +4,7 @@
 //! the host does not have is `None`, never zero.
 
 pub mod host;
+mod processes;
 mod statistics;
 
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use crate::inventory::{Container, Engine, EngineStorage, Operation};
 use crate::metrics::{Histogram, LabelBlock};
 use crate::tenant::{LabelValue, Tenant};
 
+pub use processes::{Process, ProcessError, ProcessList, ProcessOrder, ProcessQuery, ProcessSource};
 pub use statistics::{Statistics, StatisticsRead};
 
 /// Everything known at one moment.

@@ -115,7 +115,8 @@ impl Draft {
 
     fn token(self) -> Result<Token, ConfigError> {
         let scopes = self.scopes()?;
-        let bound = |given: &Option<Given>| given.as_ref().map(|given| given.parse(binding_value)).transpose();
+        let bound =
+            |given: &Option<Given>| given.as_ref().map(|given| given.parse(binding_value)).transpose();
         let binding =
             Binding { user: bound(&self.user)?, project: bound(&self.project)?, team: bound(&self.team)? };
         if scopes.contains(Scope::Admin) && !binding.is_empty() {

@@ -7,6 +7,7 @@
 //!   moment it ends or is out of memory.
 //! - [`samples`]: what samples below the second leave behind; `oom`: kills over all runs.
 //! - [`bill`]: what tenants have used; `operations`: how long the engine worked for them.
+//! - [`processes`]: the processes of one container, when somebody asks.
 //! - [`collectors`]: the families of all this.
 //!
 //! Invariant: the Docker client is not known here; the inventory is.
@@ -26,6 +27,7 @@ pub mod observed;
 mod oom;
 mod operations;
 pub mod parse;
+pub mod processes;
 pub mod rates;
 pub mod run;
 pub mod sampler;

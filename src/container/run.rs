@@ -390,12 +390,14 @@ pub(super) fn has_own_network(mode: &str) -> bool {
     mode != "host" && !mode.starts_with("container:")
 }
 
-fn open_folder(path: &Path) -> io::Result<OwnedFd> {
+/// Holds a folder, as that of a process.
+pub(super) fn open_folder(path: &Path) -> io::Result<OwnedFd> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     Ok(rustix::fs::open(path, flags, Mode::empty())?)
 }
 
-fn read_at<'b>(folder: &OwnedFd, name: &str, buffer: &'b mut Vec<u8>) -> io::Result<&'b [u8]> {
+/// Reads a file below a held folder whole.
+pub(super) fn read_at<'b>(folder: &OwnedFd, name: &str, buffer: &'b mut Vec<u8>) -> io::Result<&'b [u8]> {
     let file = rustix::fs::openat(folder, name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
     read_whole(&file, buffer)?;
     Ok(buffer)

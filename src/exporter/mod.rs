@@ -2,6 +2,7 @@
 
 mod engine;
 mod own;
+mod processes;
 #[cfg(feature = "prometheus-registry")]
 pub mod registry;
 mod serve;

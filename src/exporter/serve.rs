@@ -29,6 +29,8 @@ use crate::web::access::Access;
 use crate::web::server::{self, Listeners};
 use crate::web::{Context, router};
 
+use super::processes::Processes;
+
 /// Threads that serve the network; reading has a thread of its own.
 const WORKER_THREADS: usize = 2;
 
@@ -104,7 +106,7 @@ impl Exporter {
             access(&config),
             config.web.max_requests,
         );
-        let context = Arc::new(context);
+        let context = Arc::new(context.with_processes(Arc::new(Processes::new(&config))));
         for address in listeners.addresses() {
             tracing::info!(%address, docker = %config.docker.host, version = env!("CARGO_PKG_VERSION"), "listening");
         }

@@ -81,11 +81,21 @@ pub(super) async fn current(
     view: View,
     key: Result<Path<String>, PathRejection>,
 ) -> Result<Json<Current>, Problem> {
-    let Path(key) = key.map_err(|error| Problem::new(Kind::BadRequest, error.body_text()))?;
-    let container = context.inventory.snapshot().find(&key, |container| view.sees(container))?.clone();
+    let container = named(&context, &view, key)?;
     let snapshot = context.snapshot(FRESH_DEADLINE).await?;
     let reading = snapshot.containers.iter().find(|reading| reading.container.id == container.id);
     Ok(Json(Current::new(&container, reading.map(Arc::as_ref), &snapshot)))
+}
+
+/// The container of a path. One that is out of view is as one that does not exist, and makes
+/// no prefix ambiguous.
+pub(super) fn named(
+    context: &Context,
+    view: &View,
+    key: Result<Path<String>, PathRejection>,
+) -> Result<Arc<Container>, Problem> {
+    let Path(key) = key.map_err(|error| Problem::new(Kind::BadRequest, error.body_text()))?;
+    Ok(context.inventory.snapshot().find(&key, |container| view.sees(container))?.clone())
 }
 
 /// `GET /api/containers/metrics/summary?group_by=user,project,team&user=&project=&team=`

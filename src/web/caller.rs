@@ -22,7 +22,6 @@ pub(super) enum Need {
     /// A page without secrets: open to loopback and trusted networks, and to `read`.
     Page,
     /// A login with this scope, from wherever the request comes.
-    #[cfg_attr(not(test), expect(dead_code, reason = "no route has secrets yet"))]
     Login(Scope),
 }
 

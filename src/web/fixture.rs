@@ -14,7 +14,10 @@ use jiff::Timestamp;
 use crate::collect::{CollectError, Collector};
 use crate::inventory::{Container, ContainerId, Engine, Health, Inventory, Network, State, Status};
 use crate::metrics::{LabelBlock, Sink, Value, catalogue};
-use crate::snapshot::{self, Machine, Rates, Reading, Snapshot, Source, Stats};
+use crate::snapshot::{
+    self, Machine, Process, ProcessError, ProcessList, ProcessQuery, ProcessSource, Rates, Reading, Snapshot,
+    Source, Stats,
+};
 use crate::tenant::{Binding, LabelValue, Tenant};
 
 use tower::ServiceExt;
@@ -219,13 +222,47 @@ impl Collector for Cores {
     }
 }
 
+/// Two processes of every container but `shop-db-1`, which cannot be looked into.
+struct TwoProcesses;
+
+impl ProcessSource for TwoProcesses {
+    fn list<'s>(
+        &'s self,
+        container: &'s Container,
+        query: ProcessQuery,
+    ) -> BoxFuture<'s, Result<ProcessList, ProcessError>> {
+        let process = |pid: u32, cpu_ns: u64, rss: u64| Process {
+            pid,
+            container_pid: Some(pid - 10),
+            parent_pid: (pid > 11).then_some(11),
+            name: "api".to_owned(),
+            command: Some("/bin/api --password=x".to_owned()),
+            command_cut: false,
+            uid: Some(1000),
+            state: "sleeping".to_owned(),
+            threads: 1,
+            cpu_ns,
+            rss,
+            started_at: Some(Timestamp::UNIX_EPOCH),
+        };
+        let mut shown = vec![process(11, 1_500_000_000, 4096), process(12, 0, 8192)];
+        query.order.sort(&mut shown);
+        shown.truncate(query.limit);
+        Box::pin(std::future::ready(match container.name.as_str() {
+            "shop-db-1" => Err(ProcessError::OutOfReach("too far away".to_owned())),
+            _ => Ok(ProcessList { total: 2, shown }),
+        }))
+    }
+}
+
 pub(super) fn collectors() -> Vec<Box<dyn Collector>> {
     vec![Box::new(MemoryUse), Box::new(Cores)]
 }
 
 pub(super) fn context_of(source: Fixed, access: Access, max_requests: usize) -> Arc<Context> {
     let collectors = Arc::new(collectors());
-    Arc::new(Context::new(Arc::new(source), inventory(), collectors, access, max_requests))
+    let context = Context::new(Arc::new(source), inventory(), collectors, access, max_requests);
+    Arc::new(context.with_processes(Arc::new(TwoProcesses)))
 }
 
 /// A token of this text, bound to nobody.
@@ -240,8 +277,15 @@ pub(super) fn token(text: &str, scopes: &[Scope]) -> Token {
     }
 }
 
+/// Tokens: `secret` reads, `writer` does not, and `bound` reads what is ann's.
 pub(super) fn context() -> Arc<Context> {
-    let access = Access::new(vec![], vec![token("secret", &[Scope::Read])], vec![]);
+    let bound = Binding { user: Some(LabelValue::clean("ann")), ..Binding::default() };
+    let tokens = vec![
+        token("secret", &[Scope::Read]),
+        token("writer", &[Scope::Write]),
+        Token { binding: bound, ..token("bound", &[Scope::Read]) },
+    ];
+    let access = Access::new(vec![], tokens, vec![]);
     context_of(Fixed { hangs: false, latest: Some(Arc::new(snapshot())) }, access, 0)
 }
 

@@ -15,6 +15,7 @@ mod openapi;
 mod page;
 mod probe;
 mod problem;
+mod processes;
 pub mod router;
 mod scrape;
 pub mod server;
@@ -32,7 +33,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::collect::Collector;
 use crate::inventory::Inventory;
-use crate::snapshot::{Snapshot, Source};
+use crate::snapshot::{ProcessSource, Snapshot, Source};
 
 use access::Access;
 use page::PagePool;
@@ -47,6 +48,8 @@ pub struct Context {
     source: Arc<dyn Source>,
     inventory: Arc<Inventory>,
     collectors: Arc<Vec<Box<dyn Collector>>>,
+    /// Who lists the processes of a container; `None` where nobody does.
+    processes: Option<Arc<dyn ProcessSource>>,
     /// Replaced as a whole when the configuration is read again.
     access: RwLock<Arc<Access>>,
     started_at: Instant,
@@ -69,11 +72,18 @@ impl Context {
             source,
             inventory,
             collectors,
+            processes: None,
             access: RwLock::new(Arc::new(access)),
             started_at: Instant::now(),
             requests: (max_requests > 0).then(|| Semaphore::new(max_requests.min(Semaphore::MAX_PERMITS))),
             pages: Arc::default(),
         }
+    }
+
+    /// The same with somebody who lists processes.
+    #[must_use]
+    pub fn with_processes(self, processes: Arc<dyn ProcessSource>) -> Self {
+        Context { processes: Some(processes), ..self }
     }
 
     /// Replaces who comes in; requests that are being answered keep the old rules.

@@ -29,6 +29,8 @@ pub(super) enum Kind {
     Misdirected,
     /// Our own fault.
     Internal,
+    /// What is asked for cannot be seen from here.
+    OutOfReach,
     /// It may work in a moment.
     Unavailable,
 }
@@ -44,6 +46,7 @@ impl Kind {
             Kind::Ambiguous => "ambiguous",
             Kind::Misdirected => "misdirected",
             Kind::Internal => "internal",
+            Kind::OutOfReach => "out-of-reach",
             Kind::Unavailable => "unavailable",
         }
     }
@@ -58,6 +61,7 @@ impl Kind {
             Kind::Ambiguous => StatusCode::CONFLICT,
             Kind::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Kind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            Kind::OutOfReach => StatusCode::NOT_IMPLEMENTED,
             Kind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         }
     }

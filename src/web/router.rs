@@ -9,6 +9,7 @@
 //! | `/-/ready` | nothing | 503 until the first list of containers, for 10 s at most |
 //! | `/api/containers` | page | containers with tenant, image, state, health |
 //! | `/api/containers/{id}/metrics/current` | page | values and rates of one container |
+//! | `/api/containers/{id}/processes` | login with `read` | processes of one container |
 //! | `/api/containers/metrics/summary`, `/api/containers/stats/summary` | page | totals, a row per container, groups |
 //! | `/api/openapi.json` | page | OpenAPI 3.1 of this table |
 //!
@@ -28,7 +29,8 @@ use jiff::Timestamp;
 use super::access::Peer;
 use super::caller::Need;
 use super::problem::{Kind, Problem};
-use super::{Context, api, landing, openapi, probe, scrape};
+use super::{Context, api, landing, openapi, probe, processes, scrape};
+use crate::config::Scope;
 
 /// One endpoint.
 struct Route {
@@ -56,6 +58,7 @@ static ROUTES: &[Route] = &[
     get("/-/ready", Need::Nothing, |method| on(method, probe::ready)),
     get("/api/containers", Need::Page, |method| on(method, api::containers)),
     get("/api/containers/{id}/metrics/current", Need::Page, |method| on(method, api::current)),
+    get("/api/containers/{id}/processes", Need::Login(Scope::Read), |method| on(method, processes::list)),
     get("/api/containers/metrics/summary", Need::Page, |method| on(method, api::summary)),
     get("/api/containers/stats/summary", Need::Page, |method| on(method, api::summary)),
     get("/api/openapi.json", Need::Page, |method| on(method, openapi::document)),

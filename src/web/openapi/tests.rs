@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::*;
+use crate::web::caller::Need;
 use crate::web::fixture::{self, get, request, send};
 use crate::web::router;
 
@@ -23,8 +24,27 @@ fn the_document_holds_every_route_and_no_other() {
         .flat_map(|(path, methods)| methods.as_object().unwrap().keys().map(|m| (m.clone(), path.clone())))
         .collect();
     let routed: BTreeSet<(String, String)> =
-        router::tests::table().into_iter().map(|(method, path)| (method.into(), path.into())).collect();
+        router::tests::table().into_iter().map(|(method, path, _)| (method.into(), path.into())).collect();
     assert_eq!(documented, routed);
+}
+
+#[test]
+fn the_document_says_of_every_route_what_it_needs() {
+    let document = document();
+    for (method, path, need) in router::tests::table() {
+        let operation = &document["paths"][path][method];
+        let security = operation.get("security").unwrap_or(&document["security"]);
+        let expected = match need {
+            Need::Nothing => json!([{}]),
+            Need::Page => json!([{}, {"token": ["read"]}]),
+            Need::Login(scope) => json!([{"token": [scope.as_str()]}]),
+        };
+        assert_eq!(*security, expected, "{method} {path}");
+        let responses = operation["responses"].as_object().unwrap();
+        for status in ["401", "403"] {
+            assert_eq!(responses.contains_key(status), need != Need::Nothing, "{status} of {method} {path}");
+        }
+    }
 }
 
 #[test]
@@ -46,7 +66,8 @@ fn every_reference_leads_somewhere_and_every_schema_is_used() {
         let names = document["components"][kind].as_object().unwrap().keys();
         names.map(|name| format!("#/components/{kind}/{name}")).collect::<BTreeSet<_>>()
     };
-    assert_eq!(used, component("schemas").union(&component("responses")).cloned().collect());
+    let components = ["schemas", "responses", "parameters"];
+    assert_eq!(used, components.iter().flat_map(|kind| component(kind)).collect());
 }
 
 /// Follows a `$ref`.
@@ -122,22 +143,31 @@ fn check_answer(document: &Value, path: &str, answer: &fixture::Answer) {
 #[tokio::test]
 async fn every_answer_has_the_documented_shape() {
     let (document, context) = (document(), fixture::context());
-    let template = "/api/containers/{id}/metrics/current";
+    let templates = ["/api/containers/{id}/metrics/current", "/api/containers/{id}/processes"];
     let mut requests: Vec<(&str, String)> = router::tests::table()
         .into_iter()
-        .map(|(_, path)| (path, path.replace("{id}", "shop-api-1")))
+        .map(|(_, path, _)| (path, path.replace("{id}", "shop-api-1")))
         .collect();
     for key in ["idle-1", "shop-db-1", "old-1", "nobody", "3", "%ff"] {
-        requests.push((template, template.replace("{id}", key)));
+        requests.extend(templates.map(|template| (template, template.replace("{id}", key))));
     }
     for query in ["?group_by=user", "?group_by=user,project,team", "?group_by=image"] {
         let path = "/api/containers/metrics/summary";
         requests.push((path, format!("{path}{query}")));
     }
-    requests.push(("/metrics", "/metrics?collect[]=nothing".to_owned()));
+    for query in ["?collect[]=nothing", "?user=", "?user=bob&user=eve", "?sort=size"] {
+        let more = ["/", "/metrics", "/api/containers", templates[1]]
+            .map(|path| (path, path.replace("{id}", "3f") + query));
+        requests.extend(more);
+    }
     for (path, uri) in &requests {
         check_answer(&document, path, &get(&context, uri, &[]).await);
         check_answer(&document, path, &send(&context, "192.0.2.1", request(uri, &[])).await);
+        for token in ["secret", "writer", "bound"] {
+            let login = [("authorization", format!("Bearer {token}"))];
+            let login = login.each_ref().map(|(name, value)| (*name, value.as_str()));
+            check_answer(&document, path, &get(&context, uri, &login).await);
+        }
         let foreign = axum::http::Request::get(uri).header("host", "evil.example");
         let foreign = foreign.body(axum::body::Body::empty()).unwrap();
         check_answer(&document, path, &send(&context, "127.0.0.1", foreign).await);

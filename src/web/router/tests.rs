@@ -28,23 +28,27 @@ async fn another_method_is_a_problem_that_names_the_right_ones() {
 }
 
 #[tokio::test]
-async fn probes_need_no_login_and_every_other_route_does() {
+async fn every_route_asks_for_what_it_needs() {
     let context = fixture::context();
     for route in ROUTES {
         let path = route.path.replace("{id}", "shop-api-1");
         let stranger = send(&context, "192.0.2.1", request(&path, &[])).await;
-        if path.starts_with("/-/") {
+        if route.need == Need::Nothing {
             assert_eq!(stranger.status, 200, "{path}");
             continue;
         }
         assert!(stranger.problem(401).contains("--web.trust-network"), "{path}");
         assert_eq!(stranger.header("www-authenticate"), "Bearer", "{path}");
-        for (authorization, status) in [("Bearer secret", 200), ("Bearer wrong", 401)] {
-            let known =
-                send(&context, "192.0.2.1", request(&path, &[("authorization", authorization)])).await;
-            assert_eq!(known.status, status, "{path} with {authorization}");
+        let logins = [("Bearer secret", 200), ("Bearer wrong", 401), ("Bearer writer", 403)];
+        for (peer, (authorization, status)) in
+            ["192.0.2.1", "127.0.0.1"].iter().flat_map(|peer| logins.map(|login| (*peer, login)))
+        {
+            let known = send(&context, peer, request(&path, &[("authorization", authorization)])).await;
+            assert_eq!(known.status, status, "{path} with {authorization} from {peer}");
         }
-        assert_eq!(get(&context, &path, &[]).await.status, 200, "{path} from loopback");
+        let open = route.need == Need::Page;
+        let loopback = get(&context, &path, &[]).await;
+        assert_eq!(loopback.status, if open { 200 } else { 401 }, "{path} from loopback");
     }
 }
 
@@ -123,11 +127,11 @@ async fn docker_labels_are_not_served() {
     assert!(!answer.text().contains("secret"), "{}", answer.text());
 }
 
-/// The routes that the OpenAPI document has to hold, as (method, path).
-pub(in crate::web) fn table() -> Vec<(&'static str, &'static str)> {
+/// The routes that the OpenAPI document has to hold: method, path, and what it needs.
+pub(in crate::web) fn table() -> Vec<(&'static str, &'static str, Need)> {
     let method = |route: &Route| match route.method {
         MethodFilter::GET => "get",
         other => panic!("{other:?} has no name here yet"),
     };
-    ROUTES.iter().map(|route| (method(route), route.path)).collect()
+    ROUTES.iter().map(|route| (method(route), route.path, route.need)).collect()
 }
