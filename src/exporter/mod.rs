@@ -7,6 +7,8 @@ mod processes;
 pub mod registry;
 mod serve;
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use crate::collect::Collector;
@@ -14,19 +16,21 @@ use crate::container::collectors;
 use crate::disk::collectors::{ContainerDiskCollector, DockerDiskCollector};
 use crate::host;
 use crate::host::machine::MachineCollector;
+use crate::tenant::Resolver;
 
 pub use engine::EngineCollector;
 pub use own::OwnCollector;
 pub use serve::serve;
 
-/// Every collector there is, in the order of the page. `started_at` is the start of the process.
-pub fn collectors(started_at: Timestamp) -> Vec<Box<dyn Collector>> {
+/// Every collector there is, in the order of the page. `started_at` is the start of the process,
+/// and `resolver` attributes its containers, if it attributes any itself.
+pub fn collectors(started_at: Timestamp, resolver: Option<Arc<Resolver>>) -> Vec<Box<dyn Collector>> {
     let mut all = collectors::all();
     all.push(Box::new(ContainerDiskCollector));
     all.push(Box::new(MachineCollector));
     all.push(Box::new(EngineCollector));
     all.push(Box::new(DockerDiskCollector));
-    all.push(Box::new(OwnCollector::new(started_at)));
+    all.push(Box::new(OwnCollector::new(started_at, resolver)));
     all.extend(host::collectors::all());
     all
 }
@@ -38,7 +42,7 @@ mod tests {
 
     #[test]
     fn the_list_names_the_collectors_of_the_catalogue() {
-        let names: Vec<&str> = collectors(Timestamp::UNIX_EPOCH).iter().map(|one| one.name()).collect();
+        let names: Vec<&str> = collectors(Timestamp::UNIX_EPOCH, None).iter().map(|one| one.name()).collect();
         assert_eq!(names, catalogue::COLLECTORS);
     }
 }

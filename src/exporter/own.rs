@@ -4,6 +4,7 @@
 //! `clock_gettime(CLOCK_PROCESS_CPUTIME_ID)`.
 
 use std::fs;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use rustix::process::{Resource, getrlimit};
@@ -13,17 +14,19 @@ use crate::collect::{CollectError, Collector};
 use crate::metrics::{LabelBlock, Metric, Sink, Value, catalogue as c};
 use crate::paths::Paths;
 use crate::snapshot::{Snapshot, Sources};
+use crate::tenant::Resolver;
 
 /// `dockmeter_build_info`, `process_*` and the sampler's own counters.
 #[derive(Debug)]
 pub struct OwnCollector {
     started_at: Timestamp,
+    resolver: Option<Arc<Resolver>>,
 }
 
 impl OwnCollector {
-    /// For a process that was started then.
-    pub fn new(started_at: Timestamp) -> Self {
-        OwnCollector { started_at }
+    /// For a process that was started then, and attributes containers by `resolver`.
+    pub fn new(started_at: Timestamp, resolver: Option<Arc<Resolver>>) -> Self {
+        OwnCollector { started_at, resolver }
     }
 }
 
@@ -51,6 +54,12 @@ impl Collector for OwnCollector {
         sink.family(&c::CONTAINER_SOURCE);
         sink.sample(&plain, &[("source", "cgroup")], Value::Int(cgroup));
         sink.sample(&plain, &[("source", "api")], Value::Int(api));
+        if let Some(resolver) = &self.resolver {
+            sink.family(&c::TENANCY_CAPPED);
+            for (dimension, count) in resolver.refused() {
+                sink.sample(&plain, &[("label", dimension.as_str())], Value::Int(count));
+            }
+        }
         for (metric, value) in self.process()? {
             sink.family(metric);
             sink.sample(&plain, &[], value);

@@ -96,7 +96,7 @@ impl Exporter {
             cancel.clone(),
         );
         watcher.feed(statistics, config.sampling_full);
-        let mut collectors = super::collectors(started_at);
+        let mut collectors = super::collectors(started_at, Some(resolver.clone()));
         collectors.retain(|collector| config.collects(collector.name()));
         let sampler = Arc::new(sampler);
         let context = Context::new(

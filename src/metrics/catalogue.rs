@@ -394,6 +394,8 @@ metrics! {
             "the sampler" "Files of a container that could not be read, by reason; `api` is the engine's statistics.";
         CONTAINER_SOURCE "dockmeter_container_source" Gauge None Plain ["source"] Dockmeter
             "the sampler" "Running containers whose numbers come from the kernel's files (`cgroup`) and from the engine's statistics (`api`).";
+        TENANCY_CAPPED "dockmeter_tenancy_capped_total" Counter None Plain ["label"] Dockmeter
+            "the attribution" "Times that a `user`, `project` or `team` was beyond its limit and became `other`; counted at every attribution of a container.";
         PROCESS_CPU "process_cpu_seconds_total" Counter Seconds Plain [] Prometheus
             "clock_gettime CLOCK_PROCESS_CPUTIME_ID" "CPU time of dockmeter itself.";
         PROCESS_RESIDENT "process_resident_memory_bytes" Gauge Bytes Plain [] Prometheus

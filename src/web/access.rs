@@ -5,7 +5,9 @@
 //! compared in constant time. The `Host` of a request has to be ours, so that a web page whose
 //! name has been pointed at this address (DNS rebinding) cannot read with a visitor's rights.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
 
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, Uri, Version, header};
@@ -14,6 +16,7 @@ use subtle::{ConditionallySelectable, ConstantTimeEq};
 
 use super::caller::{Caller, Login};
 use super::problem::{Kind, Problem};
+use super::refusals::Refusals;
 use crate::config::{Network, Token, TokenHash};
 
 /// The name under which the exporter is reached in a Compose network.
@@ -25,6 +28,7 @@ pub struct Access {
     trusted: Vec<Network>,
     tokens: Vec<Token>,
     hosts: Vec<String>,
+    refusals: Arc<Refusals>,
 }
 
 impl Default for Access {
@@ -40,7 +44,7 @@ impl Access {
         let machine = rustix::system::uname().nodename().to_string_lossy().into_owned();
         let names = hosts.into_iter().chain([SERVICE_NAME.to_owned(), machine]);
         let hosts = names.map(|name| canonical_name(&name)).collect();
-        Access { trusted, tokens, hosts }
+        Access { trusted, tokens, hosts, refusals: Arc::default() }
     }
 
     /// Who sends these headers from there; what he may do is [`Caller::may`]'s question.
@@ -49,7 +53,7 @@ impl Access {
     /// A token that is not ours or has expired by `now`, or none where one is needed.
     pub(super) fn caller(&self, peer: Peer, headers: &HeaderMap, now: Timestamp) -> Result<Caller, Problem> {
         if let Some(token) = bearer(headers) {
-            return self.with_token(token, now);
+            return self.with_token(peer, token, now);
         }
         match peer.ip() {
             Some(ip) if ip.is_loopback() => Ok(Caller::without_login(Login::Loopback)),
@@ -64,15 +68,18 @@ impl Access {
         }
     }
 
-    fn with_token(&self, text: &[u8], now: Timestamp) -> Result<Caller, Problem> {
-        let refuse = |detail: &str| Err(Problem::new(Kind::Unauthorized, detail));
-        let Some(token) = self.known(text) else {
-            return refuse("the token is not one of this server's; make one with `dockmeter token new`");
+    fn with_token(&self, peer: Peer, text: &[u8], now: Timestamp) -> Result<Caller, Problem> {
+        let refuse = |reason: String| {
+            self.refusals.note(peer, &reason);
+            Err(Problem::new(Kind::Unauthorized, format!("{reason}; `dockmeter token new` makes another")))
         };
-        if token.expires.is_some_and(|end| end <= now) {
-            return refuse("the token has expired; make another with `dockmeter token new`");
+        match self.known(text) {
+            None => refuse("the token is not one of this server's".to_owned()),
+            Some(token) if token.expires.is_some_and(|end| end <= now) => {
+                refuse(format!("the token `{}` has expired", token.name))
+            }
+            Some(token) => Ok(Caller::with_token(token)),
         }
-        Ok(Caller::with_token(token))
     }
 
     /// The token of this text. Every hash is compared, so that the time says nothing about
@@ -158,6 +165,15 @@ impl Peer {
     /// Whether it is this machine.
     pub(super) fn is_loopback(self) -> bool {
         self.0.is_some_and(|ip| ip.is_loopback())
+    }
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(ip) => ip.fmt(f),
+            None => f.write_str("unknown"),
+        }
     }
 }
 

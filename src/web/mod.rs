@@ -16,6 +16,7 @@ mod page;
 mod probe;
 mod problem;
 mod processes;
+mod refusals;
 pub mod router;
 mod scrape;
 pub mod server;

@@ -63,3 +63,6 @@ impl<S: Send + Sync> FromRequestParts<S> for View {
         View::new(&caller, &query)
     }
 }
+
+#[cfg(test)]
+mod tests;

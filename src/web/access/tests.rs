@@ -96,3 +96,24 @@ fn only_http_1_0_may_leave_the_host_out() {
     assert!(check("http://127.0.0.1/metrics", Version::HTTP_11));
     assert!(!check("http://evil.example/metrics", Version::HTTP_10));
 }
+
+#[test]
+fn an_expired_token_is_refused_from_the_moment_it_ends() {
+    let end: Timestamp = "2027-01-31T00:00:00Z".parse().unwrap();
+    let token = Token { expires: Some(end), ..fixture::token("first", &[Scope::Read]) };
+    let access = Access::new(vec![], vec![token], vec![]);
+    let headers = HeaderMap::from_iter([(header::AUTHORIZATION, HeaderValue::from_static("Bearer first"))]);
+    let caller = |now: &str| {
+        access.caller(Peer::new("127.0.0.1".parse().unwrap()), &headers, now.parse().unwrap()).is_ok()
+    };
+    assert!(caller("2027-01-30T23:59:59Z"));
+    assert!(!caller("2027-01-31T00:00:00Z"), "not even on loopback, where it would see more without");
+}
+
+#[test]
+fn a_login_counts_where_none_is_needed_and_a_foreign_scheme_is_none() {
+    for peer in ["127.0.0.1", "10.1.0.7"] {
+        assert!(!may_read(peer, Some("Bearer third")), "{peer}");
+        assert!(may_read(peer, Some("Basic Zm9vOmJhcg==")), "a proxy's own login: {peer}");
+    }
+}
