@@ -102,6 +102,11 @@ impl Exporter {
         http::get(self.address, path, &[]).expect("dockmeter answers")
     }
 
+    /// An answer to `GET` with a token.
+    pub(crate) fn get_as(&self, token: &str, path: &str) -> Response {
+        http::get(self.address, path, &[&bearer(token)]).expect("dockmeter answers")
+    }
+
     /// The page in text format, read strictly.
     pub(crate) fn page(&self) -> Page {
         read(&self.get("/metrics"), Dialect::Text)
@@ -165,6 +170,11 @@ impl Drop for Exporter {
             self.ended();
         }
     }
+}
+
+/// The header that shows a token.
+pub(crate) fn bearer(token: &str) -> String {
+    format!("Authorization: Bearer {token}")
 }
 
 /// The address in a line like `level=info msg=listening address=127.0.0.1:10417`.

@@ -27,6 +27,11 @@ impl Response {
         })
     }
 
+    /// Status line and headers as they were sent.
+    pub(crate) fn head(&self) -> &str {
+        &self.head
+    }
+
     /// The body as text.
     pub(crate) fn text(&self) -> &str {
         std::str::from_utf8(&self.body).expect("a body in UTF-8")
@@ -49,7 +54,13 @@ pub(crate) fn post(address: SocketAddr, path: &str) -> io::Result<Response> {
     request(address, "POST", path, &["Content-Length: 0"])
 }
 
-fn request(address: SocketAddr, method: &str, path: &str, headers: &[&str]) -> io::Result<Response> {
+/// A request of any method, without a body.
+pub(crate) fn request(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[&str],
+) -> io::Result<Response> {
     let mut stream = TcpStream::connect_timeout(&address, TIMEOUT)?;
     stream.set_read_timeout(Some(TIMEOUT))?;
     let mut head = format!("{method} {path} HTTP/1.0\r\nHost: {address}\r\n");

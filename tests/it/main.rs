@@ -33,6 +33,7 @@ mod measured;
 #[path = "../../benches/scrape/engine.rs"]
 mod replay;
 
+mod access;
 mod changes;
 mod disk;
 mod engines;
@@ -41,6 +42,7 @@ mod histograms;
 mod host;
 mod house;
 mod instructions;
+mod isolation;
 mod lifecycle;
 mod page;
 mod places;

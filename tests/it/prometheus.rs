@@ -22,7 +22,12 @@ pub(crate) struct Prometheus {
 impl Prometheus {
     /// Starts the release's own, which scrapes text, and waits until it is ready.
     pub(crate) fn scraping(target: SocketAddr) -> Option<Self> {
-        Some(Self::start(&Component::Prometheus.path()?, &[], "", target))
+        Self::scraping_with("", target)
+    }
+
+    /// The same with further settings of the scrape job, each with a comma behind it.
+    pub(crate) fn scraping_with(job: &str, target: SocketAddr) -> Option<Self> {
+        Some(Self::start(&Component::Prometheus.path()?, &[], "", job, target))
     }
 
     /// Starts a current one that takes native histograms, as `docs/prometheus.md` says how.
@@ -30,17 +35,17 @@ impl Prometheus {
         let binary = Component::Prometheus3.path()?;
         // Up to 3.7 a flag of the server, from 3.8 on a setting of the scrape configuration.
         Some(match version(&binary) {
-            (3, 0..=7) => Self::start(&binary, &["--enable-feature=native-histograms"], "", target),
-            _ => Self::start(&binary, &[], "scrape_native_histograms: true, ", target),
+            (3, 0..=7) => Self::start(&binary, &["--enable-feature=native-histograms"], "", "", target),
+            _ => Self::start(&binary, &[], "scrape_native_histograms: true, ", "", target),
         })
     }
 
-    fn start(binary: &Path, flags: &[&str], settings: &str, target: SocketAddr) -> Self {
+    fn start(binary: &Path, flags: &[&str], settings: &str, job: &str, target: SocketAddr) -> Self {
         let storage = tempfile::tempdir().expect("a temporary directory");
         let configuration = storage.path().join("prometheus.yml");
         let text = format!(
             "global: {{{settings}scrape_interval: 1s}}\n\
-             scrape_configs: [{{job_name: dockmeter, static_configs: [{{targets: ['{target}']}}]}}]\n"
+             scrape_configs: [{{job_name: dockmeter, {job}static_configs: [{{targets: ['{target}']}}]}}]\n"
         );
         fs::write(&configuration, text).expect("its configuration");
         let address = free_address();

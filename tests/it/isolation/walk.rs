@@ -1,0 +1,113 @@
+//! Every request that an OpenAPI description allows.
+
+use serde_json::{Map, Value};
+
+use crate::http::encode;
+
+/// The methods that are tried on every path, whether it is described or not.
+const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+
+/// One request without a body.
+#[derive(Clone, Debug)]
+pub(super) struct Request {
+    pub(super) method: &'static str,
+    pub(super) uri: String,
+    /// The header that asks for a format.
+    pub(super) accept: Option<String>,
+}
+
+/// Every request of the description. Parameters of a path are `container`. With a `guess`, all
+/// requests that have it in place of one parameter; without, all that have no guess: with no
+/// query and with each value that the description lists, in each format.
+///
+/// # Panics
+/// Something is described that this walk does not know how to try.
+pub(super) fn requests(document: &Value, container: &str, guess: Option<&str>) -> Vec<Request> {
+    let mut requests = Vec::new();
+    for (path, operations) in document["paths"].as_object().expect("paths") {
+        let operations = operations.as_object().expect("operations");
+        for method in METHODS {
+            let operation = operations.get(&method.to_ascii_lowercase());
+            requests.extend(of_operation(document, method, path, operation, container, guess));
+        }
+    }
+    requests
+}
+
+fn of_operation(
+    document: &Value,
+    method: &'static str,
+    path: &str,
+    operation: Option<&Value>,
+    container: &str,
+    guess: Option<&str>,
+) -> Vec<Request> {
+    let nothing = Value::Object(Map::new());
+    let operation = operation.unwrap_or(&nothing);
+    assert!(
+        operation.get("requestBody").is_none(),
+        "{method} {path} takes a body; say here how another tenant would be named in it"
+    );
+    let request = |uri: String| Request { method, uri, accept: None };
+    let own = fill(path, container);
+    let parameters = operation["parameters"].as_array().into_iter().flatten();
+    let parameters: Vec<&Value> = parameters.map(|parameter| resolve(document, parameter)).collect();
+    let places = |kind: &'static str| parameters.iter().filter(move |parameter| parameter["in"] == kind);
+    assert_eq!(
+        places("path").count() + places("query").count(),
+        parameters.len(),
+        "{method} {path} has a parameter of another kind; say here how to try it"
+    );
+    let query = |name: &Value, value: &str| {
+        request(format!("{own}?{}={}", encode(name.as_str().expect("a name")), encode(value)))
+    };
+    if let Some(guess) = guess {
+        let in_path = path.contains('{').then(|| request(fill(path, &encode(guess))));
+        let in_query = places("query").map(|parameter| query(&parameter["name"], guess));
+        return in_path.into_iter().chain(in_query).collect();
+    }
+    let formats = operation["responses"]["200"]["content"].as_object().into_iter().flat_map(Map::keys);
+    let formats =
+        formats.map(|format| Request { accept: Some(format!("Accept: {format}")), ..request(own.clone()) });
+    let listed = places("query").flat_map(|parameter| {
+        let schema = &parameter["schema"];
+        let values = schema["enum"].as_array().or_else(|| schema["items"]["enum"].as_array());
+        let values = values.into_iter().flatten().filter_map(Value::as_str);
+        values.map(|value| query(&parameter["name"], value)).collect::<Vec<_>>()
+    });
+    std::iter::once(request(own.clone())).chain(formats).chain(listed).collect()
+}
+
+/// A path with a value in place of every parameter.
+fn fill(path: &str, value: &str) -> String {
+    let parts = path.split('/').map(|part| if part.starts_with('{') { value } else { part });
+    parts.collect::<Vec<_>>().join("/")
+}
+
+/// Follows a `$ref`.
+fn resolve<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
+    match value["$ref"].as_str() {
+        Some(reference) => document.pointer(reference.trim_start_matches('#')).expect("what is referred to"),
+        None => value,
+    }
+}
+
+/// An answer without what differs between any two: the value that was asked for, and the time.
+pub(super) fn without(answer: &str, value: &str) -> String {
+    let answer = [value.to_owned(), value.trim_start_matches('/').to_owned(), encode(value)]
+        .iter()
+        .fold(answer.to_owned(), |answer, value| answer.replace(value.as_str(), "VALUE"));
+    // Fractions of a second are written as far as they go.
+    let timed = answer.contains("\"timestamp\":\"");
+    let differs = |line: &str| line.starts_with("date:") || timed && line.starts_with("content-length:");
+    let mut kept = String::with_capacity(answer.len());
+    for line in answer.lines().filter(|line| !differs(&line.to_ascii_lowercase())) {
+        let mut parts = line.split("\"timestamp\":\"");
+        kept.extend(parts.next());
+        for part in parts {
+            kept.push_str(part.split_once('"').map_or(part, |(_, rest)| rest));
+        }
+        kept.push('\n');
+    }
+    kept
+}
