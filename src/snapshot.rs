@@ -16,7 +16,9 @@ use crate::inventory::{Container, Engine, EngineStorage, Operation};
 use crate::metrics::{Histogram, LabelBlock};
 use crate::tenant::{LabelValue, Tenant};
 
-pub use processes::{Process, ProcessError, ProcessList, ProcessOrder, ProcessQuery, ProcessSource};
+pub use processes::{
+    Process, ProcessError, ProcessList, ProcessOrder, ProcessQuery, ProcessSource, state_word,
+};
 pub use statistics::{Statistics, StatisticsRead};
 
 /// Everything known at one moment.

@@ -20,7 +20,7 @@ use super::run::{open_folder, read_at};
 use super::since_boot;
 use crate::inventory::ContainerId;
 use crate::paths::Paths;
-use crate::snapshot::{Process, ProcessError, ProcessList, ProcessQuery};
+use crate::snapshot::{Process, ProcessError, ProcessList, ProcessQuery, state_word};
 
 /// Processes that are looked at; of a container that has more, the first ones that it lists.
 const MOST_PROCESSES: usize = 10_000;
@@ -166,11 +166,11 @@ impl<'a> Reader<'a> {
             pid,
             container_pid: None,
             parent_pid: field(PARENT).and_then(|pid| u32::try_from(pid).ok()).filter(|pid| all.contains(pid)),
-            name,
+            name: Some(name),
             command: None,
             command_cut: false,
             uid: None,
-            state: state(fields.first()?).to_owned(),
+            state: state_word(fields.first()?).to_owned(),
             threads: field(THREADS)?,
             cpu_ns: ticks.saturating_mul(1_000_000_000 / self.ticks_per_second),
             rss: field(RESIDENT_PAGES)? * self.page_bytes,
@@ -210,22 +210,6 @@ fn command(folder: &OwnedFd) -> io::Result<(Option<String>, bool)> {
 fn shown(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
     text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect()
-}
-
-/// The kernel's words for the letter in `stat`, as `status` has them.
-fn state(letter: &str) -> &str {
-    match letter {
-        "R" => "running",
-        "S" => "sleeping",
-        "D" => "disk sleep",
-        "T" => "stopped",
-        "t" => "tracing stop",
-        "Z" => "zombie",
-        "X" => "dead",
-        "I" => "idle",
-        "P" => "parked",
-        other => other,
-    }
 }
 
 #[cfg(test)]

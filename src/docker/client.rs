@@ -23,8 +23,8 @@ use super::socket::Connector;
 use super::statistics::DeviceNames;
 use super::tls;
 use super::types::{
-    ApiVersion, Details, Happening, Info, Labels, List, Malformed, Sample, Version, read_data_root,
-    read_details, read_error, read_image_labels, read_info, read_list, read_stats, read_usage,
+    ApiVersion, Details, Happening, Info, Labels, List, Malformed, Sample, Top, Version, read_data_root,
+    read_details, read_error, read_image_labels, read_info, read_list, read_stats, read_top, read_usage,
 };
 use crate::config::Endpoint;
 use crate::inventory::{ContainerId, EngineUsage};
@@ -100,6 +100,11 @@ impl CallError {
     /// Whether the engine says that what was asked about does not exist.
     pub(super) fn is_gone(&self) -> bool {
         matches!(self, CallError::Refused { status: StatusCode::NOT_FOUND, .. })
+    }
+
+    /// Whether the engine says that a container is not in the state that was asked for.
+    pub(super) fn is_conflict(&self) -> bool {
+        matches!(self, CallError::Refused { status: StatusCode::CONFLICT, .. })
     }
 
     fn is_refused(&self) -> bool {
@@ -246,6 +251,13 @@ impl Client {
         let (_, body) = self.get(&path, CALL_DEADLINE, BODY_LIMIT).await?;
         let mut names = names.lock().unwrap_or_else(PoisonError::into_inner);
         read_stats(&body, machine, &mut **names).map_err(|reason| self.malformed(&path, reason))
+    }
+
+    /// The processes of a container, in columns of `ps`.
+    pub(super) async fn top(&self, id: ContainerId, columns: &str) -> Result<Top, CallError> {
+        let path = format!("{}/containers/{id}/top?ps_args={}", self.prefix, percent_encoded(columns));
+        let (_, body) = self.get(&path, CALL_DEADLINE, BODY_LIMIT).await?;
+        read_top(&body).map_err(|reason| self.malformed(&path, reason))
     }
 
     /// What the engine says of itself and its machine.

@@ -21,10 +21,12 @@ mod statistics;
 mod storage;
 mod sync;
 mod tls;
+mod top;
 mod types;
 mod watch;
 mod work;
 
 pub use statistics::{DeviceNames, EngineStatistics};
 pub use storage::{Options as StorageOptions, StorageWatch};
+pub use top::EngineProcesses;
 pub use watch::{DEFAULT_LINGER, Options, Watcher};

@@ -312,6 +312,22 @@ struct NetworkSettingsJson {
     sandbox_id: Option<String>,
 }
 
+/// What `ps` says of a container's processes.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(super) struct Top {
+    /// The heads of the columns.
+    pub(super) titles: Vec<String>,
+    /// A row a process.
+    #[serde(rename = "Processes")]
+    pub(super) rows: Vec<Vec<String>>,
+}
+
+/// Reads the answer to `GET /containers/{id}/top`.
+pub(super) fn read_top(body: &[u8]) -> Result<Top, Malformed> {
+    parse(body)
+}
+
 /// Reads the answer to `GET /containers/{id}/json`.
 pub(super) fn read_details(body: &[u8]) -> Result<Details, Malformed> {
     let json: DetailsJson = parse(body)?;

@@ -25,6 +25,7 @@ use super::folders::{Folders, Heard};
 use super::socket::Connector;
 use super::statistics::EngineStatistics;
 use super::sync::{Action, Input, Moment, Notice, Reconciler};
+use super::top::EngineProcesses;
 use super::types::Answer;
 use crate::config::{self, Endpoint};
 use crate::inventory::{Inventory, SilentEnds};
@@ -85,6 +86,11 @@ impl Watcher {
         tokio::spawn(async move {
             cancel.run_until_cancelled(statistics.run(clients, every)).await;
         });
+    }
+
+    /// Who asks the engine for the processes of containers.
+    pub fn processes(&self) -> EngineProcesses {
+        EngineProcesses::new(self.clients.clone())
     }
 
     /// Asks the same rules again about every known container, because what they read (a map

@@ -1,4 +1,5 @@
-//! Who lists the processes of a container: the kernel, asked outside of the async workers.
+//! Who lists the processes of a container: the kernel, asked outside of the async workers, and
+//! the engine where the kernel cannot be asked.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,6 +9,7 @@ use tokio::sync::Semaphore;
 
 use crate::config::Config;
 use crate::container::processes;
+use crate::docker::EngineProcesses;
 use crate::inventory::Container;
 use crate::paths::Paths;
 use crate::snapshot::{ProcessError, ProcessList, ProcessQuery, ProcessSource};
@@ -19,21 +21,23 @@ const AT_ONCE: usize = 4;
 /// How long a list may take; thousands of processes are read in a fraction of a second.
 const DEADLINE: Duration = Duration::from_secs(5);
 
-/// Reads processes of containers that run on this machine.
+/// Reads processes of containers.
 #[derive(Debug)]
 pub(super) struct Processes {
     paths: Paths,
     /// Whether the engine's process ids are of this machine.
     local: bool,
     room: Arc<Semaphore>,
+    engine: EngineProcesses,
 }
 
 impl Processes {
-    pub(super) fn new(config: &Config) -> Self {
+    pub(super) fn new(config: &Config, engine: EngineProcesses) -> Self {
         Processes {
             paths: config.paths.clone(),
             local: config.docker.host.is_local(),
             room: Arc::new(Semaphore::new(AT_ONCE)),
+            engine,
         }
     }
 
@@ -42,11 +46,24 @@ impl Processes {
             return Ok(ProcessList::default());
         };
         if !self.local {
-            return Err(ProcessError::OutOfReach(
-                "the container runs on another machine, whose processes only a dockmeter there can list"
-                    .to_owned(),
-            ));
+            return self.engine.list(container, query).await;
         }
+        match self.of_kernel(container, init, query).await {
+            Err(ProcessError::OutOfReach(here)) => {
+                let of_engine = self.engine.list(container, query).await;
+                of_engine
+                    .map_err(|there| ProcessError::OutOfReach(format!("{here}; and of the engine: {there}")))
+            }
+            read => read,
+        }
+    }
+
+    async fn of_kernel(
+        &self,
+        container: &Container,
+        init: u32,
+        query: ProcessQuery,
+    ) -> Result<ProcessList, ProcessError> {
         let reading = async {
             // Held by the thread itself: one that hangs goes on taking its place.
             let place = self.room.clone().acquire_owned().await;

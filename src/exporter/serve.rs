@@ -106,7 +106,8 @@ impl Exporter {
             access(&config),
             config.web.max_requests,
         );
-        let context = Arc::new(context.with_processes(Arc::new(Processes::new(&config))));
+        let context =
+            Arc::new(context.with_processes(Arc::new(Processes::new(&config, watcher.processes()))));
         for address in listeners.addresses() {
             tracing::info!(%address, docker = %config.docker.host, version = env!("CARGO_PKG_VERSION"), "listening");
         }

@@ -16,8 +16,9 @@ pub struct Process {
     pub container_pid: Option<u32>,
     /// Its parent, if that is one of the container's processes, too.
     pub parent_pid: Option<u32>,
-    /// The program's name (`comm`): at most 15 bytes, which a process may change.
-    pub name: String,
+    /// The program's name (`comm`): at most 15 bytes, which a process may change; `None` where
+    /// only the engine can be asked.
+    pub name: Option<String>,
     /// The command line, arguments between spaces; `None` for a process that shows none.
     pub command: Option<String>,
     /// Whether the command line is longer than what is shown.
@@ -34,6 +35,22 @@ pub struct Process {
     pub rss: u64,
     /// When it was started.
     pub started_at: Option<Timestamp>,
+}
+
+/// The kernel's words for the letter in `/proc/PID/stat`, as `status` has them.
+pub fn state_word(letter: &str) -> &str {
+    match letter {
+        "R" => "running",
+        "S" => "sleeping",
+        "D" => "disk sleep",
+        "T" => "stopped",
+        "t" => "tracing stop",
+        "Z" => "zombie",
+        "X" => "dead",
+        "I" => "idle",
+        "P" => "parked",
+        other => other,
+    }
 }
 
 /// What is asked for.

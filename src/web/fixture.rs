@@ -235,7 +235,7 @@ impl ProcessSource for TwoProcesses {
             pid,
             container_pid: Some(pid - 10),
             parent_pid: (pid > 11).then_some(11),
-            name: "api".to_owned(),
+            name: Some("api".to_owned()),
             command: Some("/bin/api --password=x".to_owned()),
             command_cut: false,
             uid: Some(1000),

@@ -44,7 +44,7 @@ struct Row {
     pid: u32,
     container_pid: Option<u32>,
     parent_pid: Option<u32>,
-    name: String,
+    name: Option<String>,
     command: Option<String>,
     command_cut: bool,
     uid: Option<u32>,

@@ -141,6 +141,29 @@ fn on_another_machine_the_engine_is_asked_and_no_process_is_looked_up_here() {
 }
 
 #[test]
+fn on_another_machine_processes_are_listed_by_the_engine() {
+    let Some((engine, certificates)) = Engine::current() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("dockmeter.yml");
+    let hash = dockmeter::config::TokenHash::of("reader");
+    std::fs::write(&file, format!("auth: {{tokens: [{{name: reader, hash: '{hash}', scopes: [read]}}]}}"))
+        .unwrap();
+    let mut flags = certificates.flags_from_afar().to_vec();
+    flags.push(format!("--config.file={}", file.display()));
+    let exporter = start(&engine, &flags);
+    let container = engine.run("afar-processes", &[], &["sh", "-c", "sleep 5353 & wait"]);
+    let path = format!("/api/containers/{}/processes?sort=pid", container.id);
+    let list = crate::poll::eventually("both processes are listed", || {
+        let answer = exporter.get_as("reader", &path);
+        (answer.status == 200).then(|| answer.json()).filter(|list| list["total"] == 2)
+    });
+    let [shell, sleep] = [0, 1].map(|index| &list["processes"][index]);
+    assert_eq!(shell["pid"].to_string(), container.inspect("{{.State.Pid}}"));
+    assert_eq!((&sleep["command"], &sleep["parent_pid"]), (&"sleep 5353".into(), &shell["pid"]));
+    assert!(sleep["rss_bytes"].as_u64().unwrap() > 0 && sleep["started_at"].is_string(), "{sleep}");
+}
+
+#[test]
 fn a_port_with_tls_is_named_to_who_speaks_none() {
     let Some((engine, certificates)) = Engine::current() else { return };
     let [host, ..] = certificates.flags();

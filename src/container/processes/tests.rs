@@ -75,7 +75,7 @@ fn a_process_is_read_with_what_the_kernel_says_of_it() {
     let per_second = rustix::param::clock_ticks_per_second();
     let page = rustix::param::page_size() as u64;
     assert_eq!((first.pid, first.container_pid, first.uid), (10, Some(1), Some(1000)));
-    assert_eq!((first.name.as_str(), first.state.as_str()), ("a) b (c", "sleeping"));
+    assert_eq!((first.name.as_deref(), first.state.as_str()), (Some("a) b (c"), "sleeping"));
     assert_eq!(first.command.as_deref(), Some("/bin/a --password=x two lines"));
     assert_eq!((first.threads, first.rss, first.command_cut), (3, 25 * page, false));
     assert_eq!(first.cpu_ns, 200 * (1_000_000_000 / per_second));
