@@ -18,6 +18,7 @@ use crate::config::settings::{
 use crate::config::{Config, DEFAULT_FILE, Sources};
 use crate::metrics::catalogue::{COLLECTORS, host};
 use crate::tenant::Resolver;
+use crate::web::entrance::Prepared;
 
 mod teach;
 mod token;
@@ -86,9 +87,11 @@ fn whole(error: &anyhow::Error) -> String {
     })
 }
 
-/// Says that the configuration is valid, map files included.
+/// Says that the configuration is valid, map files, the web configuration file and its
+/// certificates included.
 fn check(config: &Config, out: &mut dyn Write) -> anyhow::Result<()> {
     Resolver::new(config.policy.clone(), config.paths.clone())?;
+    Prepared::read(config.web.config_file.as_deref())?;
     match &config.file {
         Some(file) => write(out, &format!("`{}` is valid\n", file.display())),
         None => write(out, "flags and environment are valid; there is no configuration file\n"),
@@ -104,7 +107,10 @@ fn command() -> Command {
     let config = Command::new("config")
         .about("Look at the configuration")
         .subcommand_required(true)
-        .subcommand(Command::new("check").about("Say whether the configuration is valid, map files included"))
+        .subcommand(
+            Command::new("check")
+                .about("Say whether the configuration is valid, map files and certificates included"),
+        )
         .subcommand(
             Command::new("show").about("Print the effective configuration and where each value comes from"),
         );

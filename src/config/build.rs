@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::file::{self, File};
-use super::layers::Layers;
+use super::layers::{Layers, Origin};
 use super::settings::{self, COLLECTOR_FLAG, Setting};
 use super::tenancy;
 use super::tokens;
@@ -177,7 +177,7 @@ fn disk(layers: &mut Layers<'_>, file: &file::Disk) -> Result<Disk, ConfigError>
 
 fn web(layers: &mut Layers<'_>, file: &file::Web) -> Result<Web, ConfigError> {
     let listen_addresses = layers.many(&settings::WEB_LISTEN_ADDRESS, &file.listen_address, |given| {
-        given.parse(value::listen_address)
+        given.parse(|text| text.parse().map_err(|error: super::InvalidListenAddress| error.to_string()))
     })?;
     if listen_addresses.is_empty() {
         let origin = layers.origins.get(settings::WEB_LISTEN_ADDRESS.name()).cloned().unwrap_or_default();
@@ -187,6 +187,7 @@ fn web(layers: &mut Layers<'_>, file: &file::Web) -> Result<Web, ConfigError> {
     }
     Ok(Web {
         listen_addresses,
+        config_file: config_file(layers, file)?,
         max_requests: layers.one(&settings::WEB_MAX_REQUESTS, file.max_requests.as_ref(), |text| {
             value::count(text, 1..=MAX_REQUESTS)
         })?,
@@ -202,6 +203,17 @@ fn web(layers: &mut Layers<'_>, file: &file::Web) -> Result<Web, ConfigError> {
                 text => Ok(text.to_owned()),
             })
         })?,
+    })
+}
+
+/// A path in the file is meant from the file's folder.
+fn config_file(layers: &mut Layers<'_>, file: &file::Web) -> Result<Option<PathBuf>, ConfigError> {
+    let setting = &settings::WEB_CONFIG_FILE;
+    let named = layers.one(setting, file.config_file.as_ref(), |text| Ok(PathBuf::from(text)))?;
+    let named = Some(named).filter(|path| !path.as_os_str().is_empty());
+    Ok(match (named, layers.origins.get(setting.name())) {
+        (Some(named), Some(Origin::File { path, .. })) => Some(folder_of(path).join(named)),
+        (named, _) => named,
     })
 }
 

@@ -43,7 +43,7 @@ impl fmt::Display for Origin {
 
 impl Origin {
     /// The refusal of what was said here.
-    pub(super) fn refuse(&self, message: impl Into<String>) -> ConfigError {
+    pub(crate) fn refuse(&self, message: impl Into<String>) -> ConfigError {
         ConfigError::Value { origin: self.clone(), message: one_line(&message.into()) }
     }
 }

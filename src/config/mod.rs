@@ -13,7 +13,9 @@ mod docker;
 mod endpoint;
 mod file;
 mod layers;
+mod listen;
 mod network;
+mod password;
 mod reference;
 pub mod settings;
 mod show;
@@ -21,19 +23,25 @@ mod tenancy;
 mod token;
 mod tokens;
 mod value;
+mod web_file;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use docker::{Docker, TlsFiles};
 pub use endpoint::{Endpoint, EndpointError};
 pub use layers::Origin;
+pub use listen::{InvalidListenAddress, ListenAddress};
 pub use network::{InvalidNetwork, Network};
+pub use password::{InvalidPasswordHash, PasswordHash};
 pub use reference::reference;
 pub use token::{InvalidTokenHash, Scope, Scopes, TOKEN_BYTES, Token, TokenHash, token_of};
 pub use tokens::TokenRequest;
+
+#[cfg(test)]
+pub(crate) use web_file::CIPHER_SUITES;
+pub use web_file::{ClientAuth, Curve, Pem, PemText, RateLimit, SubjectName, TlsServer, TlsVersion, WebFile};
 
 use crate::paths::Paths;
 use crate::tenant::Policy;
@@ -97,7 +105,9 @@ pub struct Disk {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Web {
     /// Addresses to listen on; at least one.
-    pub listen_addresses: Vec<SocketAddr>,
+    pub listen_addresses: Vec<ListenAddress>,
+    /// The file with TLS and users, if there is one.
+    pub config_file: Option<PathBuf>,
     /// Requests that are answered at once.
     pub max_requests: usize,
     /// Networks that read without a token.

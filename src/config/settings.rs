@@ -125,7 +125,9 @@ settings! {
     CONFIG_FILE Some("config.file"), None, One "FILE" []
         "The configuration file. A file named here has to exist; otherwise `/etc/dockmeter/dockmeter.yml` is read if there is one.";
     WEB_LISTEN_ADDRESS Some("web.listen-address"), Some("web.listen_address"), Many "ADDRESS" ["127.0.0.1:10417"]
-        "Where pages are served: an IP address and a port, `localhost:PORT`, or `:PORT` for every address of the machine. Off loopback every read needs a token, but from trusted networks.";
+        "Where pages are served: an IP address and a port, `localhost:PORT`, `:PORT` for every address of the machine, or `unix:PATH` for a socket in the file system, whose permissions say who may read. Off loopback every read needs a token, but from trusted networks.";
+    WEB_CONFIG_FILE Some("web.config.file"), Some("web.config_file"), One "FILE" []
+        "TLS, certificates of clients, users with passwords, headers and a limit of requests, in the file format of Prometheus and its exporters. Read again when it or a certificate in it changes.";
     WEB_MAX_REQUESTS Some("web.max-requests"), Some("web.max_requests"), One "COUNT" ["40"]
         "How many requests are answered at once, 1 to 10000; more get the status 503.";
     WEB_TRUST_NETWORKS Some("web.trust-network"), Some("web.trust_networks"), Many "CIDR" []

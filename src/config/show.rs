@@ -1,6 +1,7 @@
 //! The effective configuration, written as a `dockmeter.yml` with the origin of each value.
 
 use std::fmt::{Display, Write as _};
+use std::path::Path;
 
 use super::settings::{self, Setting};
 use super::value::show_duration;
@@ -14,6 +15,8 @@ pub(super) fn page(config: &Config) -> String {
     let mut page = Page { config, text: String::new(), section: "" };
     page.outside_the_file();
     page.many(&settings::WEB_LISTEN_ADDRESS, config.web.listen_addresses.iter().map(shown));
+    let config_file = config.web.config_file.as_deref().unwrap_or(Path::new(""));
+    page.one(&settings::WEB_CONFIG_FILE, shown(&config_file.display()));
     page.one(&settings::WEB_MAX_REQUESTS, config.web.max_requests);
     page.many(&settings::WEB_TRUST_NETWORKS, config.web.trust_networks.iter().map(shown));
     page.many(&settings::WEB_ALLOWED_HOSTS, config.web.allowed_hosts.iter().map(shown));

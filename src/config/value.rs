@@ -1,9 +1,8 @@
-//! From the text of a setting to its value: durations, counts, addresses, words.
+//! From the text of a setting to its value: durations, counts, words.
 //!
 //! Every function answers what is wrong as a sentence about the text; who calls adds where
 //! the text came from.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -41,6 +40,27 @@ pub(super) fn show_duration(duration: Duration) -> String {
     )
 }
 
+/// A duration as Go writes it, such as `1s`, `1m30s` or `1.5h`, or `0`.
+pub(super) fn go_duration(text: &str) -> Result<Duration, String> {
+    const UNITS: [(&str, f64); 7] =
+        [("ns", 1e-9), ("us", 1e-6), ("µs", 1e-6), ("ms", 1e-3), ("s", 1.0), ("m", 60.0), ("h", 3600.0)];
+    let parts = || {
+        let (mut rest, mut seconds) = (text, 0.0);
+        while !rest.is_empty() {
+            let digits = rest.bytes().take_while(|byte| byte.is_ascii_digit() || *byte == b'.').count();
+            let (number, unit) = rest.split_at(digits);
+            let letters = unit.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(unit.len());
+            let (unit, after) = unit.split_at(letters);
+            let (_, scale) = UNITS.iter().find(|(name, _)| *name == unit)?;
+            seconds += number.parse::<f64>().ok()? * scale;
+            rest = after;
+        }
+        Duration::try_from_secs_f64(seconds).ok().filter(|_| !text.is_empty())
+    };
+    let duration = if text == "0" { Some(Duration::ZERO) } else { parts() };
+    duration.ok_or_else(|| format!("`{text}` is not a duration such as `500ms`, `1s` or `1m30s`"))
+}
+
 /// A whole number within bounds.
 pub(super) fn count(text: &str, bounds: RangeInclusive<usize>) -> Result<usize, String> {
     let number = text.parse().ok().filter(|number| bounds.contains(number));
@@ -65,24 +85,6 @@ pub(super) fn word<T: Copy>(text: &str, words: &[(&str, T)]) -> Result<T, String
     found.map(|(_, value)| *value).ok_or_else(|| {
         let words: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
         format!("`{text}` is not {}", crate::yaml::one_of(&words))
-    })
-}
-
-/// An address to listen on.
-pub(super) fn listen_address(text: &str) -> Result<SocketAddr, String> {
-    let shorthand = || {
-        let (host, port) = text.rsplit_once(':')?;
-        let ip: IpAddr = match host {
-            "" => Ipv6Addr::UNSPECIFIED.into(),
-            "localhost" => Ipv4Addr::LOCALHOST.into(),
-            _ => return None,
-        };
-        Some(SocketAddr::new(ip, port.parse().ok()?))
-    };
-    text.parse().ok().or_else(shorthand).ok_or_else(|| {
-        format!(
-            "`{text}` is not an address to listen on, such as `127.0.0.1:10417`, `[::1]:10417` or `:10417`"
-        )
     })
 }
 
@@ -120,17 +122,14 @@ mod tests {
     }
 
     #[test]
-    fn listen_addresses_know_prometheus_s_shorthand() {
-        for (text, address) in [
-            ("127.0.0.1:10417", "127.0.0.1:10417"),
-            ("[::1]:80", "[::1]:80"),
-            (":10417", "[::]:10417"),
-            ("localhost:10417", "127.0.0.1:10417"),
-        ] {
-            assert_eq!(listen_address(text).unwrap().to_string(), address);
+    fn go_s_durations_have_parts_and_decimals() {
+        for (text, milliseconds) in
+            [("0", 0), ("1s", 1000), ("1m30s", 90_000), ("1.5h", 5_400_000), ("250ms", 250), ("0s", 0)]
+        {
+            assert_eq!(go_duration(text), Ok(Duration::from_millis(milliseconds)), "{text}");
         }
-        for text in ["", "10417", "127.0.0.1", "example.com:80", ":99999"] {
-            assert!(listen_address(text).is_err(), "{text}");
+        for text in ["", "1", "s", "1x", "-1s", "1s2", ".", "1..s", "9e9h", "é"] {
+            assert!(go_duration(text).is_err(), "{text}");
         }
     }
 

@@ -26,6 +26,7 @@ use crate::inventory::Inventory;
 use crate::metrics::catalogue;
 use crate::tenant::Resolver;
 use crate::web::access::Access;
+use crate::web::entrance::{Entrance, Looked, Prepared};
 use crate::web::server::{self, Listeners};
 use crate::web::{Context, router};
 
@@ -36,6 +37,9 @@ const WORKER_THREADS: usize = 2;
 
 /// How often map files are looked at for a change: one `stat` each.
 const MAP_FILES_EVERY: Duration = Duration::from_secs(5);
+
+/// How often the web configuration file and its certificates are looked at: one `stat` each.
+const WEB_FILES_EVERY: Duration = Duration::from_secs(1);
 
 /// How often it is looked whether the sampler's thread is still there.
 const SAMPLER_LOOKED_AT_EVERY: Duration = Duration::from_secs(1);
@@ -63,6 +67,7 @@ struct Exporter {
     resolver: Arc<Resolver>,
     watcher: Watcher,
     context: Arc<Context>,
+    entrance: Arc<Entrance>,
     sampler: Arc<SamplerThread>,
 }
 
@@ -70,6 +75,8 @@ impl Exporter {
     async fn start(config: Config) -> anyhow::Result<()> {
         let started_at = Timestamp::now();
         let cancel = CancellationToken::new();
+        let entrance = Prepared::read(config.web.config_file.as_deref())?;
+        let entrance = Arc::new(Entrance::new(entrance, random()?));
         let listeners = Listeners::bind(&config.web.listen_addresses).await?;
         let resolver = Arc::new(Resolver::new(config.policy.clone(), config.paths.clone())?);
         // Only now: a map file that hangs must not keep the process from ending by a signal.
@@ -106,18 +113,18 @@ impl Exporter {
             access(&config),
             config.web.max_requests,
         );
-        let context =
-            Arc::new(context.with_processes(Arc::new(Processes::new(&config, watcher.processes()))));
+        let context = context.with_processes(Arc::new(Processes::new(&config, watcher.processes())));
+        let context = Arc::new(context.with_entrance(entrance.clone()));
         for address in listeners.addresses() {
-            tracing::info!(%address, docker = %config.docker.host, version = env!("CARGO_PKG_VERSION"), "listening");
+            tracing::info!(%address, tls = entrance.speaks_tls(), docker = %config.docker.host, version = env!("CARGO_PKG_VERSION"), "listening");
         }
         let serving = server::serve(
-            listeners,
+            vec![(listeners, router::router(context.clone()))],
             server::Options::of_this_process(),
-            router::router(context.clone()),
+            entrance.clone(),
             cancel.clone(),
         );
-        let mut exporter = Exporter { config, resolver, watcher, context, sampler };
+        let mut exporter = Exporter { config, resolver, watcher, context, entrance, sampler };
         let ((), end) = tokio::join!(serving, exporter.attend(signals, &cancel));
         let Exporter { watcher, .. } = exporter;
         // The task was cancelled; that it ended is all there is to know.
@@ -147,14 +154,18 @@ impl Exporter {
         end.map(drop)
     }
 
-    /// Reads the configuration again at SIGHUP, and map files when they have changed; never ends.
+    /// Reads the configuration again at SIGHUP, and map files and certificates when they have
+    /// changed; never ends.
     async fn follow_files(&mut self, mut hangup: Signal) -> Infallible {
         let mut map_files = tokio::time::interval(MAP_FILES_EVERY);
         map_files.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut web_files = tokio::time::interval(WEB_FILES_EVERY);
+        web_files.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 _ = hangup.recv() => self.reload().await,
                 _ = map_files.tick() => self.refresh_maps().await,
+                _ = web_files.tick() => self.refresh_entrance().await,
             }
         }
     }
@@ -162,12 +173,13 @@ impl Exporter {
     /// Reads the configuration again; a broken one is refused and the old one stays.
     async fn reload(&mut self) {
         let (config, resolver) = (self.config.clone(), self.resolver.clone());
-        let read = tokio::task::spawn_blocking(move || -> anyhow::Result<Config> {
+        let read = tokio::task::spawn_blocking(move || -> anyhow::Result<(Config, Prepared)> {
             let next = config.reload()?;
+            let entrance = Prepared::read(next.web.config_file.as_deref())?;
             resolver.replace(next.policy.clone())?;
-            Ok(next)
+            Ok((next, entrance))
         });
-        let next = match read.await.context("the reading was broken off").flatten() {
+        let (next, entrance) = match read.await.context("the reading was broken off").flatten() {
             Ok(next) => next,
             Err(error) => {
                 tracing::error!(%error, "the new configuration is refused; the old one stays in force");
@@ -175,12 +187,33 @@ impl Exporter {
             }
         };
         self.context.set_access(access(&next));
+        self.entrance.install(entrance);
         self.watcher.reattribute();
         for setting in needs_restart(&self.config, &next) {
             tracing::warn!(setting, "the new value takes effect only after a restart");
         }
         self.config = next;
         tracing::info!("configuration read again");
+    }
+
+    /// Takes renewed certificates and users.
+    async fn refresh_entrance(&self) {
+        let entrance = self.entrance.clone();
+        match tokio::task::spawn_blocking(move || entrance.look()).await {
+            Ok(Looked::Changed) => {
+                tracing::info!("the web configuration file or a certificate has changed and is in force")
+            }
+            Ok(Looked::Refused(error)) => {
+                tracing::error!(%error, "the new web configuration is refused; the old one stays in force");
+            }
+            Ok(Looked::Waits(door)) => {
+                tracing::warn!(
+                    change = door,
+                    "the new web configuration waits for a reload, since it lets more people in"
+                );
+            }
+            Ok(Looked::Same) | Err(_) => {}
+        }
     }
 
     async fn refresh_maps(&self) {
@@ -219,6 +252,14 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
         ("log", old.log != new.log),
     ];
     settings.into_iter().filter_map(|(name, differs)| differs.then_some(name)).collect()
+}
+
+fn random() -> anyhow::Result<[u8; 32]> {
+    let mut bytes = [0; 32];
+    let count = rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())
+        .context("could not get random bytes from the kernel")?;
+    anyhow::ensure!(count == bytes.len(), "the kernel gave too few random bytes; try again");
+    Ok(bytes)
 }
 
 fn access(config: &Config) -> Access {

@@ -56,10 +56,10 @@ impl Access {
             return self.with_token(peer, token, now);
         }
         match peer.ip() {
-            Some(ip) if ip.is_loopback() => Ok(Caller::without_login(Login::Loopback)),
             Some(ip) if self.trusted.iter().any(|network| network.contains(ip)) => {
                 Ok(Caller::without_login(Login::TrustedNetwork))
             }
+            Some(ip) if ip.is_loopback() => Ok(Caller::without_login(Login::Loopback)),
             _ => Err(Problem::new(
                 Kind::Unauthorized,
                 "reading from here needs `Authorization: Bearer <token>`; `dockmeter token new` makes a token, \
@@ -142,7 +142,7 @@ fn is_ip_literal(host: &str) -> bool {
 }
 
 /// The token of an `Authorization: Bearer` header.
-fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
+pub(super) fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
     let value = headers.get(header::AUTHORIZATION)?.as_bytes();
     let (scheme, token) = value.split_at_checked("Bearer ".len())?;
     scheme.eq_ignore_ascii_case(b"Bearer ").then(|| token.trim_ascii())

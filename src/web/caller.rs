@@ -34,6 +34,10 @@ pub(super) enum Login {
     TrustedNetwork,
     /// With the token of this name.
     Token(Arc<str>),
+    /// With the password of this user.
+    User(Arc<str>),
+    /// With a certificate from an authority of ours.
+    Certificate,
 }
 
 impl fmt::Display for Login {
@@ -42,6 +46,8 @@ impl fmt::Display for Login {
             Login::Loopback => f.write_str("loopback"),
             Login::TrustedNetwork => f.write_str("a trusted network"),
             Login::Token(name) => write!(f, "token `{name}`"),
+            Login::User(name) => write!(f, "user `{name}`"),
+            Login::Certificate => f.write_str("a certificate"),
         }
     }
 }
@@ -58,6 +64,16 @@ impl Caller {
     /// Somebody who did not log in and is let in for the place he comes from.
     pub(super) fn without_login(login: Login) -> Self {
         Caller { login, scopes: Scopes::default(), binding: Binding::default() }
+    }
+
+    /// Who has logged in as a reader of everything.
+    pub(super) fn reader(login: Login) -> Self {
+        Caller { login, scopes: Scopes::from_iter([Scope::Read]), binding: Binding::default() }
+    }
+
+    /// Whether it is this machine alone that speaks for this caller.
+    pub(super) fn is_only_here(&self) -> bool {
+        self.login == Login::Loopback
     }
 
     /// Who shows a token.

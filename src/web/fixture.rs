@@ -344,3 +344,9 @@ pub(super) fn request(path: &str, headers: &[(&str, &str)]) -> Request<Body> {
 pub(super) async fn get(context: &Arc<Context>, path: &str, headers: &[(&str, &str)]) -> Answer {
     send(context, "127.0.0.1", request(path, headers)).await
 }
+
+/// Lets time pass, for a client that is slow on purpose.
+#[allow(clippy::disallowed_methods, reason = "a slow client can only be slow")]
+pub(super) fn pause(time: std::time::Duration) {
+    std::thread::sleep(time);
+}

@@ -1,27 +1,36 @@
 //! The HTTP side: who asks, what is answered, and how connections are kept in bounds.
 //!
-//! [`server`] accepts connections, [`router`] lists every endpoint and what it needs, [`access`]
-//! finds out who asks, `caller` is who that is. Handlers are thin: one pure function each from a snapshot to a page or a JSON value.
-//! Nothing here measures anything; numbers come from [`Source`], containers from [`Inventory`].
+//! [`server`] accepts connections, `connection` speaks TLS and HTTP over them, [`entrance`] is
+//! the web configuration file in force. [`router`] lists every endpoint and what it needs,
+//! [`access`] finds out who asks, `caller` is who that is. Handlers are thin: one pure function
+//! each from a snapshot to a page or a JSON value. Nothing here measures anything; numbers come
+//! from [`Source`], containers from [`Inventory`].
 
 pub mod access;
 mod api;
+mod basic_auth;
 mod caller;
+mod connection;
 mod crowd;
 mod current;
+pub mod entrance;
 mod landing;
+mod listen;
 mod negotiate;
 mod openapi;
 mod page;
 mod probe;
 mod problem;
 mod processes;
+mod rate_limit;
 mod refusals;
 pub mod router;
 mod scrape;
 pub mod server;
 mod summary;
+mod tls;
 mod view;
+mod wire;
 
 #[cfg(test)]
 mod fixture;
@@ -37,6 +46,7 @@ use crate::inventory::Inventory;
 use crate::snapshot::{ProcessSource, Snapshot, Source};
 
 use access::Access;
+use entrance::Entrance;
 use page::PagePool;
 use problem::Problem;
 
@@ -53,6 +63,7 @@ pub struct Context {
     processes: Option<Arc<dyn ProcessSource>>,
     /// Replaced as a whole when the configuration is read again.
     access: RwLock<Arc<Access>>,
+    entrance: Arc<Entrance>,
     started_at: Instant,
     /// One permit a request that collects; `None` without a limit.
     requests: Option<Semaphore>,
@@ -75,6 +86,7 @@ impl Context {
             collectors,
             processes: None,
             access: RwLock::new(Arc::new(access)),
+            entrance: Arc::default(),
             started_at: Instant::now(),
             requests: (max_requests > 0).then(|| Semaphore::new(max_requests.min(Semaphore::MAX_PERMITS))),
             pages: Arc::default(),
@@ -85,6 +97,12 @@ impl Context {
     #[must_use]
     pub fn with_processes(self, processes: Arc<dyn ProcessSource>) -> Self {
         Context { processes: Some(processes), ..self }
+    }
+
+    /// With the rules of a web configuration file.
+    #[must_use]
+    pub fn with_entrance(self, entrance: Arc<Entrance>) -> Self {
+        Context { entrance, ..self }
     }
 
     /// Replaces who comes in; requests that are being answered keep the old rules.

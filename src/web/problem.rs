@@ -27,6 +27,10 @@ pub(super) enum Kind {
     Ambiguous,
     /// The request is for a host that this server is not.
     Misdirected,
+    /// A request has a body that is larger than it may be.
+    TooLarge,
+    /// More requests than are allowed in some time; there is room again after this.
+    TooMany(Duration),
     /// Our own fault.
     Internal,
     /// What is asked for cannot be seen from here.
@@ -45,6 +49,8 @@ impl Kind {
             Kind::MethodNotAllowed => "method-not-allowed",
             Kind::Ambiguous => "ambiguous",
             Kind::Misdirected => "misdirected",
+            Kind::TooLarge => "too-large",
+            Kind::TooMany(_) => "too-many-requests",
             Kind::Internal => "internal",
             Kind::OutOfReach => "out-of-reach",
             Kind::Unavailable => "unavailable",
@@ -60,6 +66,8 @@ impl Kind {
             Kind::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Kind::Ambiguous => StatusCode::CONFLICT,
             Kind::Misdirected => StatusCode::MISDIRECTED_REQUEST,
+            Kind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Kind::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
             Kind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Kind::OutOfReach => StatusCode::NOT_IMPLEMENTED,
             Kind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
@@ -130,6 +138,10 @@ impl IntoResponse for Problem {
             }
             Kind::Unavailable => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            }
+            Kind::TooMany(wait) => {
+                let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+                headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
             }
             _ => {}
         }

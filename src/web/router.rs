@@ -19,18 +19,25 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, Method, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter, on};
 
+use hyper::body::Body as _;
 use jiff::Timestamp;
 
-use super::access::Peer;
-use super::caller::Need;
+use super::access::{Peer, bearer};
+use super::caller::{Caller, Login, Need};
+use super::connection::Visit;
+use super::entrance::Rules;
 use super::problem::{Kind, Problem};
+use super::tls::Shown;
 use super::{Context, api, landing, openapi, probe, processes, scrape};
 use crate::config::Scope;
+
+/// Bytes of a body that a request for a page may have; they are not read.
+const MAX_UNREAD_BODY_BYTES: u64 = 64 * 1024;
 
 /// One endpoint.
 struct Route {
@@ -71,7 +78,8 @@ pub fn router(context: Arc<Context>) -> Router {
         let mut handler = (route.handler)(route.method);
         if route.need != Need::Nothing {
             let need = route.need;
-            let gate = move |context, peer, request, next| admit(need, context, peer, request, next);
+            let gate =
+                move |context, peer, visit, request, next| admit(need, context, peer, visit, request, next);
             handler = handler.layer(from_fn_with_state(context.clone(), gate));
         }
         router = router.route(route.path, handler);
@@ -83,15 +91,33 @@ pub fn router(context: Arc<Context>) -> Router {
         .with_state(context)
 }
 
-/// Refuses a host that is not ours, and keeps browsers from guessing types.
+/// Whether a path needs nothing.
+pub(super) fn needs_nothing(path: &str) -> bool {
+    ROUTES.iter().any(|route| route.need == Need::Nothing && route.path == path)
+}
+
+/// Refuses a host that is not ours and a body that nobody reads, and keeps browsers from
+/// guessing types.
 async fn guard(State(context): State<Arc<Context>>, request: Request, next: Next) -> Response {
     let checked = context.access().check_host(request.uri(), request.version(), request.headers());
-    let mut response = match checked {
+    let mut response = match checked.and_then(|()| check_body(&request)) {
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),
     };
+    context.entrance.rules().add_headers(response.headers_mut());
     response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
+}
+
+/// A page is asked for without a body; a small one does no harm.
+fn check_body(request: &Request) -> Result<(), Problem> {
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+    let least = request.body().size_hint().lower();
+    if !reads || least <= MAX_UNREAD_BODY_BYTES {
+        return Ok(());
+    }
+    let detail = format!("`{}` takes no body, and this one has {least} bytes", request.uri().path());
+    Err(Problem::new(Kind::TooLarge, detail))
 }
 
 /// Lets in who may have what the route needs, while there is room.
@@ -99,14 +125,56 @@ async fn admit(
     need: Need,
     State(context): State<Arc<Context>>,
     peer: Peer,
+    visit: Visit,
     mut request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
-    let caller = context.access().caller(peer, request.headers(), Timestamp::now())?;
+    let rules = context.entrance.rules();
+    rules.take_request()?;
+    let caller = match caller(&context, &rules, peer, visit, request.headers()).await {
+        Ok(caller) => caller,
+        Err(problem) => return Ok(refused(problem, &rules)),
+    };
     caller.may(need)?;
     request.extensions_mut().insert(caller);
     let _permit = context.request_permit()?;
     Ok(next.run(request).await)
+}
+
+/// Who asks: by a token, a password, a certificate, or the place that the request comes from.
+async fn caller(
+    context: &Context,
+    rules: &Rules,
+    peer: Peer,
+    visit: Visit,
+    headers: &HeaderMap,
+) -> Result<Caller, Problem> {
+    rules.check_certificate(visit.shown)?;
+    if bearer(headers).is_none() {
+        if let Some(user) = context.entrance.user(rules, headers, visit.client).await? {
+            return Ok(Caller::reader(Login::User(user.into())));
+        }
+        if visit.shown == Shown::Verified {
+            return Ok(Caller::reader(Login::Certificate));
+        }
+    }
+    let caller = context.access().caller(peer, headers, Timestamp::now())?;
+    if rules.demand_login() && caller.is_only_here() {
+        let detail = "every read needs a user and a password, this machine's own included, since \
+                      `basic_auth_users` are given; a token will do, too";
+        return Err(Problem::new(Kind::Unauthorized, detail));
+    }
+    Ok(caller)
+}
+
+/// A refusal that says how to log in.
+fn refused(problem: Problem, rules: &Rules) -> Response {
+    let mut response = problem.into_response();
+    if rules.demand_login() && response.status() == StatusCode::UNAUTHORIZED {
+        let basic = HeaderValue::from_static("Basic realm=\"dockmeter\", charset=\"UTF-8\"");
+        response.headers_mut().append(header::WWW_AUTHENTICATE, basic);
+    }
+    response
 }
 
 async fn not_found(uri: Uri) -> Problem {

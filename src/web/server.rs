@@ -1,52 +1,58 @@
-//! Listeners, and an accept loop that keeps connections in bounds.
+//! Accept loops that keep connections in bounds.
 //!
-//! `axum::serve` gives hyper no timer, so a client that sends its header byte by byte would
-//! hold a connection for ever. Here every wait has a deadline: the header's, the reader's
-//! that takes nothing, and that of a graceful stop. Connections beyond the bound wait in the
-//! kernel's backlog; those of a network beyond its share are closed, so that nobody without a
-//! token can keep a scraper out by holding them all.
+//! A client has a share of the connections, so that nobody without a token can keep a scraper
+//! out by holding them all. Who comes when there is no room waits in a lobby: a few connections
+//! of a few seconds, in which probes are answered and everything else with 503. When the lobby
+//! is full, its oldest connection makes room, so that a probe is answered whoever holds what.
 
-use std::io;
-use std::net::SocketAddr;
-use std::sync::Arc;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
-use hyper::Request;
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
-use tokio::net::{TcpListener, TcpStream};
+use axum::extract::Request;
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse, Response};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
-use tower::ServiceExt;
 
-use super::access::Peer;
-use super::crowd::{Crowd, Place};
+pub use super::listen::{BindError, Listeners};
+
+use super::connection;
+use super::crowd::{Client, Crowd, Place};
+use super::entrance::Entrance;
+use super::listen::Listener;
+use super::problem::{Kind, Problem};
+use super::router::needs_nothing;
 
 /// Connections at once, over all listeners. Scrapers and people need a few dozen; each costs
 /// a descriptor and some kilobytes.
 const MAX_CONNECTIONS: usize = 256;
 
-/// Connections at once of one address (IPv4) or network (IPv6 /64): more than a scraper with
-/// its parallel jobs or a browser opens.
+/// Connections at once of one client: more than a scraper with its parallel jobs or a browser
+/// opens.
 const MAX_PER_PEER: usize = 64;
 
-/// How long a client may take to send a request's header; also how long an idle connection
-/// is kept. Not a usual scrape interval, so that no scraper's request crosses our closing.
+/// Connections at once that are told that there is no room.
+const MAX_IN_LOBBY: usize = 32;
+
+/// How long a connection may be told so.
+const LOBBY_DEADLINE: Duration = Duration::from_secs(3);
+
+/// How long a client may take to send a request's header or to end the handshake of TLS; also
+/// how long an idle connection is kept. Not a usual scrape interval, so that no scraper's
+/// request crosses our closing.
 const HEADER_DEADLINE: Duration = Duration::from_secs(25);
 
-/// How long a client may take nothing of an answer before the kernel gives it up.
-const STALLED_READER_DEADLINE: Duration = Duration::from_secs(30);
+/// How long an answer may take to be made; every part of it has a shorter deadline of its own.
+const REQUEST_DEADLINE: Duration = Duration::from_secs(60);
+
+/// How long a client may take to take an answer.
+const ANSWER_DEADLINE: Duration = Duration::from_secs(60);
 
 /// How long a stop waits for answers that are being sent.
 const STOP_DEADLINE: Duration = Duration::from_secs(5);
-
-/// Bytes of a request's header: enough for any cookie or token, and no more.
-const MAX_HEADER_BYTES: usize = 32 * 1024;
 
 /// Pause after an accept that failed, usually for want of descriptors, so as not to spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -58,10 +64,16 @@ pub struct Options {
     pub max_connections: usize,
     /// Connections at once of one address or IPv6 network.
     pub max_per_peer: usize,
-    /// How long a client may take to send a request's header.
+    /// How long a client may take to send a request's header, and a connection may be idle.
     pub header_deadline: Duration,
+    /// How long an answer may take to be made.
+    pub request_deadline: Duration,
+    /// How long a client may take to take an answer.
+    pub answer_deadline: Duration,
     /// How long a stop waits for answers that are being sent.
     pub stop_deadline: Duration,
+    /// Whether a connection may have a second request.
+    pub(super) keep_alive: bool,
 }
 
 impl Options {
@@ -78,6 +90,10 @@ impl Options {
             ..defaults
         }
     }
+
+    fn of_the_lobby(self) -> Self {
+        Options { header_deadline: self.header_deadline.min(LOBBY_DEADLINE), keep_alive: false, ..self }
+    }
 }
 
 impl Default for Options {
@@ -86,71 +102,50 @@ impl Default for Options {
             max_connections: MAX_CONNECTIONS,
             max_per_peer: MAX_PER_PEER,
             header_deadline: HEADER_DEADLINE,
+            request_deadline: REQUEST_DEADLINE,
+            answer_deadline: ANSWER_DEADLINE,
             stop_deadline: STOP_DEADLINE,
+            keep_alive: true,
         }
     }
 }
 
-/// An address cannot be listened on.
-#[derive(Debug, thiserror::Error)]
-#[error("could not listen on `{address}`: {source}; free it, or choose another with `--web.listen-address`")]
-pub struct BindError {
-    /// The address.
-    pub address: SocketAddr,
-    /// What the kernel said.
-    pub source: io::Error,
+/// What listeners serve, and how.
+#[derive(Clone)]
+struct Service {
+    router: Router,
+    lobby_router: Router,
+    entrance: Arc<Entrance>,
+    options: Options,
+    room: Room,
 }
 
-/// Sockets that listen, and are not served yet.
-#[derive(Debug)]
-pub struct Listeners(Vec<TcpListener>);
-
-impl Listeners {
-    /// Listens on every address, or on none.
-    ///
-    /// # Errors
-    /// The first address that is taken, not this machine's, or not allowed.
-    pub async fn bind(addresses: &[SocketAddr]) -> Result<Self, BindError> {
-        let mut listeners = Vec::with_capacity(addresses.len());
-        for &address in addresses {
-            let listener = TcpListener::bind(address).await;
-            listeners.push(listener.map_err(|source| BindError { address, source })?);
-        }
-        Ok(Listeners(listeners))
-    }
-
-    /// The addresses listened on, with the actual port where port 0 was asked for.
-    pub fn addresses(&self) -> Vec<SocketAddr> {
-        self.0.iter().filter_map(|listener| listener.local_addr().ok()).collect()
-    }
-}
-
-/// Serves every listener until `cancel`, then lets answers finish for a while.
-pub async fn serve(listeners: Listeners, options: Options, router: Router, cancel: CancellationToken) {
-    let room = Arc::new(Semaphore::new(options.max_connections.min(Semaphore::MAX_PERMITS)));
-    let room = Room { all: room, crowd: Crowd::new(options.max_per_peer) };
+/// Serves listeners until `cancel`, then lets answers finish for a while. Each set of listeners
+/// has routes of its own; connections of all count together.
+pub async fn serve(
+    listeners: Vec<(Listeners, Router)>,
+    options: Options,
+    entrance: Arc<Entrance>,
+    cancel: CancellationToken,
+) {
+    let room = Room::new(options);
     let mut loops = JoinSet::new();
-    for listener in listeners.0 {
-        loops.spawn(serve_one(listener, options, router.clone(), room.clone(), cancel.clone()));
+    for (listeners, router) in listeners {
+        let service = Service {
+            lobby_router: router.clone().layer(from_fn(no_room)),
+            router,
+            entrance: entrance.clone(),
+            options,
+            room: room.clone(),
+        };
+        for listener in listeners.0 {
+            loops.spawn(serve_one(listener, service.clone(), cancel.clone()));
+        }
     }
     while loops.join_next().await.is_some() {}
 }
 
-/// What connections of all listeners share.
-#[derive(Clone)]
-struct Room {
-    all: Arc<Semaphore>,
-    crowd: Arc<Crowd>,
-}
-
-async fn serve_one(
-    listener: TcpListener,
-    options: Options,
-    router: Router,
-    room: Room,
-    cancel: CancellationToken,
-) {
-    let graceful = GracefulShutdown::new();
+async fn serve_one(listener: Listener, service: Service, cancel: CancellationToken) {
     // Dropping the set at the end ends the connections that outlive the stop.
     let mut connections = JoinSet::new();
     loop {
@@ -158,73 +153,127 @@ async fn serve_one(
             biased;
             () = cancel.cancelled() => break,
             Some(_) = connections.join_next() => continue,
-            accepted = accept(&listener, &room.all) => accepted,
+            accepted = listener.accept() => accepted,
         };
-        match accepted {
-            Ok((stream, peer, permit)) => {
-                let Some(place) = room.crowd.admit(peer.ip()) else {
-                    tracing::debug!(%peer, "closed a connection: its peer has too many");
-                    continue;
-                };
-                connections.spawn(connection(
-                    stream,
-                    peer,
-                    options,
-                    router.clone(),
-                    graceful.watcher(),
-                    (permit, place),
-                ));
-            }
+        let (wire, origin) = match accepted {
+            Ok(accepted) => accepted,
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        let Service { router, lobby_router, entrance, options, room } = &service;
+        let (tls, options) = (entrance.rules().tls.clone(), *options);
+        match room.seat(origin.client) {
+            Some(seat) => {
+                let served = connection::serve(wire, origin, tls, options, router.clone(), cancel.clone());
+                connections.spawn(async move {
+                    served.await;
+                    drop(seat);
+                });
+            }
+            None => {
+                tracing::debug!(peer = ?origin.client, "no room for a connection");
+                let (options, router) = (options.of_the_lobby(), lobby_router.clone());
+                let served = connection::serve(wire, origin, tls, options, router, cancel.clone());
+                let short = tokio::time::timeout(LOBBY_DEADLINE, served);
+                let waiting = room.lobby.enter();
+                let id = waiting.id;
+                let handle = connections.spawn(async move {
+                    let _ = short.await;
+                    drop(waiting);
+                });
+                room.lobby.holds(id, handle);
             }
         }
     }
     drop(listener);
-    if tokio::time::timeout(options.stop_deadline, graceful.shutdown()).await.is_err() {
-        tracing::warn!(deadline = ?options.stop_deadline, "connections were cut that did not end in time");
+    let ended = async { while connections.join_next().await.is_some() {} };
+    if tokio::time::timeout(service.options.stop_deadline, ended).await.is_err() {
+        let deadline = service.options.stop_deadline;
+        tracing::warn!(?deadline, "connections were cut that did not end in time");
     }
 }
 
-/// The next connection, once there is room for it. Safe to cancel: nothing is taken from the
-/// backlog before the permit is held.
-async fn accept(
-    listener: &TcpListener,
-    room: &Arc<Semaphore>,
-) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
-    let permit = room.clone().acquire_owned().await.map_err(io::Error::other)?;
-    let (stream, peer) = listener.accept().await?;
-    Ok((stream, peer, permit))
+/// Answers probes, and everything else with 503.
+async fn no_room(request: Request, next: Next) -> Response {
+    if needs_nothing(request.uri().path()) {
+        return next.run(request).await;
+    }
+    let detail = "too many connections; close some, or try again in a moment";
+    Problem::new(Kind::Unavailable, detail).into_response()
 }
 
-/// Answers the requests of one connection.
-async fn connection(
-    stream: TcpStream,
-    address: SocketAddr,
-    options: Options,
-    router: Router,
-    watcher: hyper_util::server::graceful::Watcher,
-    _room: (OwnedSemaphorePermit, Place),
-) {
-    let stalled_ms = u32::try_from(STALLED_READER_DEADLINE.as_millis()).unwrap_or(u32::MAX);
-    let bounded = rustix::net::sockopt::set_tcp_user_timeout(&stream, stalled_ms).map_err(io::Error::from);
-    if let Err(error) = bounded.and_then(|()| stream.set_nodelay(true)) {
-        tracing::debug!(%error, peer = %address, "the peer went before it could be answered");
-        return;
+/// What connections of all listeners share.
+#[derive(Clone)]
+struct Room {
+    all: Arc<Semaphore>,
+    crowd: Arc<Crowd>,
+    lobby: Arc<Lobby>,
+}
+
+impl Room {
+    fn new(options: Options) -> Self {
+        Room {
+            all: Arc::new(Semaphore::new(options.max_connections.min(Semaphore::MAX_PERMITS))),
+            crowd: Crowd::new(options.max_per_peer),
+            lobby: Arc::default(),
+        }
     }
-    let peer = Peer::new(address.ip());
-    let service = service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(peer);
-        router.clone().oneshot(request)
-    });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(options.header_deadline)
-        .max_buf_size(MAX_HEADER_BYTES)
-        .serve_connection(TokioIo::new(stream), service);
-    if let Err(error) = watcher.watch(connection).await {
-        tracing::debug!(%error, peer = %address, "a connection ended early");
+
+    /// A place for a connection, unless all or its client's are taken.
+    fn seat(&self, client: Client) -> Option<(OwnedSemaphorePermit, Place)> {
+        let place = self.crowd.admit(client)?;
+        let permit = self.all.clone().try_acquire_owned().ok()?;
+        Some((permit, place))
+    }
+}
+
+/// Connections for which there is no room, the oldest first.
+#[derive(Debug, Default)]
+struct Lobby(Mutex<Waiting>);
+
+#[derive(Debug, Default)]
+struct Waiting {
+    next_id: u64,
+    connections: VecDeque<(u64, Option<AbortHandle>)>,
+}
+
+/// A connection's place in the lobby; given back when dropped.
+struct InLobby {
+    lobby: Arc<Lobby>,
+    id: u64,
+}
+
+impl Lobby {
+    /// A place, for which the oldest connection has to go if there is none.
+    fn enter(self: &Arc<Self>) -> InLobby {
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if waiting.connections.len() >= MAX_IN_LOBBY
+            && let Some((_, Some(oldest))) = waiting.connections.pop_front()
+        {
+            oldest.abort();
+        }
+        waiting.next_id += 1;
+        let id = waiting.next_id;
+        waiting.connections.push_back((id, None));
+        InLobby { lobby: self.clone(), id }
+    }
+
+    /// Notes how the connection of a place is ended.
+    fn holds(&self, id: u64, handle: AbortHandle) {
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, place)) = waiting.connections.iter_mut().find(|(other, _)| *other == id) {
+            *place = Some(handle);
+        }
+    }
+}
+
+impl Drop for InLobby {
+    fn drop(&mut self) {
+        let mut waiting = self.lobby.0.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.connections.retain(|(id, _)| *id != self.id);
     }
 }
 

@@ -1,7 +1,7 @@
 //! A histogram on its way: scraped as protobuf by a current Prometheus, which stores its native
 //! form, and as text by an older one, which stores the classic buckets.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use dockmeter::collect::{CollectError, Collector};
@@ -96,10 +96,15 @@ impl Server {
         let collectors: Vec<Box<dyn Collector>> = vec![Box::new(Durations)];
         let inventory = Arc::new(Inventory::default());
         let context = Context::new(Arc::new(Nothing), inventory, Arc::new(collectors), Access::default(), 0);
-        let listeners = runtime.block_on(Listeners::bind(&[(Ipv4Addr::LOCALHOST, 0).into()])).unwrap();
-        let address = listeners.addresses()[0];
+        let listeners = runtime.block_on(Listeners::bind(&["127.0.0.1:0".parse().unwrap()])).unwrap();
+        let address = listeners.addresses()[0].tcp().unwrap();
         let router = router::router(Arc::new(context));
-        runtime.spawn(server::serve(listeners, server::Options::default(), router, CancellationToken::new()));
+        runtime.spawn(server::serve(
+            vec![(listeners, router)],
+            server::Options::default(),
+            Arc::default(),
+            CancellationToken::new(),
+        ));
         Server { address, _runtime: runtime }
     }
 }

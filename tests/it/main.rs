@@ -54,4 +54,5 @@ mod sampling;
 mod short_lived;
 mod tenants;
 mod truth;
+mod web;
 mod work;

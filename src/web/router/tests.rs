@@ -135,3 +135,16 @@ pub(in crate::web) fn table() -> Vec<(&'static str, &'static str, Need)> {
     };
     ROUTES.iter().map(|route| (method(route), route.path, route.need)).collect()
 }
+
+#[tokio::test]
+async fn a_limit_of_requests_spares_probes() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("web.yml");
+    std::fs::write(&file, "rate_limit: {interval: 1h, burst: 1}").unwrap();
+    let prepared = crate::web::entrance::Prepared::read(Some(&file)).unwrap();
+    let entrance = Arc::new(crate::web::entrance::Entrance::new(prepared, [0; 32]));
+    let context = Arc::new(Arc::into_inner(fixture::context()).unwrap().with_entrance(entrance));
+    assert_eq!(get(&context, "/metrics", &[]).await.status, 200);
+    assert!(get(&context, "/metrics", &[]).await.problem(429).contains("`rate_limit`"));
+    assert_eq!(get(&context, "/-/healthy", &[]).await.status, 200);
+}

@@ -2,7 +2,7 @@
 //! are bounded by the server's own deadlines, which are short here.
 
 use std::io::{Read, Write};
-use std::net::TcpStream as Client;
+use std::net::{SocketAddr, TcpStream as Client};
 use std::time::Instant;
 
 use axum::routing::get;
@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 use super::*;
+use crate::config::ListenAddress;
 use crate::web::fixture;
 use crate::web::router::router;
 
@@ -24,10 +25,14 @@ struct Running {
 
 async fn start(options: Options, router: Router) -> Running {
     let listeners = Listeners::bind(&["127.0.0.1:0".parse().unwrap()]).await.unwrap();
-    let address = listeners.addresses()[0];
+    let address = tcp(&listeners.addresses()[0]);
     let cancel = CancellationToken::new();
-    let served = tokio::spawn(serve(listeners, options, router, cancel.clone()));
+    let served = tokio::spawn(serve(vec![(listeners, router)], options, Arc::default(), cancel.clone()));
     Running { address, cancel, served }
+}
+
+fn tcp(address: &ListenAddress) -> SocketAddr {
+    address.tcp().unwrap()
 }
 
 /// Sends bytes and reads until the server closes.
@@ -51,9 +56,10 @@ async fn a_peer_on_loopback_is_answered_over_every_listener() {
     let listeners = Listeners::bind(&addresses).await.unwrap();
     let bound = listeners.addresses();
     let cancel = CancellationToken::new();
+    let routes = router(fixture::context());
     let served =
-        tokio::spawn(serve(listeners, Options::default(), router(fixture::context()), cancel.clone()));
-    for address in bound {
+        tokio::spawn(serve(vec![(listeners, routes)], Options::default(), Arc::default(), cancel.clone()));
+    for address in bound.iter().map(tcp) {
         assert_ne!(address.port(), 0);
         let answer = exchange(address, b"GET /metrics HTTP/1.0\r\n\r\n").await;
         assert!(answer.starts_with("HTTP/1.0 200 OK\r\n"), "{answer}");
@@ -80,42 +86,144 @@ async fn a_header_that_does_not_end_is_given_up() {
     assert!(exchange(running.address, CLOSING).await.contains("200 OK"), "others are served");
 }
 
+/// Connections that say nothing, from an address of this machine.
+async fn hold(count: usize, from: &str, to: SocketAddr) -> Vec<tokio::net::TcpStream> {
+    let mut held = Vec::new();
+    for _ in 0..count {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind(SocketAddr::new(from.parse().unwrap(), 0)).unwrap();
+        held.push(socket.connect(to).await.unwrap());
+    }
+    held
+}
+
+/// Sends bytes over a connection and reads until the server closes.
+async fn finish(mut client: tokio::net::TcpStream, bytes: &[u8]) -> String {
+    tokio::io::AsyncWriteExt::write_all(&mut client, bytes).await.unwrap();
+    let mut answer = Vec::new();
+    let read = tokio::io::AsyncReadExt::read_to_end(&mut client, &mut answer);
+    // A connection that is cut may end with a reset.
+    let _ = tokio::time::timeout(PATIENCE, read).await.expect("the server hangs");
+    String::from_utf8(answer).unwrap()
+}
+
+const PAGE: &[u8] = b"GET /metrics HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+
 #[tokio::test(flavor = "multi_thread")]
 async fn one_client_cannot_keep_the_others_out() {
     let options = Options { max_connections: 3, max_per_peer: 2, ..Options::default() };
     let running = start(options, router(fixture::context())).await;
-    let _held: Vec<Client> = (0..2).map(|_| Client::connect(running.address).unwrap()).collect();
-    let closed = tokio::task::spawn_blocking(move || {
-        let mut third = Client::connect(running.address).unwrap();
-        third.set_read_timeout(Some(PATIENCE)).unwrap();
-        third.read(&mut [0; 1]).unwrap()
-    });
-    assert_eq!(closed.await.unwrap(), 0, "the connection beyond its share is closed");
-    let other = tokio::net::TcpSocket::new_v4().unwrap();
-    other.bind("127.0.0.9:0".parse().unwrap()).unwrap();
-    let mut other = other.connect(running.address).await.unwrap();
-    tokio::io::AsyncWriteExt::write_all(&mut other, CLOSING).await.unwrap();
-    let mut answer = String::new();
-    tokio::io::AsyncReadExt::read_to_string(&mut other, &mut answer).await.unwrap();
-    assert!(answer.contains("200 OK"), "{answer}");
+    let _held = hold(2, "127.0.0.1", running.address).await;
+    let refused = exchange(running.address, PAGE).await;
+    assert!(refused.starts_with("HTTP/1.1 503"), "{refused}");
+    assert!(refused.contains("too many connections"), "{refused}");
+    let other = hold(1, "127.0.0.9", running.address).await.remove(0);
+    let answer = finish(other, PAGE).await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_connection_beyond_the_bound_waits_until_another_ends() {
+async fn beyond_the_bound_probes_are_answered_and_the_rest_is_told_to_wait() {
     let options = Options { max_connections: 1, ..Options::default() };
     let running = start(options, router(fixture::context())).await;
-    let mut first = Client::connect(running.address).unwrap();
-    first.set_read_timeout(Some(PATIENCE)).unwrap();
-    first.write_all(b"GET /-/healthy HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
-    assert!(first.read(&mut [0; 1024]).unwrap() > 0);
+    let held = hold(1, "127.0.0.1", running.address).await;
+    assert!(exchange(running.address, PAGE).await.starts_with("HTTP/1.1 503"));
+    assert!(exchange(running.address, CLOSING).await.starts_with("HTTP/1.1 200"));
+    drop(held);
+    let mut answer = String::new();
+    let started = Instant::now();
+    while !answer.starts_with("HTTP/1.1 200") {
+        assert!(started.elapsed() < PATIENCE, "the place was never given back: {answer}");
+        answer = exchange(running.address, PAGE).await;
+    }
+}
 
-    let mut second = Client::connect(running.address).unwrap();
-    second.write_all(CLOSING).unwrap();
-    second.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
-    assert!(second.read(&mut [0; 1024]).is_err(), "the second was served while the first was open");
-    drop(first);
-    second.set_read_timeout(Some(PATIENCE)).unwrap();
-    assert!(second.read(&mut [0; 1024]).unwrap() > 0);
+#[tokio::test(flavor = "multi_thread")]
+async fn a_probe_is_answered_however_many_silent_connections_there_are() {
+    let options = Options { max_connections: 2, ..Options::default() };
+    let running = start(options, router(fixture::context())).await;
+    let _held = hold(2 + 3 * MAX_IN_LOBBY, "127.0.0.1", running.address).await;
+    let answer = exchange(running.address, CLOSING).await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_header_that_is_too_large_or_too_long_is_refused() {
+    let running = start(Options::default(), router(fixture::context())).await;
+    let large = format!("GET / HTTP/1.1\r\nhost: localhost\r\nx: {}\r\n\r\n", "x".repeat(64 * 1024));
+    let many = format!("GET / HTTP/1.1\r\nhost: localhost\r\n{}\r\n", "x: y\r\n".repeat(200));
+    let path = format!("GET /{} HTTP/1.1\r\nhost: localhost\r\n\r\n", "x".repeat(70_000));
+    for (request, status) in [large, many, path].map(|request| (request, "HTTP/1.1 431")) {
+        let client = hold(1, "127.0.0.1", running.address).await.remove(0);
+        let answer = finish(client, request.as_bytes()).await;
+        assert!(answer.starts_with(status) || answer.is_empty(), "{answer}");
+    }
+    assert!(exchange(running.address, CLOSING).await.contains("200 OK"), "others are served");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_nobody_reads_is_refused() {
+    let running = start(Options::default(), router(fixture::context())).await;
+    let request = b"GET /metrics HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100000000\r\n\r\n";
+    let answer = exchange(running.address, request).await;
+    assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
+    assert!(answer.contains("100000000 bytes"), "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_is_never_ready_is_given_up() {
+    let never = Router::new().route("/", get(std::future::pending::<&str>));
+    let options = Options { request_deadline: Duration::from_millis(50), ..Options::default() };
+    let running = start(options, never).await;
+    let answer = exchange(running.address, b"GET / HTTP/1.0\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.0 503"), "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_takes_its_answer_byte_by_byte_is_cut() {
+    // More than the kernel keeps for a connection.
+    let page = "0123456789".repeat(3_000_000);
+    let size = page.len();
+    let options = Options { answer_deadline: Duration::from_millis(300), ..Options::default() };
+    let running = start(options, Router::new().route("/", get(move || async { page }))).await;
+    let read = tokio::task::spawn_blocking(move || {
+        let mut client = Client::connect(running.address).unwrap();
+        client.set_read_timeout(Some(PATIENCE)).unwrap();
+        client.write_all(b"GET / HTTP/1.0\r\n\r\n").unwrap();
+        let (mut taken, mut bytes) = (0, [0; 1000]);
+        // Something every time that the server looks, and far too little.
+        while let Ok(count @ 1..) = client.read(&mut bytes) {
+            taken += count;
+            crate::web::fixture::pause(Duration::from_millis(1));
+        }
+        taken
+    });
+    assert!(read.await.unwrap() < size, "the whole page was taken");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_socket_in_the_file_system_is_served_and_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("web.sock");
+    // As a process that was killed leaves it.
+    drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+    let address: ListenAddress = format!("unix:{}", path.display()).parse().unwrap();
+    let listeners = Listeners::bind(std::slice::from_ref(&address)).await.unwrap();
+    assert_eq!(listeners.addresses(), std::slice::from_ref(&address));
+    let taken = Listeners::bind(&[address]).await.unwrap_err().to_string();
+    assert!(taken.contains("in use"), "{taken}");
+    let cancel = CancellationToken::new();
+    let routes = router(fixture::context());
+    let served =
+        tokio::spawn(serve(vec![(listeners, routes)], Options::default(), Arc::default(), cancel.clone()));
+    let mut client = tokio::net::UnixStream::connect(&path).await.unwrap();
+    tokio::io::AsyncWriteExt::write_all(&mut client, PAGE).await.unwrap();
+    let mut answer = String::new();
+    tokio::io::AsyncReadExt::read_to_string(&mut client, &mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    cancel.cancel();
+    served.await.unwrap();
+    assert!(!path.exists());
 }
 
 #[tokio::test(flavor = "multi_thread")]
