@@ -10,6 +10,9 @@ pub const PROCFS: &str = "/proc";
 /// Where a process that is not in a container sees `/sys`.
 pub const SYSFS: &str = "/sys";
 
+/// A longer chain of symbolic links is a circle.
+const MOST_LINKS: usize = 8;
+
 /// The roots of the host's file systems, as this process sees them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Paths {
@@ -58,6 +61,20 @@ impl Paths {
         under(&self.rootfs, absolute.as_ref())
     }
 
+    /// The same, with symbolic links of the host followed as the host would: an absolute one
+    /// leads to a place below the host's `/`, too.
+    pub fn resolved(&self, absolute: impl AsRef<Path>) -> PathBuf {
+        let mut path = self.root(absolute);
+        for _ in 0..MOST_LINKS {
+            let Ok(target) = std::fs::read_link(&path) else { break };
+            path = match target.is_absolute() {
+                true => self.root(target),
+                false => path.parent().unwrap_or(&self.rootfs).join(target),
+            };
+        }
+        path
+    }
+
     /// The path on the host of something below the host's `/` as it is seen here; `None` for
     /// what lies elsewhere.
     pub fn of_root(&self, seen: &str) -> Option<String> {
@@ -101,6 +118,22 @@ mod tests {
         let paths = Paths { rootfs: "/host".into(), ..Paths::default() };
         assert_eq!(paths.root("/srv/app"), Path::new("/host/srv/app"));
         assert_eq!(paths.proc("self/mountinfo"), Path::new("/proc/self/mountinfo"));
+    }
+
+    #[test]
+    fn links_of_the_host_are_followed_below_its_root() {
+        let root = tempfile::tempdir().unwrap();
+        let link = |target: &str, name: &str| {
+            std::os::unix::fs::symlink(target, root.path().join(name)).unwrap();
+        };
+        std::fs::create_dir(root.path().join("b")).unwrap();
+        link("/b/second", "first");
+        link("../end", "b/second");
+        link("circle", "circle");
+        let paths = Paths { rootfs: root.path().into(), ..Paths::default() };
+        assert_eq!(paths.resolved("/first"), root.path().join("b/../end"));
+        assert_eq!(paths.resolved("/none"), root.path().join("none"));
+        assert_eq!(paths.resolved("/circle"), root.path().join("circle"));
     }
 
     #[test]

@@ -105,6 +105,11 @@ impl<J: Ord + Clone + Send + 'static, T: Clone + Send + 'static> Background<J, T
         }
     }
 
+    /// Whether every job has answered since it was last asked for.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.shared.lock().jobs.values().all(|job| job.pending.is_none())
+    }
+
     /// Wakes a thread, or starts one where all that there are hang.
     fn engage(&self, state: &mut State<J, T>) {
         if state.idle > 0 {

@@ -2,8 +2,8 @@
 
 use super::time::TimeCollector;
 use super::{
-    conntrack, cpu, diskstats, filefd, filesystem, loadavg, netclass, netdev, peaks, pressure, softnet, stat,
-    textfile, timex, uname,
+    arp, conntrack, cpu, cpufreq, diskstats, entropy, filefd, filesystem, kernel_hung, loadavg, netclass,
+    netdev, os, peaks, pressure, schedstat, softnet, stat, textfile, timex, udp_queues, uname,
 };
 use crate::collect::{CollectError, Collector};
 use crate::metrics::catalogue::Field;
@@ -25,17 +25,24 @@ struct HostCollector {
 pub fn all() -> Vec<Box<dyn Collector>> {
     vec![
         walk("cpu", cpu::collect),
+        walk("cpufreq", cpufreq::collect),
+        walk("schedstat", schedstat::collect),
         walk("stat", stat::collect),
         walk("loadavg", loadavg::collect),
         walk("pressure", pressure::collect),
         walk("filefd", filefd::collect),
+        walk("entropy", entropy::collect),
+        walk("kernel_hung", kernel_hung::collect),
         walk("diskstats", diskstats::collect),
         walk("filesystem", filesystem::collect),
         walk("netdev", netdev::collect),
         walk("netclass", netclass::collect),
         walk("conntrack", conntrack::collect),
         walk("softnet", softnet::collect),
+        walk("arp", arp::collect),
+        walk("udp_queues", udp_queues::collect),
         walk("uname", uname::collect),
+        walk("os", os::collect),
         Box::new(TimeCollector),
         walk("timex", timex::collect),
         walk("textfile", textfile::collect),

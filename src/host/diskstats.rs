@@ -5,6 +5,7 @@
 
 use regex::Regex;
 
+use super::diskinfo;
 use super::scan::{lines, number, text, words};
 use crate::metrics::catalogue::host as c;
 use crate::metrics::{LabelBlock, Metric, Sink, Value};
@@ -42,12 +43,14 @@ static COLUMNS: [(&Metric, InUnit); 17] = [
 pub(super) fn parse(diskstats: &[u8], exclude: &Regex) -> Option<Vec<Disk>> {
     let mut disks = Vec::new();
     for line in lines(diskstats) {
-        let mut words = words(line).skip(2);
+        let mut words = words(line);
+        let mut device_number = || u32::try_from(number(words.next()?)?).ok();
+        let numbers = (device_number()?, device_number()?);
         let device = text(words.next()?);
         if exclude.is_match(&device) {
             continue;
         }
-        let mut disk = Disk { device, ..Disk::default() };
+        let mut disk = Disk { device, numbers, ..Disk::default() };
         for (column, word) in disk.columns.iter_mut().zip(words) {
             *column = number(word)?;
             disk.known += 1;
@@ -66,6 +69,7 @@ pub(super) fn collect(host: &Host, sink: &mut dyn Sink) {
             sink.sample(&plain, &[("device", &disk.device)], in_unit(disk.columns[column]));
         }
     }
+    diskinfo::collect(disks, sink);
 }
 
 #[cfg(test)]
@@ -79,6 +83,7 @@ mod tests {
         let disks = parse(text, &exclude).unwrap();
         assert_eq!(disks.len(), 1);
         assert_eq!((disks[0].device.as_str(), disks[0].known, disks[0].columns[10]), ("sda", 11, 11));
+        assert_eq!(disks[0].numbers, (8, 0));
         assert_eq!(parse(b" 8 0 sda x\n", &exclude), None);
         assert_eq!(parse(b"", &exclude), Some(Vec::new()));
     }

@@ -8,15 +8,21 @@
 //! Invariants: no process is walked over; a file costs one `pread` on a held descriptor; what
 //! may hang (`statfs`, text files) runs in `background` and is waited for only a moment.
 
+mod arp;
 mod background;
+mod clock;
 pub mod collectors;
 mod conntrack;
 mod cpu;
+mod cpufreq;
 pub mod device;
+mod diskinfo;
 mod diskstats;
+mod entropy;
 mod file;
 mod filefd;
 mod filesystem;
+mod kernel_hung;
 mod loadavg;
 pub mod machine;
 mod meminfo;
@@ -24,10 +30,13 @@ mod netclass;
 mod netdev;
 mod netstat;
 mod network;
+mod os;
 mod peaks;
 mod pressure;
 mod reader;
 mod scan;
+mod schedstat;
+mod slowly;
 mod sockstat;
 mod softnet;
 mod stat;
@@ -36,7 +45,9 @@ mod tests;
 mod textfile;
 mod time;
 mod timex;
+mod udp_queues;
 mod uname;
+mod unhurried;
 mod vmstat;
 
 pub use reader::{HostReader, Options};

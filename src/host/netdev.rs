@@ -1,11 +1,16 @@
 //! `node_network_*_total`: traffic of network devices. Source: `/proc/1/net/dev`, which shows
-//! the host's network also to a container with a network of its own.
+//! the host's network also to a container with a network of its own, and one counter that it
+//! does not have, `/sys/class/net/DEVICE/statistics/rx_nohandler`.
+
+use std::collections::BTreeMap;
 
 use regex::Regex;
 
+use super::file::{HostFile, Shape};
 use super::scan::{lines, number, text, words};
 use crate::metrics::catalogue::host as c;
 use crate::metrics::{LabelBlock, Metric, Sink, Value};
+use crate::paths::Paths;
 use crate::snapshot::host::{Host, NetDevice};
 
 /// The families of the columns, in their order.
@@ -45,9 +50,35 @@ pub(super) fn parse(dev: &[u8], exclude: &Regex) -> Option<Vec<NetDevice>> {
         for column in &mut columns {
             *column = number(words.next()?)?;
         }
-        devices.push(NetDevice { device, columns });
+        devices.push(NetDevice { device, columns, nohandler: None });
     }
     Some(devices)
+}
+
+/// The files of the counter that `/proc/1/net/dev` does not have, by device.
+#[derive(Debug)]
+pub(super) struct Nohandler {
+    paths: Paths,
+    files: BTreeMap<String, HostFile>,
+}
+
+impl Nohandler {
+    pub(super) fn new(paths: Paths) -> Self {
+        Nohandler { paths, files: BTreeMap::new() }
+    }
+
+    /// Fills it in; a device that is gone, or a kernel before 4.6, does not have it.
+    pub(super) fn read(&mut self, devices: &mut [NetDevice], buffer: &mut Vec<u8>) {
+        let mut before = std::mem::take(&mut self.files);
+        for device in devices {
+            let path = || self.paths.sys("class/net").join(&device.device).join("statistics/rx_nohandler");
+            let file = before.remove(&device.device);
+            let mut file = file.unwrap_or_else(|| HostFile::new(path(), Shape::Whole));
+            let counted = file.parse(buffer, |text| number(text.trim_ascii_end()));
+            device.nohandler = counted.ok().flatten();
+            self.files.insert(device.device.clone(), file);
+        }
+    }
 }
 
 pub(super) fn collect(host: &Host, sink: &mut dyn Sink) {
@@ -57,6 +88,12 @@ pub(super) fn collect(host: &Host, sink: &mut dyn Sink) {
         sink.family(metric);
         for device in devices {
             sink.sample(&plain, &[("device", &device.device)], Value::Int(device.columns[column]));
+        }
+    }
+    sink.family(&c::NETDEV_RECEIVE_NOHANDLER);
+    for device in devices {
+        if let Some(packets) = device.nohandler {
+            sink.sample(&plain, &[("device", &device.device)], Value::Int(packets));
         }
     }
 }

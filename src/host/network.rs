@@ -6,9 +6,9 @@ use std::time::Instant;
 use regex::Regex;
 
 use super::file::{HostFile, ReadError, Shape};
-use super::{conntrack, netdev, netstat, sockstat, softnet};
+use super::{arp, conntrack, netdev, netstat, sockstat, softnet, udp_queues};
 use crate::paths::Paths;
-use crate::snapshot::host::{Conntrack, Fields, NetClass, NetDevice, Softnet};
+use crate::snapshot::host::{Conntrack, Fields, NetClass, NetDevice, Softnet, UdpQueues};
 
 /// The network's files, and the properties of its devices.
 #[derive(Debug)]
@@ -22,6 +22,9 @@ pub(super) struct Network {
     conntrack: HostFile,
     conntrack_max: HostFile,
     softnet: HostFile,
+    arp: HostFile,
+    udp: [HostFile; 2],
+    nohandler: netdev::Nohandler,
     classes: super::netclass::Reader,
     exclude: Regex,
     page_size: u64,
@@ -54,6 +57,9 @@ impl Network {
             conntrack: file("stat/nf_conntrack", Shape::Records),
             conntrack_max: HostFile::new(paths.sysctl("net/netfilter/nf_conntrack_max"), Shape::Whole),
             softnet: file("softnet_stat", Shape::Records),
+            arp: file("arp", Shape::Records),
+            udp: ["udp", "udp6"].map(|name| file(name, Shape::Records)),
+            nohandler: netdev::Nohandler::new(paths.clone()),
             classes: super::netclass::Reader::new(paths.clone()),
             exclude,
             page_size: rustix::param::page_size() as u64,
@@ -66,7 +72,11 @@ impl Network {
     }
 
     pub(super) fn devices(&mut self, buffer: &mut Vec<u8>) -> Result<Option<Vec<NetDevice>>, ReadError> {
-        self.dev.parse(buffer, |text| netdev::parse(text, &self.exclude))
+        let mut devices = self.dev.parse(buffer, |text| netdev::parse(text, &self.exclude))?;
+        if let Some(devices) = &mut devices {
+            self.nohandler.read(devices, buffer);
+        }
+        Ok(devices)
     }
 
     /// Properties of the devices; `traffic` are those whose traffic has just been read.
@@ -78,7 +88,7 @@ impl Network {
     ) -> Result<Option<Vec<std::sync::Arc<NetClass>>>, ReadError> {
         let read = match traffic {
             Some(_) => None,
-            None => self.devices(buffer)?,
+            None => self.dev.parse(buffer, |text| netdev::parse(text, &self.exclude))?,
         };
         let Some(devices) = traffic.or(read.as_deref()) else { return Ok(None) };
         let names = devices.iter().map(|device| device.device.as_str());
@@ -113,5 +123,19 @@ impl Network {
 
     pub(super) fn processing(&mut self, buffer: &mut Vec<u8>) -> Result<Option<Vec<Softnet>>, ReadError> {
         self.softnet.parse(buffer, softnet::parse)
+    }
+
+    pub(super) fn neighbours(
+        &mut self,
+        buffer: &mut Vec<u8>,
+    ) -> Result<Option<Vec<(String, u64)>>, ReadError> {
+        self.arp.parse(buffer, |text| arp::parse(text, &self.exclude))
+    }
+
+    pub(super) fn datagrams(&mut self, buffer: &mut Vec<u8>) -> Result<Option<UdpQueues>, ReadError> {
+        let [v4, v6] = &mut self.udp;
+        let mut read = |file: &mut HostFile| file.parse(buffer, udp_queues::parse);
+        let queues = UdpQueues { v4: read(v4)?, v6: read(v6)? };
+        Ok(Some(queues).filter(|queues| *queues != UdpQueues::default()))
     }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use regex::Regex;
 
 use super::background::{Background, Standing};
@@ -13,9 +14,13 @@ use super::filesystem::mounts::{Excluded, MountTable};
 use super::filesystem::{self, Statfs, statfs};
 use super::network::Network;
 use super::peaks::{self, Peaks};
-use super::{cpu, diskstats, filefd, loadavg, meminfo, pressure, stat, textfile, timex, uname, vmstat};
+use super::unhurried::Unhurried;
+use super::{
+    clock, cpu, cpufreq, diskinfo, diskstats, entropy, filefd, kernel_hung, loadavg, meminfo, os, pressure,
+    schedstat, stat, textfile, timex, uname, vmstat,
+};
 use crate::paths::Paths;
-use crate::snapshot::host::{CpuTime, Host, HostPressure, Outcome, TextFiles};
+use crate::snapshot::host::{CpuFrequency, CpuTime, Entropy, Host, HostPressure, Outcome, TextFiles};
 
 /// Which parts of the host are read, and what is left out of them.
 #[derive(Clone, Debug)]
@@ -56,10 +61,17 @@ pub struct HostReader {
     vmstat: HostFile,
     pressure: [HostFile; 4],
     file_nr: HostFile,
+    schedstat: HostFile,
+    entropy: [HostFile; 2],
+    hung_tasks: HostFile,
+    cpufreq: Unhurried<Option<Arc<Vec<CpuFrequency>>>>,
     diskstats: HostFile,
+    disk_infos: diskinfo::Reader,
     network: Network,
     filesystems: filesystem::Reader,
     uname: uname::Reader,
+    os: os::Reader,
+    clock: clock::Reader,
     textfiles: Background<(), Arc<TextFiles>>,
     peaks: Option<Peaks>,
     /// What was shown last of the cores, whose counters may not fall.
@@ -122,10 +134,18 @@ impl HostReader {
             vmstat: records("vmstat"),
             pressure: ["cpu", "io", "memory", "irq"].map(|name| whole(&format!("pressure/{name}"))),
             file_nr: HostFile::new(paths.sysctl("fs/file-nr"), Shape::Whole),
+            schedstat: HostFile::new(paths.proc("schedstat"), Shape::LongRecords),
+            entropy: ["entropy_avail", "poolsize"]
+                .map(|name| HostFile::new(paths.sysctl(&format!("kernel/random/{name}")), Shape::Whole)),
+            hung_tasks: HostFile::new(paths.sysctl("kernel/hung_task_detect_count"), Shape::Whole),
+            cpufreq: cpufreq::reader(paths),
             diskstats: records("diskstats"),
+            disk_infos: diskinfo::Reader::new(paths.clone()),
             network: Network::new(paths, options.devices_exclude.clone()),
             filesystems: filesystem::Reader::new(paths.clone(), MountTable::new(paths, excluded), statfs),
             uname: uname::Reader::new(paths),
+            os: os::Reader::new(paths.clone()),
+            clock: clock::Reader::new(paths.clone()),
             textfiles: Background::new("textfile", Box::new(read_textfiles)),
             peaks,
             cpu: Vec::new(),
@@ -155,6 +175,9 @@ impl HostReader {
         if has_textfiles {
             self.textfiles.ask([()], now);
         }
+        if on.contains("cpufreq") {
+            self.cpufreq.begin(now);
+        }
         let mut round = Round { on, outcomes: Vec::with_capacity(on.len()) };
         let mut host = Host::default();
         // One file, two collectors: `cpu` reads it, `stat` does where `cpu` is off.
@@ -173,8 +196,13 @@ impl HostReader {
         host.vmstat = round.part("vmstat", || self.vmstat.parse(buffer, vmstat::parse));
         host.pressure = round.part("pressure", || read_pressure(&mut self.pressure, buffer));
         host.filefd = round.part("filefd", || self.file_nr.parse(buffer, filefd::parse));
+        host.schedstat = round.part("schedstat", || self.schedstat.parse(buffer, schedstat::parse));
+        host.entropy = round.part("entropy", || read_entropy(&mut self.entropy, buffer));
+        host.hung_tasks = round.part("kernel_hung", || self.hung_tasks.parse(buffer, kernel_hung::parse));
         host.disks = round.part("diskstats", || {
-            self.diskstats.parse(buffer, |text| diskstats::parse(text, &options.disks_exclude))
+            let disks =
+                self.diskstats.parse(buffer, |text| diskstats::parse(text, &options.disks_exclude))?;
+            Ok(disks.map(|disks| self.disk_infos.describe(disks, now)))
         });
         host.netdev = round.part("netdev", || network.devices(buffer));
         host.netclass = round.part("netclass", || network.classes(host.netdev.as_deref(), now, buffer));
@@ -182,9 +210,13 @@ impl HostReader {
         host.sockstat = round.part("sockstat", || network.sockets(buffer));
         host.conntrack = round.part("conntrack", || network.tracking(buffer));
         host.softnet = round.part("softnet", || network.processing(buffer));
+        host.arp = round.part("arp", || network.neighbours(buffer));
+        host.udp_queues = round.part("udp_queues", || network.datagrams(buffer));
         host.uname = round.part("uname", || Ok(Some(self.uname.read())));
-        round.part("time", || Ok(Some(())));
+        host.os = round.part("os", || Ok(self.os.read(now)));
+        host.clock = round.part("time", || self.clock.read(now, Timestamp::now(), buffer));
         host.timex = round.part("timex", timex::read);
+        host.cpufreq = round.part("cpufreq", || Ok(frequencies(self.cpufreq.finish(now))));
         if let Some(asked) = asked {
             host.filesystems = round.part("filesystem", || asked.map(|()| Some(filesystems.finish(now))));
         }
@@ -207,6 +239,20 @@ fn newest(textfiles: &Background<(), Arc<TextFiles>>, now: Instant) -> Option<Ar
         Standing::Late => None,
         Standing::Stuck => Some(Arc::new(TextFiles { failed: true, ..TextFiles::default() })),
     }
+}
+
+/// What was read last of the cores' frequencies.
+fn frequencies(standing: Standing<Option<Arc<Vec<CpuFrequency>>>>) -> Option<Arc<Vec<CpuFrequency>>> {
+    match standing {
+        Standing::Answered(frequencies) => frequencies,
+        Standing::Late | Standing::Stuck => None,
+    }
+}
+
+fn read_entropy(files: &mut [HostFile; 2], buffer: &mut Vec<u8>) -> Result<Option<Entropy>, ReadError> {
+    let [available, pool_size] = files;
+    let Some(available_bits) = available.parse(buffer, entropy::parse)? else { return Ok(None) };
+    Ok(Some(Entropy { available_bits, pool_size_bits: pool_size.parse(buffer, entropy::parse)? }))
 }
 
 fn read_pressure(files: &mut [HostFile; 4], buffer: &mut Vec<u8>) -> Result<Option<HostPressure>, ReadError> {

@@ -14,6 +14,10 @@ pub struct Host {
     pub outcomes: Vec<Outcome>,
     /// Time of each core.
     pub cpu: Option<Vec<CpuTime>>,
+    /// Frequencies of each core.
+    pub cpufreq: Option<Arc<Vec<CpuFrequency>>>,
+    /// What the scheduler has done on each core.
+    pub schedstat: Option<Vec<CpuSchedule>>,
     /// Counts of the kernel.
     pub stat: Option<KernelStat>,
     /// Load over one, five and fifteen minutes.
@@ -26,6 +30,10 @@ pub struct Host {
     pub pressure: Option<HostPressure>,
     /// File handles.
     pub filefd: Option<FileHandles>,
+    /// Random bits that the kernel has, and the size of its pool.
+    pub entropy: Option<Entropy>,
+    /// Tasks that the kernel has found to hang.
+    pub hung_tasks: Option<u64>,
     /// Block devices.
     pub disks: Option<Vec<Disk>>,
     /// File systems, each device once.
@@ -42,8 +50,16 @@ pub struct Host {
     pub conntrack: Option<Conntrack>,
     /// Packet processing of each core.
     pub softnet: Option<Vec<Softnet>>,
+    /// IPv4 neighbours by network device.
+    pub arp: Option<Vec<(String, u64)>>,
+    /// What waits in UDP sockets.
+    pub udp_queues: Option<UdpQueues>,
     /// Kernel and name of the machine.
     pub uname: Option<Arc<Uname>>,
+    /// The operating system.
+    pub os: Option<Arc<OsRelease>>,
+    /// What the time is taken from, and the time zone.
+    pub clock: Option<Clock>,
     /// The clock's discipline.
     pub timex: Option<Timex>,
     /// What text files say.
@@ -76,6 +92,42 @@ pub struct CpuTime {
     pub cpu: u32,
     /// user, nice, system, idle, iowait, irq, softirq, steal, guest, guest_nice.
     pub modes_ns: [u64; 10],
+}
+
+/// Frequencies of one core; what it does not tell is `None`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CpuFrequency {
+    /// Its number.
+    pub cpu: u32,
+    /// The hardware's present, mean, least and highest frequency, then what the kernel has
+    /// chosen and may choose at least and at most, in kilohertz.
+    pub khz: [Option<u64>; 7],
+    /// Who chooses.
+    pub governor: Option<String>,
+    /// Who could.
+    pub governors: Vec<String>,
+}
+
+/// What the scheduler has done on one core.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CpuSchedule {
+    /// Its number.
+    pub cpu: u32,
+    /// Time for which tasks ran, in nanoseconds.
+    pub running_ns: u64,
+    /// Time for which tasks waited, in nanoseconds.
+    pub waiting_ns: u64,
+    /// Time slices.
+    pub timeslices: u64,
+}
+
+/// The kernel's random bits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Entropy {
+    /// Bits that there are.
+    pub available_bits: u64,
+    /// Bits that there can be.
+    pub pool_size_bits: Option<u64>,
 }
 
 /// Counts of `/proc/stat`.
@@ -126,10 +178,54 @@ pub struct FileHandles {
 pub struct Disk {
     /// Its name, as `sda`.
     pub device: String,
+    /// Its major and minor number.
+    pub numbers: (u32, u32),
+    /// What else is known of it.
+    pub info: Arc<DiskInfo>,
     /// The columns after the name as the kernel gives them: sectors of 512 bytes, milliseconds.
     pub columns: [u64; 17],
     /// How many of them this kernel has.
     pub known: usize,
+}
+
+/// What udev and the kernel know of a block device.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DiskInfo {
+    /// Whether something turns in it.
+    pub rotational: bool,
+    /// udev's properties, by the index of [`DiskInfo::PROPERTIES`]; empty where it has none.
+    pub properties: [String; DiskInfo::PROPERTIES.len()],
+}
+
+impl DiskInfo {
+    /// The properties that are shown, as udev names them.
+    pub const PROPERTIES: [&'static str; 19] = [
+        "ID_PATH",
+        "ID_WWN",
+        "ID_MODEL",
+        "ID_REVISION",
+        "SCSI_IDENT_SERIAL",
+        "ID_SERIAL_SHORT",
+        "ID_SERIAL",
+        "ID_FS_TYPE",
+        "ID_FS_USAGE",
+        "ID_FS_UUID",
+        "ID_FS_VERSION",
+        "DM_NAME",
+        "DM_UUID",
+        "DM_VG_NAME",
+        "DM_LV_NAME",
+        "DM_LV_LAYER",
+        "ID_ATA_WRITE_CACHE",
+        "ID_ATA_WRITE_CACHE_ENABLED",
+        "ID_ATA_ROTATION_RATE_RPM",
+    ];
+
+    /// A property, empty if udev does not have it.
+    pub fn property(&self, name: &str) -> &str {
+        let place = Self::PROPERTIES.iter().position(|property| *property == name);
+        place.map_or("", |place| &self.properties[place])
+    }
 }
 
 /// The file systems.
@@ -196,6 +292,8 @@ pub struct NetDevice {
     pub device: String,
     /// The sixteen columns of `/proc/net/dev`, in their order.
     pub columns: [u64; 16],
+    /// Packets that nobody took since the device is the inactive one of a bond.
+    pub nohandler: Option<u64>,
 }
 
 /// Properties of one network device; what it does not have is `None`.
@@ -276,6 +374,53 @@ pub struct Uname {
     pub nodename: String,
     /// Its NIS domain.
     pub domainname: String,
+}
+
+/// Bytes that wait in UDP sockets; `None` where the kernel does not speak the protocol.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct UdpQueues {
+    /// To be sent and received, over IPv4.
+    pub v4: Option<(u64, u64)>,
+    /// The same over IPv6.
+    pub v6: Option<(u64, u64)>,
+}
+
+/// The operating system, as its `os-release` says.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct OsRelease {
+    /// The values, by the index of [`OsRelease::KEYS`]; empty where it does not say.
+    pub values: [String; OsRelease::KEYS.len()],
+    /// The first two parts of its version.
+    pub version: Option<f64>,
+    /// The end of its support, in seconds since 1970.
+    pub support_end_s: Option<i64>,
+}
+
+impl OsRelease {
+    /// The keys that are shown, with the labels that show them.
+    pub const KEYS: [(&'static str, &'static str); 12] = [
+        ("BUILD_ID", "build_id"),
+        ("ID", "id"),
+        ("ID_LIKE", "id_like"),
+        ("IMAGE_ID", "image_id"),
+        ("IMAGE_VERSION", "image_version"),
+        ("NAME", "name"),
+        ("PRETTY_NAME", "pretty_name"),
+        ("VARIANT", "variant"),
+        ("VARIANT_ID", "variant_id"),
+        ("VERSION", "version"),
+        ("VERSION_CODENAME", "version_codename"),
+        ("VERSION_ID", "version_id"),
+    ];
+}
+
+/// What the time is taken from, and the time zone.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Clock {
+    /// Sources by device: those that there are, and the one that is used.
+    pub sources: Arc<Vec<(Vec<String>, String)>>,
+    /// The zone's abbreviation now, and its seconds east of UTC.
+    pub zone: Option<(String, i32)>,
 }
 
 /// The clock's discipline, as the kernel gives it.

@@ -78,6 +78,32 @@ metrics! {
         CPU_GUEST_SECONDS "node_cpu_guest_seconds_total" Counter Seconds Plain ["cpu", "mode"] NodeExporter
             "/proc/stat cpuN" "Time that a core has run virtual machines.";
     }
+    "cpufreq" {
+        CPU_FREQUENCY "node_cpu_frequency_hertz" Gauge Hertz Plain ["cpu"] NodeExporter
+            "/sys/devices/system/cpu/cpuN/cpufreq/cpuinfo_cur_freq" "Frequency that the hardware says it runs at; for root only.";
+        CPU_FREQUENCY_AVG "node_cpu_frequency_avg_hertz" Gauge Hertz Plain ["cpu"] NodeExporter
+            "/sys/devices/system/cpu/cpuN/cpufreq/cpuinfo_avg_freq" "Mean frequency over the last moments.";
+        CPU_FREQUENCY_MIN "node_cpu_frequency_min_hertz" Gauge Hertz Plain ["cpu"] NodeExporter
+            "/sys/devices/system/cpu/cpuN/cpufreq/cpuinfo_min_freq" "Lowest frequency that the hardware can run at.";
+        CPU_FREQUENCY_MAX "node_cpu_frequency_max_hertz" Gauge Hertz Plain ["cpu"] NodeExporter
+            "/sys/devices/system/cpu/cpuN/cpufreq/cpuinfo_max_freq" "Highest frequency that the hardware can run at.";
+        CPU_SCALING_FREQUENCY "node_cpu_scaling_frequency_hertz" Gauge Hertz Plain ["cpu"] NodeExporter
+            "/sys/devices/system/cpu/cpuN/cpufreq/scaling_cur_freq" "Frequency that the kernel has last chosen or measured.";
+        CPU_SCALING_MIN "node_cpu_scaling_frequency_min_hertz" Gauge Hertz Plain ["cpu"] NodeExporter
+            "/sys/devices/system/cpu/cpuN/cpufreq/scaling_min_freq" "Lowest frequency that the kernel may choose.";
+        CPU_SCALING_MAX "node_cpu_scaling_frequency_max_hertz" Gauge Hertz Plain ["cpu"] NodeExporter
+            "/sys/devices/system/cpu/cpuN/cpufreq/scaling_max_freq" "Highest frequency that the kernel may choose.";
+        CPU_GOVERNOR "node_cpu_scaling_governor" Gauge None Plain ["cpu", "governor"] NodeExporter
+            "/sys/devices/system/cpu/cpuN/cpufreq/scaling_governor" "1 for the governor that chooses the frequency, 0 for the others that there are.";
+    }
+    "schedstat" {
+        SCHEDSTAT_RUNNING "node_schedstat_running_seconds_total" Counter Seconds Plain ["cpu"] NodeExporter
+            "/proc/schedstat 7" "Time for which tasks have run on a core.";
+        SCHEDSTAT_WAITING "node_schedstat_waiting_seconds_total" Counter Seconds Plain ["cpu"] NodeExporter
+            "/proc/schedstat 8" "Time for which tasks that could run have waited for a core.";
+        SCHEDSTAT_TIMESLICES "node_schedstat_timeslices_total" Counter None Plain ["cpu"] NodeExporter
+            "/proc/schedstat 9" "Time slices that a core has run.";
+    }
     "stat" {
         CONTEXT_SWITCHES "node_context_switches_total" Counter None Plain [] NodeExporter
             "/proc/stat ctxt" "Context switches.";
@@ -120,6 +146,16 @@ metrics! {
         FILEFD_MAXIMUM "node_filefd_maximum" Gauge None Plain [] NodeExporter
             "/proc/sys/fs/file-nr" "File handles that there can be.";
     }
+    "entropy" {
+        ENTROPY_AVAILABLE "node_entropy_available_bits" Gauge None Plain [] NodeExporter
+            "/proc/sys/kernel/random/entropy_avail" "Entropy that the kernel's pool of random bits has, in bits.";
+        ENTROPY_POOL_SIZE "node_entropy_pool_size_bits" Gauge None Plain [] NodeExporter
+            "/proc/sys/kernel/random/poolsize" "Size of the kernel's pool of random bits, in bits.";
+    }
+    "kernel_hung" {
+        KERNEL_HUNG_TASKS "node_kernel_hung_tasks_total" Counter None Plain [] NodeExporter
+            "/proc/sys/kernel/hung_task_detect_count" "Tasks that the kernel has found to hang.";
+    }
     "diskstats" {
         DISK_READS "node_disk_reads_completed_total" Counter None Plain ["device"] NodeExporter
             "/proc/diskstats 1" "Reads completed.";
@@ -155,6 +191,18 @@ metrics! {
             "/proc/diskstats 16" "Flushes completed.";
         DISK_FLUSH_TIME "node_disk_flush_requests_time_seconds_total" Counter Seconds Plain ["device"] NodeExporter
             "/proc/diskstats 17" "Time that all flushes together have taken.";
+        DISK_INFO "node_disk_info" Gauge None Plain ["device", "major", "minor", "path", "wwn", "model", "serial", "revision", "rotational"] NodeExporter
+            "/run/udev/data, /sys/block/DEVICE/queue/rotational" "What is known of a device that is no number; always 1.";
+        DISK_FILESYSTEM_INFO "node_disk_filesystem_info" Gauge None Plain ["device", "type", "usage", "uuid", "version"] NodeExporter
+            "/run/udev/data ID_FS_TYPE" "The file system on a device, as udev has found it; always 1.";
+        DISK_DEVICE_MAPPER_INFO "node_disk_device_mapper_info" Gauge None Plain ["device", "name", "uuid", "vg_name", "lv_name", "lv_layer"] NodeExporter
+            "/run/udev/data DM_NAME" "What the device mapper calls a device; always 1.";
+        DISK_ATA_WRITE_CACHE "node_disk_ata_write_cache" Gauge None Plain ["device"] NodeExporter
+            "/run/udev/data ID_ATA_WRITE_CACHE" "1 if an ATA disk has a write cache, else 0.";
+        DISK_ATA_WRITE_CACHE_ENABLED "node_disk_ata_write_cache_enabled" Gauge None Plain ["device"] NodeExporter
+            "/run/udev/data ID_ATA_WRITE_CACHE_ENABLED" "1 if the write cache of an ATA disk is on, else 0.";
+        DISK_ATA_ROTATION_RATE "node_disk_ata_rotation_rate_rpm" Gauge None Plain ["device"] NodeExporter
+            "/run/udev/data ID_ATA_ROTATION_RATE_RPM" "Turns a minute of an ATA disk; 0 if nothing turns.";
     }
     "filesystem" {
         FILESYSTEM_SIZE "node_filesystem_size_bytes" Gauge Bytes Plain ["device", "mountpoint", "fstype", "device_error"] NodeExporter
@@ -209,6 +257,8 @@ metrics! {
             "/proc/1/net/dev" "Errors of the carrier while sending.";
         NETDEV_TRANSMIT_COMPRESSED "node_network_transmit_compressed_total" Counter None Plain ["device"] NodeExporter
             "/proc/1/net/dev" "Compressed packets sent.";
+        NETDEV_RECEIVE_NOHANDLER "node_network_receive_nohandler_total" Counter None Plain ["device"] NodeExporter
+            "/sys/class/net/DEVICE/statistics/rx_nohandler" "Packets received on an inactive device of a bond or team, and dropped.";
     }
     "netclass" {
         NETCLASS_UP "node_network_up" Gauge None Plain ["device"] NodeExporter
@@ -288,13 +338,35 @@ metrics! {
         SOFTNET_BACKLOG "node_softnet_backlog_len" Gauge None Plain ["cpu"] NodeExporter
             "/proc/1/net/softnet_stat 12" "Packets that wait.";
     }
+    "arp" {
+        ARP_ENTRIES "node_arp_entries" Gauge None Plain ["device"] NodeExporter
+            "/proc/1/net/arp" "IPv4 neighbours that are known or being looked for; absent for a device without any.";
+    }
+    "udp_queues" {
+        UDP_QUEUES "node_udp_queues" Gauge None Plain ["queue", "ip"] NodeExporter
+            "/proc/1/net/udp, udp6" "Bytes that wait in UDP sockets, received (`rx`) and to be sent (`tx`), over IPv4 and IPv6 (`v4`, `v6`).";
+    }
     "uname" {
         UNAME "node_uname_info" Gauge None Plain ["sysname", "release", "version", "machine", "nodename", "domainname"] NodeExporter
             "uname(2)" "Kernel and name of the machine; always 1.";
     }
+    "os" {
+        OS_INFO "node_os_info" Gauge None Plain ["build_id", "id", "id_like", "image_id", "image_version", "name", "pretty_name", "variant", "variant_id", "version", "version_codename", "version_id"] NodeExporter
+            "/etc/os-release" "The operating system, as it describes itself; always 1.";
+        OS_VERSION "node_os_version" Gauge None Plain ["id", "id_like", "name"] NodeExporter
+            "/etc/os-release VERSION_ID" "The first two parts of the operating system's version, as a number.";
+        OS_SUPPORT_END "node_os_support_end_timestamp_seconds" Gauge Seconds Plain [] NodeExporter
+            "/etc/os-release SUPPORT_END" "When support of the operating system ends, in seconds since 1970; absent where it does not say.";
+    }
     "time" {
         TIME "node_time_seconds" Gauge Seconds Plain [] NodeExporter
             "the clock" "The time at which the host was read, in seconds since 1970.";
+        TIME_ZONE_OFFSET "node_time_zone_offset_seconds" Gauge Seconds Plain ["time_zone"] NodeExporter
+            "/etc/localtime" "How far the host's time of day is from UTC, east is positive.";
+        CLOCKSOURCE_AVAILABLE "node_time_clocksource_available_info" Gauge None Plain ["device", "clocksource"] NodeExporter
+            "/sys/devices/system/clocksource/clocksourceN/available_clocksource" "A source that the kernel can take the time from; always 1.";
+        CLOCKSOURCE_CURRENT "node_time_clocksource_current_info" Gauge None Plain ["device", "clocksource"] NodeExporter
+            "/sys/devices/system/clocksource/clocksourceN/current_clocksource" "The source that the kernel takes the time from; always 1.";
     }
     "timex" {
         TIMEX_SYNC_STATUS "node_timex_sync_status" Gauge None Plain [] NodeExporter
