@@ -131,7 +131,7 @@ fn command() -> Command {
 
 fn after_help() -> String {
     format!(
-        "Collectors, all on; --{COLLECTOR_FLAG}NAME and --{NO_COLLECTOR_FLAG}NAME switch one on or off, and with\n\
+        "Collectors, all on but {}; --{COLLECTOR_FLAG}NAME and --{NO_COLLECTOR_FLAG}NAME switch one on or off, and with\n\
          the name {} all those of the host at once:\n  {}\n\n\
          Every flag has an environment variable: `DOCKMETER_` and the flag in capitals, as\n\
          DOCKMETER_WEB_LISTEN_ADDRESS. A flag stands before the variable, the variable before the\n\
@@ -141,6 +141,7 @@ fn after_help() -> String {
            dockmeter --web.listen-address=:10417 --web.trust-network=10.0.0.0/8\n  \
            dockmeter config check --config.file=dockmeter.yml\n  \
            dockmeter token new --name=shop --project=shop",
+        host::OPT_IN.join(", "),
         host::GROUP,
         COLLECTORS.join(", "),
     )

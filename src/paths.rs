@@ -2,6 +2,7 @@
 //!
 //! Invariant: no other module joins a path under these roots.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 /// Where a process that is not in a container sees `/proc`.
@@ -9,6 +10,12 @@ pub const PROCFS: &str = "/proc";
 
 /// Where a process that is not in a container sees `/sys`.
 pub const SYSFS: &str = "/sys";
+
+/// The number of the first namespace of processes (`PROC_PID_INIT_INO` of the kernel).
+const FIRST_PID_NAMESPACE: u64 = 0xefff_fffc;
+
+/// Files that engines put into every container: Docker, Podman.
+const CONTAINER_MARKS: [&str; 2] = ["/.dockerenv", "/run/.containerenv"];
 
 /// A longer chain of symbolic links is a circle.
 const MOST_LINKS: usize = 8;
@@ -49,6 +56,16 @@ impl Paths {
     /// The folder of one process.
     pub fn process(&self, pid: u32) -> PathBuf {
         self.procfs.join(pid.to_string())
+    }
+
+    /// Whether what is taken for the host's `/proc` is that of a container which this process is
+    /// in: of a program that is seen among the container's processes only, and nobody has said
+    /// where the host's is. A machine that was made of a container's image is none.
+    pub fn proc_is_a_containers(&self) -> bool {
+        let own = Path::new(PROCFS);
+        let own_processes = std::fs::metadata(own.join("self/ns/pid"));
+        let among_all = own_processes.is_ok_and(|about| about.ino() == FIRST_PID_NAMESPACE);
+        self.procfs == own && !among_all && CONTAINER_MARKS.iter().any(|mark| Path::new(mark).exists())
     }
 
     /// A file or folder under `/sys`.

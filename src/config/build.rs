@@ -255,8 +255,8 @@ fn host(layers: &mut Layers<'_>, file: &File) -> Result<Host, ConfigError> {
     })
 }
 
-/// Every collector is on unless a flag, a variable or the file switches it off; one of the
-/// host, where nothing is said of it, is as the whole group.
+/// Every collector is on unless a flag, a variable or the file switches it off, but for those
+/// that have to be asked for; one of the host, where nothing is said of it, is as the whole group.
 fn disabled_collectors(layers: &Layers<'_>, file: &File) -> Result<BTreeSet<&'static str>, ConfigError> {
     let known = |name: &str| name == of_host::GROUP || COLLECTORS.contains(&name);
     if let Some((name, text)) = file.collectors.iter().find(|(name, _)| !known(name)) {
@@ -272,7 +272,7 @@ fn disabled_collectors(layers: &Layers<'_>, file: &File) -> Result<BTreeSet<&'st
     let host = said(of_host::GROUP)?.unwrap_or(true);
     let mut disabled = BTreeSet::new();
     for name in COLLECTORS.iter().copied() {
-        let default = host || !of_host::COLLECTORS.contains(&name);
+        let default = !of_host::OPT_IN.contains(&name) && (host || !of_host::COLLECTORS.contains(&name));
         if !said(name)?.unwrap_or(default) {
             disabled.insert(name);
         }

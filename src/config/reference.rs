@@ -51,14 +51,16 @@ fn section(page: &mut String, setting: &Setting) {
 }
 
 fn collectors(page: &mut String) {
+    let opt_in: Vec<String> = host::OPT_IN.iter().map(|name| format!("`{name}`")).collect();
     let names: Vec<String> = COLLECTORS.iter().map(|name| format!("`{name}`")).collect();
     let _ = writeln!(
         page,
         "\n## `--{COLLECTOR_FLAG}NAME`, `--{NO_COLLECTOR_FLAG}NAME`\n\n\
-         Switches a collector on or off; all are on. A collector that is off leaves no series.\n\n\
+         Switches a collector on or off; all are on but {}. A collector that is off leaves no series.\n\n\
          `{}` stands for all collectors of the host at once, which is what to switch off beside a node_exporter; \
          one of them that is switched by its own name is as that says.\n\n\
          - names: {}\n- key: `collectors.NAME`, `true` or `false`\n- environment: `{}`, `true` or `false`",
+        opt_in.join(", "),
         host::GROUP,
         names.join(", "),
         env_name(COLLECTOR_FLAG) + "NAME",

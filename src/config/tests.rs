@@ -5,7 +5,7 @@ use std::fs;
 use proptest::prelude::*;
 
 use super::*;
-use crate::metrics::catalogue::COLLECTORS;
+use crate::metrics::catalogue::{self, COLLECTORS};
 use crate::tenant::Dimension;
 
 /// The configuration of a file's text, with flags and environment.
@@ -48,7 +48,8 @@ fn nothing_said_is_the_default() {
     assert_eq!(config.policy.caps, crate::tenant::Caps::default());
     assert_eq!(config.paths, Paths::default());
     assert_eq!(config.log, Log { level: tracing::Level::INFO, format: LogFormat::Logfmt });
-    assert!(COLLECTORS.iter().all(|name| config.collects(name)));
+    let opt_in = |name: &str| catalogue::host::OPT_IN.contains(&name);
+    assert!(COLLECTORS.iter().all(|name| config.collects(name) != opt_in(name)));
     assert!(config.policy.ignore_image_labels && !config.policy.rules.is_strict());
 }
 

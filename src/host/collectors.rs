@@ -3,7 +3,7 @@
 use super::time::TimeCollector;
 use super::{
     arp, conntrack, cpu, cpufreq, diskstats, entropy, filefd, filesystem, kernel_hung, loadavg, netclass,
-    netdev, os, peaks, pressure, schedstat, softnet, stat, textfile, timex, udp_queues, uname,
+    netdev, os, peaks, pressure, schedstat, softnet, stat, tcpstat, textfile, timex, udp_queues, uname,
 };
 use crate::collect::{CollectError, Collector};
 use crate::metrics::catalogue::Field;
@@ -40,6 +40,7 @@ pub fn all() -> Vec<Box<dyn Collector>> {
         walk("conntrack", conntrack::collect),
         walk("softnet", softnet::collect),
         walk("arp", arp::collect),
+        walk("tcpstat", tcpstat::collect),
         walk("udp_queues", udp_queues::collect),
         walk("uname", uname::collect),
         walk("os", os::collect),

@@ -46,6 +46,12 @@ pub(super) enum ReadError {
         /// The file.
         path: PathBuf,
     },
+    /// Something that is read in the background.
+    #[error("{problem}")]
+    Background {
+        /// What was tried, and what came back.
+        problem: String,
+    },
     /// A system call that is about no file.
     #[error("{call}: {source}")]
     Call {

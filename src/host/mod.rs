@@ -40,6 +40,7 @@ mod slowly;
 mod sockstat;
 mod softnet;
 mod stat;
+mod tcpstat;
 #[cfg(test)]
 mod tests;
 mod textfile;

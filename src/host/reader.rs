@@ -17,10 +17,12 @@ use super::peaks::{self, Peaks};
 use super::unhurried::Unhurried;
 use super::{
     clock, cpu, cpufreq, diskinfo, diskstats, entropy, filefd, kernel_hung, loadavg, meminfo, os, pressure,
-    schedstat, stat, textfile, timex, uname, vmstat,
+    schedstat, stat, tcpstat, textfile, timex, uname, vmstat,
 };
 use crate::paths::Paths;
-use crate::snapshot::host::{CpuFrequency, CpuTime, Entropy, Host, HostPressure, Outcome, TextFiles};
+use crate::snapshot::host::{
+    CpuFrequency, CpuTime, Entropy, Host, HostPressure, Outcome, TcpSockets, TextFiles,
+};
 
 /// Which parts of the host are read, and what is left out of them.
 #[derive(Clone, Debug)]
@@ -68,6 +70,7 @@ pub struct HostReader {
     diskstats: HostFile,
     disk_infos: diskinfo::Reader,
     network: Network,
+    tcp: Unhurried<tcpstat::Answer>,
     filesystems: filesystem::Reader,
     uname: uname::Reader,
     os: os::Reader,
@@ -141,6 +144,7 @@ impl HostReader {
             cpufreq: cpufreq::reader(paths),
             diskstats: records("diskstats"),
             disk_infos: diskinfo::Reader::new(paths.clone()),
+            tcp: tcpstat::reader(paths),
             network: Network::new(paths, options.devices_exclude.clone()),
             filesystems: filesystem::Reader::new(paths.clone(), MountTable::new(paths, excluded), statfs),
             uname: uname::Reader::new(paths),
@@ -177,6 +181,9 @@ impl HostReader {
         }
         if on.contains("cpufreq") {
             self.cpufreq.begin(now);
+        }
+        if on.contains("tcpstat") {
+            self.tcp.begin(now);
         }
         let mut round = Round { on, outcomes: Vec::with_capacity(on.len()) };
         let mut host = Host::default();
@@ -217,6 +224,7 @@ impl HostReader {
         host.clock = round.part("time", || self.clock.read(now, Timestamp::now(), buffer));
         host.timex = round.part("timex", timex::read);
         host.cpufreq = round.part("cpufreq", || Ok(frequencies(self.cpufreq.finish(now))));
+        host.tcp = round.part("tcpstat", || sockets(self.tcp.finish(now)));
         if let Some(asked) = asked {
             host.filesystems = round.part("filesystem", || asked.map(|()| Some(filesystems.finish(now))));
         }
@@ -246,6 +254,16 @@ fn frequencies(standing: Standing<Option<Arc<Vec<CpuFrequency>>>>) -> Option<Arc
     match standing {
         Standing::Answered(frequencies) => frequencies,
         Standing::Late | Standing::Stuck => None,
+    }
+}
+
+/// What was read last of the TCP sockets.
+fn sockets(standing: Standing<tcpstat::Answer>) -> Result<Option<Arc<TcpSockets>>, ReadError> {
+    let failed = |problem: &str| ReadError::Background { problem: problem.to_owned() };
+    match standing {
+        Standing::Answered(answer) => answer.map_err(|problem| failed(&problem)),
+        Standing::Late => Ok(None),
+        Standing::Stuck => Err(failed("the kernel does not answer about TCP sockets")),
     }
 }
 

@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use regex::Regex;
@@ -19,7 +20,7 @@ use crate::paths::Paths;
 use crate::snapshot::host::{Host, Usage};
 
 /// Collectors that ask this machine and not the fixture.
-const OF_THIS_MACHINE: [&str; 2] = ["uname", "timex"];
+const OF_THIS_MACHINE: [&str; 3] = ["uname", "timex", "tcpstat"];
 
 fn unpack(name: &str) -> tempfile::TempDir {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/fixtures/hosts/{name}.host"));
@@ -102,6 +103,7 @@ fn golden_page_of_a_machine() {
     let problems: Vec<_> = host.outcomes.iter().filter(|outcome| outcome.problem.is_some()).collect();
     assert!(problems.is_empty(), "{problems:?}");
     host.outcomes.iter_mut().for_each(|outcome| outcome.duration_ns = 1_000);
+    host.tcp = Some(Arc::new(super::tcpstat::example()));
     let page = page(host).replace(root.path().to_str().unwrap(), "@");
     let page = page.replace(env!("DOCKMETER_REVISION"), "REVISION");
     let page = page.replace(std::env::consts::ARCH, "ARCH");

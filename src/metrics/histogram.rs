@@ -22,6 +22,9 @@ const FRACTIONS: [f64; 8] = [
 /// Values up to this one count as zero in the native form; a normal number.
 const ZERO_THRESHOLD: f64 = 1.0 / 1024.0;
 
+/// The same where values are microseconds in seconds.
+const FINE_ZERO_THRESHOLD: f64 = 1.0 / 1_048_576.0;
+
 /// More native buckets than these are halved in number, at half the resolution.
 const MOST_NATIVE_BUCKETS: usize = 160;
 
@@ -40,6 +43,7 @@ pub struct Histogram {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Native {
     schema: i8,
+    zero_threshold: f64,
     zero: u64,
     /// Index and count, by index. Bucket `i` ends at 2 to the power of `i` / 2^schema.
     buckets: Vec<(i32, u64)>,
@@ -48,7 +52,16 @@ pub struct Native {
 impl Histogram {
     /// A histogram with these upper bounds of classic buckets, ascending and finite.
     pub fn new(bounds: &'static [f64]) -> Self {
-        let native = Native { schema: FINEST_SCHEMA, zero: 0, buckets: Vec::new() };
+        Self::with_zero(bounds, ZERO_THRESHOLD)
+    }
+
+    /// The same for values of which thousandths are many: its native form tells millionths apart.
+    pub fn fine(bounds: &'static [f64]) -> Self {
+        Self::with_zero(bounds, FINE_ZERO_THRESHOLD)
+    }
+
+    fn with_zero(bounds: &'static [f64], zero_threshold: f64) -> Self {
+        let native = Native { schema: FINEST_SCHEMA, zero_threshold, zero: 0, buckets: Vec::new() };
         Histogram { bounds, counts: vec![0; bounds.len() + 1].into(), count: 0, sum: 0.0, native }
     }
 
@@ -105,7 +118,7 @@ impl Native {
 
     /// How many values counted as zero, and up to which value they do.
     pub fn zero(&self) -> (u64, f64) {
-        (self.zero, ZERO_THRESHOLD)
+        (self.zero, self.zero_threshold)
     }
 
     /// Index and count of every bucket that was hit, by index.
@@ -135,7 +148,7 @@ impl Native {
     }
 
     fn observe(&mut self, value: f64) {
-        if value <= ZERO_THRESHOLD {
+        if value <= self.zero_threshold {
             self.zero += 1;
             return;
         }
@@ -202,6 +215,14 @@ mod tests {
     #[test]
     fn what_is_no_number_is_left_out() {
         assert_eq!(observed(&[f64::NAN, f64::INFINITY]).count(), 0);
+    }
+
+    #[test]
+    fn a_fine_histogram_tells_microseconds_apart() {
+        let mut histogram = Histogram::fine(BOUNDS);
+        [0.000_04, 0.000_09, 0.0].into_iter().for_each(|value| histogram.observe(value));
+        assert_eq!(histogram.native().buckets().len(), 2);
+        assert_eq!(histogram.native().zero(), (1, 1.0 / 1_048_576.0));
     }
 
     #[test]

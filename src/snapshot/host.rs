@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use crate::metrics::{LabelBlock, Metric};
+use crate::metrics::{Histogram, LabelBlock, Metric};
 
 /// What was read of the machine.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -46,6 +46,8 @@ pub struct Host {
     pub netstat: Option<Fields>,
     /// Numbers of sockets as their table has them.
     pub sockstat: Option<Fields>,
+    /// TCP sockets of the host's network.
+    pub tcp: Option<Arc<TcpSockets>>,
     /// Connection tracking.
     pub conntrack: Option<Conntrack>,
     /// Packet processing of each core.
@@ -336,6 +338,49 @@ impl NetClass {
         "tx_queue_len",
         "type",
     ];
+}
+
+/// The TCP sockets of the host's network at one moment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TcpSockets {
+    /// How many there are in each state of [`TcpSockets::STATES`].
+    pub states: [u64; TcpSockets::STATES.len()],
+    /// Bytes that were received and that no program has read.
+    pub rx_queued_bytes: u64,
+    /// Bytes that were sent and are not acknowledged, or not sent yet.
+    pub tx_queued_bytes: u64,
+    /// Round-trip times in seconds that were observed so far: of connections within the
+    /// machine, and of the others.
+    pub rtt: [Histogram; 2],
+}
+
+impl TcpSockets {
+    /// The names of states by their numbers in the kernel; 0 is none.
+    pub const STATES: [&'static str; 12] = [
+        "",
+        "established",
+        "syn_sent",
+        "syn_recv",
+        "fin_wait1",
+        "fin_wait2",
+        "time_wait",
+        "close",
+        "close_wait",
+        "last_ack",
+        "listen",
+        "closing",
+    ];
+
+    /// Upper bounds of the round-trip times: from within a machine to around the world.
+    const RTT_BOUNDS: &'static [f64] =
+        &[0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0];
+}
+
+impl Default for TcpSockets {
+    fn default() -> Self {
+        let rtt = [(); 2].map(|()| Histogram::fine(Self::RTT_BOUNDS));
+        TcpSockets { states: [0; TcpSockets::STATES.len()], rx_queued_bytes: 0, tx_queued_bytes: 0, rtt }
+    }
 }
 
 /// Connection tracking; counts are sums over all cores.

@@ -35,6 +35,7 @@ mod replay;
 
 mod access;
 mod changes;
+mod connections;
 mod disk;
 mod engines;
 mod faults;

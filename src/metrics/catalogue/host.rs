@@ -34,6 +34,9 @@ pub mod vmstat;
 /// The name that `--no-collector.NAME` takes for all collectors of the host at once.
 pub const GROUP: &str = "host";
 
+/// Collectors that are off unless they are asked for by name.
+pub static OPT_IN: &[&str] = &["tcpstat"];
+
 /// Every collector of the host, in the order of the page.
 pub static COLLECTORS: &[&str] =
     &super::join::<{ COLLECTORS_HERE.len() + TABLES.len() }, &str>(COLLECTORS_HERE, TABLES);
@@ -341,6 +344,12 @@ metrics! {
     "arp" {
         ARP_ENTRIES "node_arp_entries" Gauge None Plain ["device"] NodeExporter
             "/proc/1/net/arp" "IPv4 neighbours that are known or being looked for; absent for a device without any.";
+    }
+    "tcpstat" {
+        TCP_STATES "node_tcp_connection_states" Gauge None Plain ["state"] NodeExporter
+            "NETLINK_SOCK_DIAG idiag_state, idiag_rqueue, idiag_wqueue" "TCP sockets of the host's network by state; `rx_queued_bytes` and `tx_queued_bytes` are bytes that wait in them.";
+        TCP_RTT "dockmeter_tcp_rtt_seconds" Histogram Seconds Plain ["peer"] Dockmeter
+            "NETLINK_SOCK_DIAG tcp_info.tcpi_rtt" "Smoothed round-trip times of established connections: at each reading one observation of every connection from which an acknowledgement has come since the reading before; `local` are those within the machine.";
     }
     "udp_queues" {
         UDP_QUEUES "node_udp_queues" Gauge None Plain ["queue", "ip"] NodeExporter
