@@ -32,6 +32,8 @@ components_of() {
         prometheus3) echo "prometheus promtool"; echo "prometheus promtool"; echo newest ;;
         # `valgrind` itself is a script that looks for this program where it would be installed.
         valgrind) echo "valgrind"; echo "valgrind.bin" ;;
+        # Counts system calls for a benchmark.
+        strace) echo "strace"; echo "strace" ;;
         faketime) echo "faketime libfaketime"; echo "faketime" ;;
         compose) echo "docker-compose"; echo "docker-compose"; echo newest ;;
         qemu) echo "qemu-system-x86 qemu-system-common qemu-system-data seabios"; echo "qemu-system-x86_64" ;;
