@@ -17,6 +17,7 @@ use crate::config::settings::{
 };
 use crate::config::{Config, DEFAULT_FILE, Sources};
 use crate::metrics::catalogue::{COLLECTORS, host};
+use crate::paths::ROOT_IN_A_CONTAINER;
 use crate::tenant::Resolver;
 use crate::web::entrance::Prepared;
 
@@ -35,7 +36,8 @@ pub fn run(serve: Serve) -> ExitCode {
         .filter(|(name, _)| ours(name))
         .collect();
     let default_file = Some(DEFAULT_FILE.into());
-    let sources = Sources { env, default_file, ..Sources::default() };
+    let host_root = Some(ROOT_IN_A_CONTAINER.into());
+    let sources = Sources { env, default_file, host_root, ..Sources::default() };
     match execute(arguments, sources, &mut io::stdout(), serve) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -11,6 +11,9 @@ pub const PROCFS: &str = "/proc";
 /// Where a process that is not in a container sees `/sys`.
 pub const SYSFS: &str = "/sys";
 
+/// Where a container sees the host's `/` that was started with `-v /:/host:ro,rslave`.
+pub const ROOT_IN_A_CONTAINER: &str = "/host";
+
 /// The number of the first namespace of processes (`PROC_PID_INIT_INO` of the kernel).
 const FIRST_PID_NAMESPACE: u64 = 0xefff_fffc;
 
@@ -38,6 +41,13 @@ impl Default for Paths {
 }
 
 impl Paths {
+    /// All of them below a place where the host's `/` is seen with what is mounted there; `None`
+    /// where that is not the case.
+    pub fn below(root: &Path) -> Option<Self> {
+        let paths = Paths { procfs: under(root, PROCFS), sysfs: under(root, SYSFS), rootfs: root.into() };
+        paths.proc("stat").exists().then_some(paths)
+    }
+
     /// A file or folder under `/proc`.
     pub fn proc(&self, relative: impl AsRef<Path>) -> PathBuf {
         under(&self.procfs, relative.as_ref())
@@ -101,7 +111,8 @@ impl Paths {
 }
 
 /// Joins without letting an absolute path replace the root.
-fn under(root: &Path, path: &Path) -> PathBuf {
+fn under(root: &Path, path: impl AsRef<Path>) -> PathBuf {
+    let path = path.as_ref();
     root.join(path.strip_prefix("/").unwrap_or(path))
 }
 

@@ -70,11 +70,7 @@ pub(super) fn config(sources: Sources) -> Result<Config, ConfigError> {
         value::duration(text, SECOND..=MAX_SAMPLING)
     })?;
     let config = Config {
-        paths: Paths {
-            procfs: directory(layers, &settings::PATH_PROCFS)?,
-            sysfs: directory(layers, &settings::PATH_SYSFS)?,
-            rootfs: directory(layers, &settings::PATH_ROOTFS)?,
-        },
+        paths: paths(layers, &sources)?,
         docker: docker::docker(layers, &file, &sources)?,
         container_source: layers.one(
             &settings::CONTAINER_SOURCE,
@@ -127,6 +123,35 @@ fn sampling_fast(layers: &mut Layers<'_>, file: &File, full: Duration) -> Result
         }
         Ok(fast)
     })
+}
+
+/// Where the host's file systems are seen. What is not given lies below a root that is, or
+/// below the place at which containers have the host's, if they are there.
+fn paths(layers: &mut Layers<'_>, sources: &Sources) -> Result<Paths, ConfigError> {
+    let mut paths = Paths {
+        procfs: directory(layers, &settings::PATH_PROCFS)?,
+        sysfs: directory(layers, &settings::PATH_SYSFS)?,
+        rootfs: directory(layers, &settings::PATH_ROOTFS)?,
+    };
+    let given = |setting: &Setting| {
+        layers.origins.get(setting.name()).is_some_and(|origin| *origin != Origin::Default)
+    };
+    let [procfs, sysfs, rootfs] =
+        [&settings::PATH_PROCFS, &settings::PATH_SYSFS, &settings::PATH_ROOTFS].map(given);
+    let root = match (rootfs, procfs || sysfs) {
+        (true, _) => Some(&paths.rootfs),
+        (false, false) => sources.host_root.as_ref(),
+        (false, true) => None,
+    };
+    let Some(below) = root.and_then(|root| Paths::below(root)) else { return Ok(paths) };
+    if !procfs {
+        paths.procfs = below.procfs;
+    }
+    if !sysfs {
+        paths.sysfs = below.sysfs;
+    }
+    paths.rootfs = below.rootfs;
+    Ok(paths)
 }
 
 fn directory(layers: &mut Layers<'_>, setting: &'static Setting) -> Result<PathBuf, ConfigError> {

@@ -201,6 +201,9 @@ pub struct Sources {
     pub env: BTreeMap<String, String>,
     /// The file that is read if none is named and this one exists.
     pub default_file: Option<PathBuf>,
+    /// Where the host's file systems are looked for if no path is given: the place at which
+    /// containers mount them.
+    pub host_root: Option<PathBuf>,
 }
 
 /// Why there is no configuration: always one line.

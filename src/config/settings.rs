@@ -199,11 +199,11 @@ settings! {
     LOG_FORMAT Some("log.format"), Some("log.format"), One "FORMAT" ["logfmt"]
         "How it is logged: `logfmt` or `json`.";
     PATH_PROCFS Some("path.procfs"), None, One "DIRECTORY" [paths::PROCFS]
-        "Where the host's `/proc` is seen.";
+        "Where the host's `/proc` is seen. If it is not given it is looked for below `path.rootfs`, and if none of the three is given, below `/host`.";
     PATH_SYSFS Some("path.sysfs"), None, One "DIRECTORY" [paths::SYSFS]
-        "Where the host's `/sys` is seen.";
+        "Where the host's `/sys` is seen; looked for likewise.";
     PATH_ROOTFS Some("path.rootfs"), None, One "DIRECTORY" ["/"]
-        "Where the host's `/` is seen.";
+        "Where the host's `/` is seen. If none of the three is given and `/host/proc` is there, as in a container with `-v /:/host:ro,rslave`, it is `/host`.";
 }
 
 /// The beginning of the flag, and the section of the file, that switch a collector.

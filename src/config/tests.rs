@@ -479,3 +479,29 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn in_a_container_the_hosts_file_systems_are_found_by_themselves() {
+    let host = tempfile::tempdir().unwrap();
+    let root = host.path();
+    let load = |flags: &[(&str, &Path)]| {
+        let flag =
+            |(name, value): &(&str, &Path)| ((*name).to_owned(), vec![value.to_str().unwrap().to_owned()]);
+        let flags = flags.iter().map(flag).collect();
+        let sources = Sources { flags, host_root: Some(root.to_owned()), ..Sources::default() };
+        sources.load().unwrap().paths
+    };
+    let nothing_there = load(&[]);
+    assert_eq!(nothing_there, crate::paths::Paths::default());
+    fs::create_dir(root.join("proc")).unwrap();
+    fs::write(root.join("proc/stat"), "").unwrap();
+    let found = load(&[]);
+    assert_eq!((found.procfs, found.sysfs, found.rootfs), (root.join("proc"), root.join("sys"), root.into()));
+    // Whoever says where one of them is knows better.
+    let sys = Path::new("/sys");
+    let said = load(&[("path.sysfs", sys)]);
+    assert_eq!(said, crate::paths::Paths::default());
+    let said = load(&[("path.sysfs", sys), ("path.rootfs", root)]);
+    assert_eq!((said.procfs, said.sysfs, said.rootfs), (root.join("proc"), sys.into(), root.into()));
+    assert_eq!(load(&[("path.rootfs", Path::new("/"))]), crate::paths::Paths::default());
+}

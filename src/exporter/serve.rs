@@ -24,6 +24,7 @@ use crate::docker::{self, EngineStatistics, StorageWatch, Watcher};
 use crate::host;
 use crate::inventory::Inventory;
 use crate::metrics::catalogue;
+use crate::paths::Paths;
 use crate::tenant::Resolver;
 use crate::web::access::Access;
 use crate::web::entrance::{Entrance, Looked, Prepared};
@@ -75,6 +76,10 @@ impl Exporter {
     async fn start(config: Config) -> anyhow::Result<()> {
         let started_at = Timestamp::now();
         let cancel = CancellationToken::new();
+        if config.paths != Paths::default() {
+            let Paths { procfs, sysfs, rootfs } = &config.paths;
+            tracing::info!(procfs = %procfs.display(), sysfs = %sysfs.display(), rootfs = %rootfs.display(), "the host's file systems are seen elsewhere");
+        }
         let entrance = Prepared::read(config.web.config_file.as_deref())?;
         let entrance = Arc::new(Entrance::new(entrance, random()?));
         let listeners = Listeners::bind(&config.web.listen_addresses).await?;
