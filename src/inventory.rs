@@ -11,7 +11,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use jiff::Timestamp;
 
-use crate::tenant::{LabelValue, Tenant};
+use crate::tenant::{EngineResources, LabelValue, Resources, Tenant};
 
 mod operations;
 mod start;
@@ -282,6 +282,10 @@ pub struct Container {
     pub runtime: String,
     /// Size of the cpu set it is bound to, if it is bound to one.
     pub cpuset_cpus: Option<u32>,
+    /// What the engine says that it has reserved and is limited to.
+    pub engine_resources: EngineResources,
+    /// What it has reserved, by its labels too: its tenant is billed for this at least.
+    pub reserved: Resources,
     /// Where what it writes is kept.
     pub storage: Storage,
     /// When the engine removed it; it lingers for a while.
@@ -306,6 +310,8 @@ impl Container {
             restart_policy: String::new(),
             runtime: String::new(),
             cpuset_cpus: None,
+            engine_resources: EngineResources::default(),
+            reserved: Resources::default(),
             storage: Storage::default(),
             removed_at: None,
         }

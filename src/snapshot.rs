@@ -231,6 +231,9 @@ pub struct Memory {
     pub usage: u64,
     /// Usage less inactive page cache.
     pub working_set: u64,
+    /// What of the working set the kernel would give away before it swaps, as far as it tells:
+    /// active page cache, and on v2 reclaimable slab.
+    pub reclaimable: u64,
     /// Anonymous memory.
     pub rss: Option<u64>,
     /// Page cache.
@@ -388,21 +391,19 @@ pub struct FileSystem {
     pub inodes: Option<(u64, u64)>,
 }
 
-/// What one tenant has used since dockmeter was started.
+/// What one tenant has been billed since dockmeter was started, or `system` or `idle` been given.
 #[derive(Clone, Debug)]
 pub struct TenantUse {
     /// The tenant.
     pub tenant: Tenant,
     /// Its labels.
     pub labels: Arc<LabelBlock>,
-    /// Time on cores, in nanoseconds.
-    pub cpu_ns: u64,
-    /// Working set multiplied by time.
-    pub memory_byte_seconds: f64,
-    /// Bytes received.
-    pub receive_bytes: u64,
-    /// Bytes sent.
-    pub transmit_bytes: u64,
+    /// Cores multiplied by time, in nanoseconds; `None` where the host does not tell.
+    pub cpu_ns: Option<u128>,
+    /// Memory multiplied by time, likewise.
+    pub memory_byte_seconds: Option<f64>,
+    /// Bytes received and sent; only of containers.
+    pub network_bytes: Option<[u64; 2]>,
     /// Bytes on disk multiplied by time; `None` if disks are not measured.
     pub disk_byte_seconds: Option<f64>,
 }

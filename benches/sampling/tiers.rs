@@ -102,6 +102,7 @@ fn sampler(inventory: &Snapshot) -> io::Result<Sampler> {
         started_at: Timestamp::now(),
         statistics: None,
         host: None,
+        bill: true,
     };
     let mut sampler = Sampler::new(options, DescriptorBudget::of_this_process())?;
     sampler.follow(inventory, Instant::now(), Timestamp::now());

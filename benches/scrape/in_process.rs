@@ -79,6 +79,7 @@ fn sampler() -> io::Result<Sampler> {
         started_at: Timestamp::now(),
         statistics: None,
         host: None,
+        bill: true,
     };
     Sampler::new(options, DescriptorBudget::of_this_process())
 }

@@ -66,6 +66,7 @@ pub(super) struct Tenancy {
     pub(super) team: List<Spanned<RuleEntry>>,
     pub(super) ignore_image_labels: Option<Text>,
     pub(super) strict: Option<Text>,
+    pub(super) limits_as_reservations: Option<Text>,
 }
 
 /// One rule; exactly one key is to be given, besides `decode`.

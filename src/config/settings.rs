@@ -174,6 +174,8 @@ settings! {
         "Whether a label that the image brought along counts for nothing. Compose's own labels count on containers that Compose made. While an image cannot be inspected, all labels count.";
     TENANCY_STRICT None, Some("tenancy.strict"), One "BOOLEAN" ["false"]
         "Whether cgroup slices and map files come before labels. For hosts where whoever starts containers must not choose whose they are.";
+    TENANCY_LIMITS_AS_RESERVATIONS Some("tenancy.limits-as-reservations"), Some("tenancy.limits_as_reservations"), One "BOOLEAN" ["false"]
+        "Whether a container that has reserved no cores, or no memory, is billed as if it had reserved its limit.";
     LIMITS_USERS None, Some("limits.users"), One "COUNT" ["1000"]
         "How many distinct users there can be; the next ones are `other`.";
     LIMITS_PROJECTS None, Some("limits.projects"), One "COUNT" ["1000"]

@@ -98,6 +98,7 @@ impl Page<'_> {
         }
         self.one(&settings::TENANCY_IGNORE_IMAGE_LABELS, policy.ignore_image_labels);
         self.one(&settings::TENANCY_STRICT, policy.rules.is_strict());
+        self.one(&settings::TENANCY_LIMITS_AS_RESERVATIONS, policy.limits_as_reservations);
     }
 
     fn collectors(&mut self) {

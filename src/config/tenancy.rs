@@ -38,6 +38,11 @@ pub(super) fn policy(
             tenancy.ignore_image_labels.as_ref(),
             value::boolean,
         )?,
+        limits_as_reservations: layers.one(
+            &settings::TENANCY_LIMITS_AS_RESERVATIONS,
+            tenancy.limits_as_reservations.as_ref(),
+            value::boolean,
+        )?,
         caps: Caps {
             users: layers.one(&settings::LIMITS_USERS, limits.users.as_ref(), cap)?,
             projects: layers.one(&settings::LIMITS_PROJECTS, limits.projects.as_ref(), cap)?,

@@ -1,223 +1,107 @@
-//! What tenants have used: every container's use, added up as it happens, so that no total
-//! ever loses a container, however short its life.
+//! What tenants have been billed: a line for each, which no container takes away when it goes.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use crate::metrics::LabelBlock;
-use crate::snapshot::{Interface, Stats, TenantUse};
-use crate::tenant::Tenant;
+use crate::snapshot::TenantUse;
+use crate::tenant::{Tenant, UNATTRIBUTED};
 
-/// What was used between two reads of a container.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Use {
-    /// Time on cores, in nanoseconds.
-    pub cpu_ns: u64,
-    /// Working set multiplied by time.
-    pub memory_byte_seconds: f64,
-    /// Bytes received.
-    pub receive_bytes: u64,
-    /// Bytes sent.
-    pub transmit_bytes: u64,
-    /// Bytes on disk multiplied by time.
-    pub disk_byte_seconds: f64,
+/// Amounts are a resource multiplied by nanoseconds.
+const SECOND: f64 = 1e9;
+
+/// What is added to a line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Charge {
+    /// Core-nanoseconds.
+    pub cpu: u128,
+    /// Byte-nanoseconds of memory.
+    pub memory: u128,
+    /// Byte-nanoseconds on disk.
+    pub disk: u128,
+    /// Bytes received and sent.
+    pub network: [u64; 2],
 }
 
-impl std::ops::AddAssign for Use {
-    fn add_assign(&mut self, other: Use) {
-        self.cpu_ns += other.cpu_ns;
-        self.memory_byte_seconds += other.memory_byte_seconds;
-        self.receive_bytes += other.receive_bytes;
-        self.transmit_bytes += other.transmit_bytes;
-        self.disk_byte_seconds += other.disk_byte_seconds;
-    }
-}
-
-/// Reads the difference between two states of a container's counters.
+/// One tenant's line.
 #[derive(Debug)]
-pub struct Meter {
-    /// Counters at the last read; `None` before the first.
-    before: Option<Counters>,
-    /// How long the run had lasted when observation began, if dockmeter saw it start: then the
-    /// first read counts from zero. A run that was there before dockmeter is counted from the
-    /// first read on, so that a restart of dockmeter bills nothing twice.
-    since_start: Option<Duration>,
+struct Line {
+    labels: Arc<LabelBlock>,
+    sum: Charge,
 }
 
-#[derive(Debug)]
-struct Counters {
-    at: Instant,
-    /// `None` where it could not be read.
-    cpu_ns: Option<u64>,
-    working_set: u64,
-    /// By interface; `None` where the network could not be read.
-    traffic: Option<Vec<(Arc<str>, u64, u64)>>,
-}
-
-impl Counters {
-    fn of(stats: &Stats, at: Instant) -> Self {
-        let bytes = |i: &Interface| (i.name.clone(), i.receive.bytes, i.transmit.bytes);
-        let traffic = stats.network.as_ref().map(|network| network.interfaces.iter().map(bytes).collect());
-        Counters {
-            at,
-            cpu_ns: stats.cpu.map(|cpu| cpu.usage_ns),
-            working_set: stats.memory.map_or(0, |memory| memory.working_set),
-            traffic,
-        }
-    }
-}
-
-impl Meter {
-    /// A meter for a run that has lasted `since_start`, or that was there before dockmeter.
-    pub fn new(since_start: Option<Duration>) -> Self {
-        Meter { before: None, since_start }
-    }
-
-    /// What has been used since the last read.
-    pub fn measure(&mut self, stats: &Stats, now: Instant) -> Use {
-        let mut after = Counters::of(stats, now);
-        let used = match (&self.before, self.since_start) {
-            (Some(before), _) => between(before, &after),
-            (None, Some(lasted)) => from_start(&after, lasted),
-            (None, None) => Use::default(),
-        };
-        // What could not be read now is counted from where it was known last.
-        let known = self.before.as_ref().map_or(self.since_start.map(|_| 0), |before| before.cpu_ns);
-        after.cpu_ns = after.cpu_ns.or(known);
-        self.before = Some(after);
-        used
-    }
-}
-
-fn between(before: &Counters, after: &Counters) -> Use {
-    let mut used = Use {
-        cpu_ns: after.cpu_ns.zip(before.cpu_ns).map_or(0, |(after, before)| after.saturating_sub(before)),
-        // The memory of the step is the one it began with: at the end of a run the kernel has
-        // already taken it back.
-        memory_byte_seconds: before.working_set as f64 * (after.at - before.at).as_secs_f64(),
-        ..Use::default()
-    };
-    // A network that is seen for the first time is counted from now on.
-    let (Some(before), Some(after)) = (&before.traffic, &after.traffic) else { return used };
-    for (name, receive, transmit) in after {
-        let known = before.iter().find(|(known, ..)| known == name);
-        let (receive_before, transmit_before) =
-            known.map_or((0, 0), |(_, receive, transmit)| (*receive, *transmit));
-        used.receive_bytes += receive.saturating_sub(receive_before);
-        used.transmit_bytes += transmit.saturating_sub(transmit_before);
-    }
-    used
-}
-
-fn from_start(after: &Counters, lasted: Duration) -> Use {
-    let traffic = || after.traffic.iter().flatten();
-    Use {
-        cpu_ns: after.cpu_ns.unwrap_or(0),
-        memory_byte_seconds: after.working_set as f64 * lasted.as_secs_f64(),
-        receive_bytes: traffic().map(|(_, receive, _)| receive).sum(),
-        transmit_bytes: traffic().map(|(_, _, transmit)| transmit).sum(),
-        disk_byte_seconds: 0.0,
-    }
-}
-
-/// The totals of every tenant since dockmeter was started.
+/// The lines of all tenants since dockmeter was started.
 #[derive(Debug, Default)]
-pub struct Bill(BTreeMap<Tenant, TenantUse>);
+pub struct Bill(BTreeMap<Tenant, Line>);
 
 impl Bill {
-    /// Adds to a tenant's totals; a tenant that has used nothing yet gets a line of zeros.
-    pub fn add(&mut self, tenant: &Tenant, used: Use) {
-        let line = match self.0.get_mut(tenant) {
-            Some(line) => line,
-            None => self.0.entry(tenant.clone()).or_insert_with(|| empty_line(tenant)),
+    /// Adds to a tenant's line. Containers of which nothing is known have one together.
+    pub fn add(&mut self, tenant: &Tenant, charge: &Charge) {
+        if tenant.is_unknown() {
+            return self.add_to(&Tenant::pseudo(UNATTRIBUTED), charge);
+        }
+        self.add_to(tenant, charge);
+    }
+
+    fn add_to(&mut self, tenant: &Tenant, charge: &Charge) {
+        let sum = match self.0.get_mut(tenant) {
+            Some(line) => &mut line.sum,
+            None => {
+                let labels = Arc::new(LabelBlock::of_tenant(tenant, []));
+                let line = Line { labels, sum: Charge::default() };
+                &mut self.0.entry(tenant.clone()).or_insert(line).sum
+            }
         };
-        line.cpu_ns += used.cpu_ns;
-        line.memory_byte_seconds += used.memory_byte_seconds;
-        line.receive_bytes += used.receive_bytes;
-        line.transmit_bytes += used.transmit_bytes;
-        if used.disk_byte_seconds > 0.0 {
-            *line.disk_byte_seconds.get_or_insert(0.0) += used.disk_byte_seconds;
+        sum.cpu += charge.cpu;
+        sum.memory += charge.memory;
+        sum.disk += charge.disk;
+        for (sum, more) in sum.network.iter_mut().zip(charge.network) {
+            *sum = sum.saturating_add(more);
         }
     }
 
-    /// The totals, by tenant.
-    pub fn lines(&self) -> Vec<TenantUse> {
-        self.0.values().cloned().collect()
+    /// The lines, by tenant.
+    pub fn lines(&self) -> impl Iterator<Item = TenantUse> {
+        self.0.iter().map(|(tenant, Line { labels, sum })| TenantUse {
+            tenant: tenant.clone(),
+            labels: labels.clone(),
+            cpu_ns: Some(sum.cpu),
+            memory_byte_seconds: Some(seconds(sum.memory)),
+            network_bytes: Some(sum.network),
+            disk_byte_seconds: (sum.disk > 0).then(|| seconds(sum.disk)),
+        })
     }
 }
 
-fn empty_line(tenant: &Tenant) -> TenantUse {
-    TenantUse {
-        tenant: tenant.clone(),
-        labels: Arc::new(LabelBlock::of_tenant(tenant, [])),
-        cpu_ns: 0,
-        memory_byte_seconds: 0.0,
-        receive_bytes: 0,
-        transmit_bytes: 0,
-        disk_byte_seconds: None,
-    }
+/// Byte-seconds.
+pub(super) fn seconds(byte_ns: u128) -> f64 {
+    byte_ns as f64 / SECOND
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::snapshot::{Cpu, Interface, Memory, Network, Traffic};
-
-    fn stats(cpu_ns: u64, working_set: u64, receive: u64) -> Stats {
-        let receive = Traffic { bytes: receive, ..Traffic::default() };
-        let interface = Interface { name: "eth0".into(), receive, transmit: Traffic::default() };
-        Stats {
-            cpu: Some(Cpu { usage_ns: cpu_ns, ..Cpu::default() }),
-            memory: Some(Memory { working_set, ..Memory::default() }),
-            network: Some(Network { interfaces: vec![interface], tcp_established: None }),
-            ..Stats::default()
-        }
-    }
 
     #[test]
-    fn a_run_that_began_under_our_eyes_is_billed_from_its_start() {
-        let now = Instant::now();
-        let mut meter = Meter::new(Some(Duration::from_millis(50)));
-        let used = meter.measure(&stats(30_000_000, 1000, 7), now);
-        let expected =
-            Use { cpu_ns: 30_000_000, memory_byte_seconds: 50.0, receive_bytes: 7, ..Use::default() };
-        assert_eq!(used, expected);
-    }
-
-    #[test]
-    fn a_run_that_was_there_before_is_billed_from_the_first_read() {
-        let now = Instant::now();
-        let mut meter = Meter::new(None);
-        assert_eq!(meter.measure(&stats(5_000, 1000, 7), now), Use::default());
-        let used = meter.measure(&stats(6_000, 0, 9), now + Duration::from_secs(2));
-        let expected = Use { cpu_ns: 1_000, memory_byte_seconds: 2000.0, receive_bytes: 2, ..Use::default() };
-        assert_eq!(used, expected);
-    }
-
-    #[test]
-    fn cpu_time_that_could_not_be_read_for_once_is_billed_once() {
-        let now = Instant::now();
-        let unreadable = Stats { cpu: None, ..stats(0, 0, 7) };
-        for (since_start, expected) in [(None, 1_000), (Some(Duration::ZERO), 6_000)] {
-            let mut meter = Meter::new(since_start);
-            let reads = [stats(5_000, 0, 7), unreadable.clone(), stats(6_000, 0, 7)];
-            let billed: u64 = reads.iter().map(|stats| meter.measure(stats, now).cpu_ns).sum();
-            assert_eq!(billed, expected);
-        }
-        let mut meter = Meter::new(Some(Duration::ZERO));
-        let billed: u64 =
-            [unreadable, stats(6_000, 0, 7)].iter().map(|stats| meter.measure(stats, now).cpu_ns).sum();
-        assert_eq!(billed, 6_000, "also where the first read failed");
-    }
-
-    #[test]
-    fn a_tenant_keeps_what_its_containers_have_used() {
+    fn a_tenant_keeps_what_it_was_billed() {
         let mut bill = Bill::default();
         let tenant = Tenant::claimed(Some("ann"), None, None);
-        bill.add(&tenant, Use { cpu_ns: 1, ..Use::default() });
-        bill.add(&tenant, Use { cpu_ns: 2, ..Use::default() });
-        assert_eq!(bill.lines().len(), 1);
-        assert_eq!(bill.lines()[0].cpu_ns, 3);
+        bill.add(&tenant, &Charge { cpu: 1, ..Charge::default() });
+        bill.add(&tenant, &Charge { cpu: 2, network: [7, 8], ..Charge::default() });
+        let lines: Vec<TenantUse> = bill.lines().collect();
+        assert_eq!(lines.len(), 1);
+        assert_eq!((lines[0].cpu_ns, lines[0].network_bytes), (Some(3), Some([7, 8])));
+        assert_eq!(lines[0].disk_byte_seconds, None);
+    }
+
+    #[test]
+    fn only_those_of_whom_nothing_is_known_are_unattributed() {
+        let mut bill = Bill::default();
+        let shop = Tenant::claimed(None, Some("shop"), None);
+        for tenant in [Tenant::unknown(), shop.clone()] {
+            bill.add(&tenant, &Charge { cpu: 1, ..Charge::default() });
+        }
+        let tenants: Vec<Tenant> = bill.lines().map(|line| line.tenant).collect();
+        assert_eq!(tenants, [Tenant::pseudo(UNATTRIBUTED), shop]);
     }
 }

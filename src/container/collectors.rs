@@ -329,14 +329,23 @@ fn health(snapshot: &Snapshot, sink: &mut dyn Sink) {
     });
 }
 
+/// Exact for as long as it fits: 512 cores for more than a year.
+fn core_seconds(core_ns: u128) -> Value {
+    u64::try_from(core_ns).map_or(Value::Float(core_ns as f64 / 1e9), Value::Nanos)
+}
+
 fn tenant(snapshot: &Snapshot, sink: &mut dyn Sink) {
     sink.family(&c::TENANT_CPU);
     for line in &snapshot.tenants {
-        sink.sample(&line.labels, &[], Value::Nanos(line.cpu_ns));
+        if let Some(cpu_ns) = line.cpu_ns {
+            sink.sample(&line.labels, &[], core_seconds(cpu_ns));
+        }
     }
     sink.family(&c::TENANT_MEMORY);
     for line in &snapshot.tenants {
-        sink.sample(&line.labels, &[], Value::Float(line.memory_byte_seconds));
+        if let Some(byte_seconds) = line.memory_byte_seconds {
+            sink.sample(&line.labels, &[], Value::Float(byte_seconds));
+        }
     }
     sink.family(&c::TENANT_DISK);
     for line in &snapshot.tenants {
@@ -346,7 +355,9 @@ fn tenant(snapshot: &Snapshot, sink: &mut dyn Sink) {
     }
     sink.family(&c::TENANT_NETWORK);
     for line in &snapshot.tenants {
-        for (direction, bytes) in [("receive", line.receive_bytes), ("transmit", line.transmit_bytes)] {
+        for (direction, bytes) in
+            ["receive", "transmit"].into_iter().zip(line.network_bytes.into_iter().flatten())
+        {
             sink.sample(&line.labels, &[("direction", direction)], Value::Int(bytes));
         }
     }

@@ -41,13 +41,13 @@ impl DiskMeter {
         self.ended = true;
     }
 
-    /// Bytes multiplied by seconds since the last time this was asked, or since the container
+    /// Bytes multiplied by nanoseconds since the last time this was asked, or since the container
     /// was first seen.
-    pub fn advance(&mut self, now: Instant) -> f64 {
+    pub fn advance(&mut self, now: Instant) -> u128 {
         let since = *self.counted_to.get_or_insert(now);
-        let Some(disk) = self.disk.as_ref().filter(|_| !self.ended) else { return 0.0 };
+        let Some(disk) = self.disk.as_ref().filter(|_| !self.ended) else { return 0 };
         self.counted_to = Some(now.max(since));
-        disk.billed_bytes as f64 * now.saturating_duration_since(since).as_secs_f64()
+        u128::from(disk.billed_bytes) * now.saturating_duration_since(since).as_nanos()
     }
 }
 
@@ -65,13 +65,13 @@ mod tests {
     fn the_first_figure_counts_from_the_beginning_and_each_until_the_next() {
         let (mut meter, start) = (DiskMeter::default(), Instant::now());
         let at = |seconds| start + Duration::from_secs(seconds);
-        assert_eq!(meter.advance(at(0)), 0.0);
-        assert_eq!(meter.advance(at(2)), 0.0, "nothing is known yet");
+        assert_eq!(meter.advance(at(0)), 0);
+        assert_eq!(meter.advance(at(2)), 0, "nothing is known yet");
         assert!(meter.take(Some(&disk(100))));
-        assert_eq!(meter.advance(at(5)), 500.0);
+        assert_eq!(meter.advance(at(5)), 500_000_000_000);
         let more = disk(300);
         assert!(meter.take(Some(&more)) && !meter.take(Some(&more)));
-        assert_eq!(meter.advance(at(6)), 300.0);
+        assert_eq!(meter.advance(at(6)), 300_000_000_000);
     }
 
     #[test]
@@ -79,9 +79,9 @@ mod tests {
         let (mut meter, start) = (DiskMeter::default(), Instant::now());
         meter.take(Some(&disk(100)));
         meter.advance(start);
-        assert_eq!(meter.advance(start + Duration::from_secs(1)), 100.0);
+        assert_eq!(meter.advance(start + Duration::from_secs(1)), 100_000_000_000);
         meter.end();
-        assert_eq!(meter.advance(start + Duration::from_secs(9)), 0.0);
+        assert_eq!(meter.advance(start + Duration::from_secs(9)), 0);
         assert!(meter.disk().is_some());
     }
 }

@@ -6,13 +6,18 @@
 //!   else, at the deadlines of [`grid`]; `last_read` is the thread that reads a container in the
 //!   moment it ends or is out of memory.
 //! - [`samples`]: what samples below the second leave behind; `oom`: kills over all runs.
-//! - [`bill`]: what tenants have used; `operations`: how long the engine worked for them.
+//! - [`meter`]: what a container has used; [`account`], [`balance`], [`books`], [`bill`]: what its
+//!   tenant is billed for that, in balance with the host; `operations`: how long the engine
+//!   worked for them.
 //! - [`processes`]: the processes of one container, when somebody asks.
 //! - [`collectors`]: the families of all this.
 //!
 //! Invariant: the Docker client is not known here; the inventory is.
 
+pub mod account;
+pub mod balance;
 pub mod bill;
+pub mod books;
 pub mod cgroup;
 pub mod collectors;
 pub mod device;
@@ -22,6 +27,7 @@ pub mod grid;
 mod inner;
 mod last_read;
 pub mod locate;
+pub mod meter;
 pub mod network;
 pub mod observed;
 mod oom;

@@ -6,9 +6,11 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use super::bill::{Meter, Use};
+use super::account::Accounts;
+use super::books::Party;
 use super::cgroup::{Gone, Groups};
 use super::disk::DiskMeter;
+use super::meter::Meter;
 use super::oom::OomKills;
 use super::rates::Tick;
 use super::run::{ReadKit, Run, has_own_network};
@@ -67,8 +69,8 @@ pub struct Observed {
     network_namespace: Option<u64>,
     meter: Meter,
     disk: DiskMeter,
-    /// Used and not billed yet, because the tenant is still being asked for.
-    unbilled: Use,
+    /// What is to be billed.
+    accounts: Accounts,
     stats: Option<Arc<Stats>>,
     /// When those were read.
     read_at: Option<Instant>,
@@ -102,7 +104,7 @@ impl Observed {
             network_namespace: None,
             meter: Meter::new(None),
             disk: DiskMeter::default(),
-            unbilled: Use::default(),
+            accounts: Accounts::default(),
             stats: None,
             read_at: None,
             ended_at: None,
@@ -205,15 +207,17 @@ impl Observed {
     }
 
     /// Takes what the engine said last, unless it is known already or about an earlier run.
-    pub fn read_elsewhere(&mut self, read: Option<&StatisticsRead>, groups: Groups) {
-        let (Some(run), Some(read)) = (&mut self.elsewhere, read) else { return };
+    /// Says whether it was taken.
+    pub fn read_elsewhere(&mut self, read: Option<&StatisticsRead>, groups: Groups) -> bool {
+        let (Some(run), Some(read)) = (&mut self.elsewhere, read) else { return false };
         if read.asked_at < run.since || run.read_at.is_some_and(|before| read.read_at <= before) {
-            return;
+            return false;
         }
         run.read_at = Some(read.read_at);
         let own_network = has_own_network(&self.container.network.mode);
         let stats = wanted(read.stats.clone(), groups, own_network);
         self.take(stats, read.read_at);
+        true
     }
 
     /// Gives up on a run whose process has ended, until the container is started again.
@@ -232,7 +236,7 @@ impl Observed {
     /// Counts what the container has on disk up to now, then takes over what is known of it.
     /// Once the engine has removed it nothing is counted any more.
     pub fn measure_disk(&mut self, disk: Option<&Arc<Disk>>, now: Instant) {
-        self.unbilled.disk_byte_seconds += self.disk.advance(now);
+        self.accounts.add_disk(self.disk.advance(now));
         if self.container.removed_at.is_some() {
             self.disk.end();
         }
@@ -241,19 +245,25 @@ impl Observed {
         }
     }
 
-    /// Everything used and not billed yet, whether or not the tenant is final.
-    pub fn take_unbilled(&mut self) -> Use {
-        std::mem::take(&mut self.unbilled)
+    /// What is to be billed, taken away: the container goes, or is another tenant's.
+    pub fn take_accounts(&mut self) -> Accounts {
+        std::mem::take(&mut self.accounts)
+    }
+
+    /// It, as it stands when the books are closed.
+    pub fn party(&mut self) -> Party<'_> {
+        let Observed { container, accounts, .. } = self;
+        Party { tenant: &container.tenant, tenant_known: container.tenant_known, accounts }
+    }
+
+    /// Whether a description says that the container is another tenant's from now on.
+    pub fn changes_hands_in(&self, container: &Container) -> bool {
+        self.container.tenant_known && self.container.tenant != container.tenant
     }
 
     /// The run that is open.
     pub fn open_run_key(&self) -> Option<RunKey> {
         self.opened.filter(|_| self.is_open())
-    }
-
-    /// What has been used and is to be billed now: nothing while the tenant is being asked for.
-    pub fn take_bill(&mut self) -> Option<Use> {
-        (self.container.tenant_known && self.unbilled != Use::default()).then(|| self.take_unbilled())
     }
 
     /// Reads everything of an open run. A cgroup that is gone ends the run.
@@ -277,7 +287,7 @@ impl Observed {
     }
 
     fn take(&mut self, stats: Stats, at: Instant) {
-        self.unbilled += self.meter.measure(&stats, at);
+        self.accounts.add(&self.meter.measure(&stats, at), self.container.reserved);
         self.stats = Some(Arc::new(stats));
         self.read_at = Some(at);
         self.reading = None;

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use super::bill::Bill;
+use super::account::Accounts;
+use super::books::{Books, HostWord, Party};
 use super::cgroup::Groups;
 use super::file::DescriptorBudget;
 use super::observed::{ExposedLabels, Observed, RunKey, SharedRun};
@@ -17,12 +18,14 @@ use super::operations::Operations;
 use super::run::{OpenError, ReadKit, Run, Surroundings};
 use crate::config::ContainerSource;
 use crate::disk::{Board, Figures};
+use crate::host::totals::TotalsReader;
 use crate::host::{self, HostReader, machine};
 use crate::inventory::{self, Container, ContainerId, Performed, SilentEnds};
 use crate::metrics::window::Slots;
 use crate::paths::Paths;
 use crate::snapshot::host::Host;
 use crate::snapshot::{Machine, Snapshot, Sources, Statistics};
+use crate::tenant::Tenant;
 
 /// What the sampler is told.
 #[derive(Clone, Debug)]
@@ -48,6 +51,8 @@ pub struct Options {
     pub statistics: Option<Elsewhere>,
     /// What is read of the host, if anything.
     pub host: Option<host::Options>,
+    /// Whether tenants are billed.
+    pub bill: bool,
 }
 
 /// Numbers from the engine.
@@ -91,7 +96,9 @@ pub struct Sampler {
     observed: BTreeMap<ContainerId, Observed>,
     /// Runs that went on when their container was no longer to be observed.
     left_running: HashSet<(ContainerId, RunKey)>,
-    bill: Bill,
+    books: Books,
+    totals: TotalsReader,
+    evidence: Evidence,
     operations: Operations,
     kit: ReadKit,
     clock: Clock,
@@ -106,6 +113,21 @@ pub struct Sampler {
     disk: Arc<Figures>,
     /// Ticks left out so far.
     pub overruns: u64,
+}
+
+/// Whether containers run on this host: an engine in a virtual machine has a socket here, too.
+#[derive(Debug, Default)]
+struct Evidence {
+    /// One was found among the kernel's files.
+    here: bool,
+    /// The engine had to be asked about one.
+    elsewhere: bool,
+}
+
+impl Evidence {
+    fn is_host_theirs(&self) -> bool {
+        self.here || !self.elsewhere
+    }
 }
 
 /// Tells when a sample was taken, right after it was.
@@ -150,7 +172,9 @@ impl Sampler {
             options,
             observed: BTreeMap::new(),
             left_running: HashSet::new(),
-            bill: Bill::default(),
+            books: Books::default(),
+            totals: TotalsReader::new(&paths),
+            evidence: Evidence::default(),
             operations: Operations::default(),
             kit: ReadKit::new(paths),
             clock: Clock(Box::new(Instant::now)),
@@ -188,6 +212,9 @@ impl Sampler {
             if self.observed.get(id).is_some_and(|observed| observed.run_is_over_in(container)) {
                 self.end_run(*id, now);
             }
+            if self.observed.get(id).is_some_and(|observed| observed.changes_hands_in(container)) {
+                self.hand_over(*id, now);
+            }
             self.describe(container);
             self.measure_disk(*id, now);
         }
@@ -203,8 +230,24 @@ impl Sampler {
         if let Some(run) = observed.open_run_key() {
             self.left_running.insert((id, run));
         }
-        let used = observed.take_unbilled();
-        self.bill.add(&observed.container().tenant, used);
+        let accounts = observed.take_accounts();
+        self.depart(&observed.container().tenant, accounts);
+    }
+
+    /// Keeps what a container owes for its tenant until the books are closed.
+    fn depart(&mut self, tenant: &Tenant, accounts: Accounts) {
+        if self.options.bill {
+            self.books.depart(tenant, accounts);
+        }
+    }
+
+    /// A container is another tenant's from now on; what it has used so far is the old one's.
+    fn hand_over(&mut self, id: ContainerId, now: Instant) {
+        self.read(id, now);
+        self.measure_disk(id, now);
+        let Some(observed) = self.observed.get_mut(&id) else { return };
+        let (tenant, accounts) = (observed.container().tenant.clone(), observed.take_accounts());
+        self.depart(&tenant, accounts);
     }
 
     /// Opens the runs that the inventory shows and that are not open yet; what could not be
@@ -269,6 +312,7 @@ impl Sampler {
                 let lasted = lasted(&run, &container, self.options.started_at, clock);
                 let since_start = lasted.filter(|_| !seen_before);
                 observed.begin(pid, run, since_start, &self.options.exposed);
+                self.evidence.here = true;
                 self.read(id, now);
                 self.sample(id);
                 true
@@ -330,19 +374,16 @@ impl Sampler {
         }
     }
 
-    /// Reads one container and bills its tenant.
+    /// Reads one container.
     pub fn read(&mut self, id: ContainerId, now: Instant) {
         let Some(observed) = self.observed.get_mut(&id) else { return };
         if observed.is_read_elsewhere() {
             let read = self.options.statistics.as_ref().and_then(|other| other.statistics.latest(&id));
-            observed.read_elsewhere(read.as_deref(), self.around.groups());
+            self.evidence.elsewhere |= observed.read_elsewhere(read.as_deref(), self.around.groups());
         } else {
             let errors = &mut self.errors;
             let mut failed = |file, error: &std::io::Error| errors.count(file, error);
             observed.read(&mut self.kit, &mut failed, now);
-        }
-        if let Some(used) = observed.take_bill() {
-            self.bill.add(&observed.container().tenant, used);
         }
     }
 
@@ -351,13 +392,10 @@ impl Sampler {
         self.observed.iter().filter_map(|(id, one)| one.is_open().then_some(*id)).collect()
     }
 
-    /// Bills what a container has on disk, whether it runs or not.
+    /// Counts what a container has on disk, whether it runs or not.
     fn measure_disk(&mut self, id: ContainerId, now: Instant) {
         let Some(observed) = self.observed.get_mut(&id) else { return };
         observed.measure_disk(self.disk.containers.get(&id), now);
-        if let Some(used) = observed.take_bill() {
-            self.bill.add(&observed.container().tenant, used);
-        }
     }
 
     /// Reads every running container, and the host.
@@ -377,6 +415,7 @@ impl Sampler {
             let all: Vec<ContainerId> = self.observed.keys().copied().collect();
             all.into_iter().for_each(|id| self.measure_disk(id, now));
         }
+        self.close_books(now);
         let data_root = self.storage.data_root.as_deref();
         let host = self.host_reader.as_mut().map(|reader| reader.read(now, data_root));
         self.host = host.map(Arc::new);
@@ -391,6 +430,20 @@ impl Sampler {
         if let Some(reader) = &mut self.host_reader {
             reader.sample(&self.clock.0);
         }
+    }
+
+    /// Bills what has been read, in balance with the host.
+    fn close_books(&mut self, now: Instant) {
+        if !self.options.bill {
+            return;
+        }
+        let elsewhere = self.options.statistics.as_ref().is_some_and(Elsewhere::always);
+        let host = (!elsewhere && self.evidence.is_host_theirs()).then(|| {
+            let mut failed = |file, error: &dyn fmt::Display| self.errors.count(file, error);
+            HostWord { totals: self.totals.read(&mut failed), disk: self.disk.file_system }
+        });
+        let parties: Vec<Party<'_>> = self.observed.values_mut().map(Observed::party).collect();
+        self.books.close(parties, host, now);
     }
 
     /// Samples CPU and memory use of every running container.
@@ -459,7 +512,7 @@ impl Sampler {
         Snapshot {
             taken_at: clock,
             containers: self.observed.values_mut().map(|observed| observed.reading(slot)).collect(),
-            tenants: self.bill.lines(),
+            tenants: self.books.lines(),
             operations: self.operations.lines(),
             engine: self.engine.clone(),
             lookups,

@@ -21,6 +21,7 @@ use crate::metrics::text::{Dialect, TextEncoder};
 use crate::paths::Paths;
 use crate::tenant::{LabelValue, Tenant};
 
+mod billed;
 mod elsewhere;
 mod faults;
 mod sampled;
@@ -81,6 +82,7 @@ impl Host {
             started_at: time(0),
             statistics: None,
             host: None,
+            bill: true,
         }
     }
 
@@ -253,6 +255,7 @@ fn a_tenants_total_keeps_a_removed_container() {
     let now = Instant::now();
     sampler.follow(&inventory([running()]), now, time(110));
     sampler.follow(&inventory([]), now, time(111));
+    sampler.read_all(now);
     let total = "tenant_cpu_core_seconds_total{user=\"ann\",project=\"shop\",team=\"core\"} 12.345678\n";
     assert!(page(&mut sampler).contains(total), "{}", page(&mut sampler));
 }
@@ -264,6 +267,7 @@ fn nothing_is_billed_before_the_tenant_is_final_and_nothing_is_lost_by_that() {
     let now = Instant::now();
     let pending = Container { tenant: Tenant::unknown(), tenant_known: false, ..running() };
     sampler.follow(&inventory([pending]), now, time(110));
+    sampler.read_all(now);
     assert!(!page(&mut sampler).contains("tenant_cpu_core_seconds_total{"));
     sampler.follow(&inventory([running()]), now, time(111));
     sampler.read_all(now);
@@ -283,6 +287,7 @@ fn a_container_that_was_excluded_for_a_while_is_not_billed_from_its_start_again(
     for containers in [vec![running()], vec![], vec![running()]] {
         sampler.follow(&inventory(containers), now, time(110));
     }
+    sampler.read_all(now);
     assert!(page(&mut sampler).contains("team=\"core\"} 12.345678\n"), "{}", page(&mut sampler));
 }
 

@@ -43,10 +43,21 @@ pub struct Options {
 pub struct Figures {
     /// By container; those of which nothing is known are not there.
     pub containers: BTreeMap<ContainerId, Arc<Disk>>,
+    /// The file system of the engine's data, once it is known to be within reach.
+    pub file_system: Option<DataFileSystem>,
     /// What could not be read so far, by reason.
     pub errors: Vec<(&'static str, u64)>,
     /// Time spent so far.
     pub worked: Duration,
+}
+
+/// The file system that holds the engine's data root, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DataFileSystem {
+    /// All of it.
+    pub total: u64,
+    /// What is taken, by whatever.
+    pub used: u64,
 }
 
 /// Where the walker puts its figures and others find them. Cheap to clone.

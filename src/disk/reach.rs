@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
+use super::DataFileSystem;
 use super::walk::open_folder;
 use crate::inventory::{Container, ContainerId};
 use crate::paths::Paths;
@@ -46,6 +47,17 @@ fn open_anywhere(paths: &Paths, absolute: &Path) -> Result<OwnedFd, Errno> {
         Err(Errno::NOSYS | Errno::PERM) => plainly(),
         other => other,
     }
+}
+
+/// The size of the file system that holds a folder, and what of it is taken.
+///
+/// # Errors
+/// As `open(2)` and `fstatvfs(3)`.
+pub fn file_system(paths: &Paths, absolute: &Path) -> Result<DataFileSystem, Errno> {
+    let size = rustix::fs::fstatvfs(open_anywhere(paths, absolute)?)?;
+    let bytes = |blocks: u64| blocks.saturating_mul(size.f_frsize);
+    let used = size.f_blocks.saturating_sub(size.f_bfree);
+    Ok(DataFileSystem { total: bytes(size.f_blocks), used: bytes(used) })
 }
 
 /// Finds the folder that the engine keeps for a container: the proof that the engine's files

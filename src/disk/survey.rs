@@ -15,7 +15,7 @@ use super::ledger::{Holding, Ledger};
 use super::plan::{Plan, Subject};
 use super::reach;
 use super::walk::{Step, Walk, WalkError};
-use super::{Figures, Options};
+use super::{DataFileSystem, Figures, Options};
 use crate::inventory::{ContainerId, Snapshot};
 use crate::paths::Paths;
 use crate::snapshot::Measured;
@@ -27,6 +27,9 @@ const LONGEST_WALK: Duration = Duration::from_secs(3600);
 /// How often in a row a container's folder has to be missing for it to mean something: the
 /// engine removes the folder before it says that the container is gone.
 const REFUSALS_THAT_COUNT: u32 = 2;
+
+/// How often the file system of the engine's data is asked how full it is: one call.
+const FILE_SYSTEM_EVERY: Duration = Duration::from_secs(10);
 
 /// Why something could not be measured.
 #[derive(Debug, thiserror::Error)]
@@ -68,6 +71,10 @@ pub struct Survey {
     ledger: Ledger,
     file_systems: FileSystems,
     data_root: Option<String>,
+    /// The file system of the engine's data, and when it was asked.
+    file_system: Option<(Instant, Option<DataFileSystem>)>,
+    /// Whether the folder of a container has ever been found: the engine's files are these.
+    is_engine_here: bool,
     current: Option<Current>,
     errors: BTreeMap<&'static str, u64>,
     /// Whether some container's files have ever been within reach, or it has been said that
@@ -85,6 +92,8 @@ impl Survey {
             plan: Plan::new(options.interval),
             ledger: Ledger::default(),
             data_root: None,
+            file_system: None,
+            is_engine_here: false,
             current: None,
             errors: BTreeMap::new(),
             reach_is_clear: false,
@@ -105,6 +114,9 @@ impl Survey {
 
     /// Does the next step, if something is due; says whether it was.
     pub fn step(&mut self, now: Instant, clock: Timestamp) -> bool {
+        if self.file_system_due_at(now).is_some_and(|due| due <= now) {
+            self.file_system = Some((now, self.look_at_file_system()));
+        }
         if let Some(current) = self.current.take() {
             self.walk_on(current, now);
             return true;
@@ -129,13 +141,32 @@ impl Survey {
 
     /// When the next step is due.
     pub fn wakes_at(&self, now: Instant) -> Option<Instant> {
-        self.plan.wakes_at(now)
+        self.plan.wakes_at(now).into_iter().chain(self.file_system_due_at(now)).min()
+    }
+
+    /// When the file system of the engine's data is asked again; never before it is known that
+    /// the engine's files are within reach.
+    fn file_system_due_at(&self, now: Instant) -> Option<Instant> {
+        let known = self.is_engine_here && self.data_root.is_some();
+        known.then(|| self.file_system.map_or(now, |(asked, _)| asked + FILE_SYSTEM_EVERY))
+    }
+
+    fn look_at_file_system(&mut self) -> Option<DataFileSystem> {
+        let data_root = Path::new(self.data_root.as_deref()?);
+        match reach::file_system(&self.paths, data_root) {
+            Ok(file_system) => Some(file_system),
+            Err(error) => {
+                self.complain("file_system", &error.into());
+                None
+            }
+        }
     }
 
     /// What is known now.
     pub fn figures(&self, worked: Duration) -> Figures {
         Figures {
             containers: self.ledger.disks(),
+            file_system: self.file_system.and_then(|(_, answer)| answer),
             errors: self.errors.iter().map(|(what, count)| (*what, *count)).collect(),
             worked,
         }
@@ -202,6 +233,7 @@ impl Survey {
                 problems = look_around(holding, &folder, paths, file_systems, clock);
                 holding.folder = Some(folder);
                 self.reach_is_clear = true;
+                self.is_engine_here = true;
             }
             Err(error) => {
                 holding.folder = None;

@@ -11,7 +11,7 @@ use super::life::Life;
 use super::sync::Reconciler;
 use crate::inventory::{Container, ContainerId, Inventory, Operation, Performed};
 use crate::paths::Paths;
-use crate::tenant::{Attribution, Facts, Tenant};
+use crate::tenant::{Attribution, Facts, Tenant, misunderstood};
 
 /// A line of `/proc/PID/cgroup` per hierarchy, each with a path: far less than this.
 const CGROUP_LIMIT: u64 = 64 << 10;
@@ -73,7 +73,7 @@ impl Directory {
             let shown = known.shown(&id);
             let settled = shown.is_some();
             let new = match shown {
-                Some((life, image)) => self.described(life, &image, old.map(|old| &old.tenant)),
+                Some((life, image)) => self.described(life, &image, old.map(Arc::as_ref)),
                 None => {
                     self.cgroups.remove(&id);
                     None
@@ -116,7 +116,12 @@ impl Directory {
     }
 
     /// The container as others see it; `None` if it is not to be observed.
-    fn described(&mut self, life: &Life, image: &ImageLabels, before: Option<&Tenant>) -> Option<Container> {
+    fn described(
+        &mut self,
+        life: &Life,
+        image: &ImageLabels,
+        before: Option<&Container>,
+    ) -> Option<Container> {
         let known = &life.container;
         self.read_cgroup(known);
         let facts = Facts {
@@ -133,13 +138,21 @@ impl Directory {
             return None;
         }
         let tenant_known = *image != ImageLabels::Pending;
-        let tenant = match before {
-            _ if tenant_known => self.attribution.tenant(&facts),
+        let (tenant, reserved) = match before {
+            _ if tenant_known => {
+                let reserved = self.attribution.reserved(&facts, &known.engine_resources);
+                (self.attribution.tenant(&facts), reserved)
+            }
             // A label may be the image's, which must not claim a tenant.
-            Some(before) => before.clone(),
-            None => Tenant::unknown(),
+            Some(before) => (before.tenant.clone(), before.reserved),
+            None => (Tenant::unknown(), known.engine_resources.reservations),
         };
-        Some(Container { tenant, tenant_known, ..known.clone() })
+        if before.is_none() {
+            for (label, value) in misunderstood(&known.labels) {
+                tracing::warn!(container = %known.name, label, value, "a reservation is not understood and counts for nothing; give cores as `0.5` and memory as `512m`");
+            }
+        }
+        Some(Container { tenant, tenant_known, reserved, ..known.clone() })
     }
 
     /// Reads the cgroup of a process that is new here. A text that does not name the container

@@ -225,6 +225,7 @@ impl Life {
         set(&mut container.restart_policy, details.restart_policy);
         set(&mut container.runtime, details.runtime);
         container.cpuset_cpus = details.cpuset_cpus;
+        container.engine_resources = details.resources;
         container.storage = details.storage;
         self.settled = true;
     }

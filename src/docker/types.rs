@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use crate::inventory::{ContainerId, Health, Status, Storage, Volume, count_cpu_list};
-use crate::tenant::LabelValue;
+use crate::tenant::{EngineResources, LabelValue, Resources};
 
 mod event;
 mod signal;
@@ -27,6 +27,9 @@ pub(super) use version::{ApiVersion, Version};
 
 /// What a stop begins with unless the container wants another signal.
 pub(super) const SIGTERM: i32 = 15;
+
+/// The kernel's period of a CPU quota where none is named, in microseconds.
+const CPU_PERIOD_US: u64 = 100_000;
 
 /// Docker labels.
 pub(super) type Labels = BTreeMap<String, String>;
@@ -180,6 +183,7 @@ pub(super) struct Details {
     pub(super) stop_signal: Option<i32>,
     pub(super) runtime: Option<String>,
     pub(super) cpuset_cpus: Option<u32>,
+    pub(super) resources: EngineResources,
     pub(super) storage: Storage,
 }
 
@@ -261,7 +265,33 @@ struct HostConfigJson {
     #[serde(deserialize_with = "lenient")]
     cpuset_cpus: Option<String>,
     #[serde(deserialize_with = "lenient")]
+    nano_cpus: Option<u64>,
+    #[serde(deserialize_with = "lenient")]
+    cpu_quota: Option<u64>,
+    #[serde(deserialize_with = "lenient")]
+    cpu_period: Option<u64>,
+    #[serde(deserialize_with = "lenient")]
+    memory: Option<u64>,
+    #[serde(deserialize_with = "lenient")]
+    memory_reservation: Option<u64>,
+    #[serde(deserialize_with = "lenient")]
     log_config: Option<LogConfigJson>,
+}
+
+impl HostConfigJson {
+    /// Reservations and limits; 0 stands for none. Docker knows no reservation of cores.
+    fn resources(&self) -> EngineResources {
+        let said = |value: Option<u64>| value.filter(|value| *value > 0);
+        let period = said(self.cpu_period).unwrap_or(CPU_PERIOD_US);
+        let quota = said(self.cpu_quota).map(|quota| quota.saturating_mul(1_000_000_000) / period);
+        EngineResources {
+            reservations: Resources { cpu_nanocores: None, memory_bytes: said(self.memory_reservation) },
+            limits: Resources {
+                cpu_nanocores: said(self.nano_cpus).or(quota),
+                memory_bytes: said(self.memory),
+            },
+        }
+    }
 }
 
 #[derive(Default, Deserialize)]
@@ -335,6 +365,7 @@ pub(super) fn read_details(body: &[u8]) -> Result<Details, Malformed> {
     let config = json.config.unwrap_or_default();
     let stop_signal = config.stop_signal.filter(|signal| !signal.is_empty());
     let host = json.host_config.unwrap_or_default();
+    let resources = host.resources();
     let storage = Storage {
         upper_dir: json.graph_driver.and_then(|driver| driver.data?.upper_dir).filter(|dir| !dir.is_empty()),
         log_driver: host.log_config.and_then(|log| log.driver).unwrap_or_default(),
@@ -362,6 +393,7 @@ pub(super) fn read_details(body: &[u8]) -> Result<Details, Malformed> {
         stop_signal: stop_signal.map_or(Some(SIGTERM), |signal| signal::signal_number(&signal)),
         runtime: host.runtime,
         cpuset_cpus: host.cpuset_cpus.and_then(|set| count_cpu_list(&set)),
+        resources,
         storage,
     })
 }

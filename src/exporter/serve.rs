@@ -310,6 +310,7 @@ fn sampler_options(
             remote: !config.docker.host.is_local(),
         }),
         host: host_options(config),
+        bill: config.collects("tenant"),
     }
 }
 

@@ -3,6 +3,7 @@
 //! - [`machine`]: its size, under cAdvisor's names.
 //! - [`HostReader`]: everything else, under node_exporter's names, read by one thread in a row.
 //!   One file a collector: a pure parser, and the walk that shows what was read.
+//! - [`totals`]: the few numbers that the tenants' bill is balanced with.
 //! - [`collectors`]: the list of those walks.
 //!
 //! Invariants: no process is walked over; a file costs one `pread` on a held descriptor; what
@@ -46,6 +47,7 @@ mod tests;
 mod textfile;
 mod time;
 mod timex;
+pub mod totals;
 mod udp_queues;
 mod uname;
 mod unhurried;

@@ -325,11 +325,11 @@ metrics! {
     }
     "tenant" {
         TENANT_CPU "tenant_cpu_core_seconds_total" Counter CoreSeconds Tenant [] Dockmeter
-            "container_cpu_usage_seconds_total, removed containers included" "CPU time that a tenant's containers have used.";
+            "the larger of container_cpu_usage_seconds_total and what is reserved, removed containers included; /proc/stat" "Cores multiplied by time: what a tenant's containers have used or reserved, whichever is more; `system`, `unattributed` and `idle` make it the whole host.";
         TENANT_MEMORY "tenant_memory_byte_seconds_total" Counter ByteSeconds Tenant [] Dockmeter
-            "container_memory_working_set_bytes over time, removed containers included" "Memory that a tenant's containers have used, multiplied by the time.";
+            "the larger of container_memory_working_set_bytes and what is reserved over time, removed containers included; /proc/meminfo" "Memory multiplied by time: what a tenant's containers have used or reserved, whichever is more; `system`, `unattributed` and `idle` make it the whole host.";
         TENANT_DISK "tenant_disk_byte_seconds_total" Counter ByteSeconds Tenant [] Dockmeter
-            "container_fs_writable_layer_bytes, container_log_bytes and container_volume_usage_bytes over time" "Bytes that a tenant's containers, stopped ones included, have had on disk, multiplied by the time; a shared volume counts in equal parts.";
+            "container_fs_writable_layer_bytes, container_log_bytes and container_volume_usage_bytes over time; fstatvfs of the engine's data root" "Bytes that a tenant's containers, stopped ones included, have had on disk, multiplied by the time; a shared volume counts in equal parts. `system`, `unattributed` and `idle` make it the file system of the engine's data root.";
         TENANT_NETWORK "tenant_network_bytes_total" Counter Bytes Tenant ["direction"] Dockmeter
             "container_network_*_bytes_total, removed containers included" "Bytes that a tenant's containers have received and sent.";
     }

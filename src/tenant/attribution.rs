@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Tenant;
+use super::{Resources, Tenant};
 
 /// What is known of a container when its tenant is looked for.
 #[derive(Clone, Copy, Debug)]
@@ -19,10 +19,23 @@ pub struct Facts<'a> {
     pub here: bool,
 }
 
+/// What the engine says of a container's share of the machine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EngineResources {
+    /// Reserved.
+    pub reservations: Resources,
+    /// The most that it may use.
+    pub limits: Resources,
+}
+
 /// Decides whose a container is and whether it is looked at at all.
 pub trait Attribution: Send + Sync {
     /// Whose the container is.
     fn tenant(&self, facts: &Facts<'_>) -> Tenant;
+
+    /// What the container has reserved: what its labels declare, and what the engine says that
+    /// it has reserved and is limited to.
+    fn reserved(&self, facts: &Facts<'_>, engine: &EngineResources) -> Resources;
 
     /// Whether the container is observed (`containers.include`, `containers.exclude`, `dockmeter.ignore`).
     fn observes(&self, facts: &Facts<'_>, image: &str) -> bool;

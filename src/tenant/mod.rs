@@ -14,14 +14,16 @@ mod hygiene;
 mod maps;
 mod narrowing;
 mod resolver;
+mod resources;
 mod rules;
 
-pub use attribution::{Attribution, Facts};
+pub use attribution::{Attribution, EngineResources, Facts};
 pub use caps::Caps;
 pub use filter::{Filter, IGNORE_LABEL, Pattern};
 pub use hygiene::{LabelValue, MAX_LABEL_BYTES};
 pub use narrowing::{Binding, Narrowing};
 pub use resolver::{Policy, Resolver};
+pub use resources::{CPU_RESERVATION_LABEL, MEMORY_RESERVATION_LABEL, Resources, misunderstood};
 pub use rules::{Decode, Dimension, MapCycle, NamePattern, NamePatternError, Rule, Rules};
 
 /// Values with a meaning of their own; a label that claims one gets a trailing `_`.
@@ -32,6 +34,15 @@ pub const UNKNOWN: &str = "unknown";
 
 /// The value of a tenancy label beyond the cap of distinct values.
 pub const OTHER: &str = "other";
+
+/// The tenant of what is used on the machine outside containers.
+pub const SYSTEM: &str = "system";
+
+/// The tenant of what nobody has used or reserved.
+pub const IDLE: &str = "idle";
+
+/// The tenant of what containers without a known tenant have used.
+pub const UNATTRIBUTED: &str = "unattributed";
 
 /// Who a container, a request or a share of the machine belongs to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -49,6 +60,18 @@ impl Tenant {
     pub fn unknown() -> Self {
         let unknown = LabelValue::clean(UNKNOWN);
         Tenant { user: unknown.clone(), project: unknown.clone(), team: unknown }
+    }
+
+    /// One of [`SYSTEM`], [`IDLE`] and [`UNATTRIBUTED`]: no container's, and called so in all
+    /// three labels.
+    pub fn pseudo(name: &'static str) -> Self {
+        let name = LabelValue::clean(name);
+        Tenant { user: name.clone(), project: name.clone(), team: name }
+    }
+
+    /// Whether nothing at all is known of it.
+    pub fn is_unknown(&self) -> bool {
+        [&self.user, &self.project, &self.team].iter().all(|value| value.as_str() == UNKNOWN)
     }
 
     /// A tenant from values that a label, a name or a map file claims: made safe,

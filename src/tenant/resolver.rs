@@ -12,7 +12,7 @@ use super::filter::Filter;
 use super::host_users::HostUsers;
 use super::maps::Maps;
 use super::rules::{Decode, Dimension, Rule, Rules};
-use super::{Attribution, Caps, Facts, Tenant};
+use super::{Attribution, Caps, EngineResources, Facts, Resources, Tenant};
 use crate::paths::Paths;
 use crate::yaml::YamlError;
 
@@ -40,6 +40,8 @@ pub struct Policy {
     /// image's labels are not known every label counts: no container loses its tenant
     /// because an image could not be inspected.
     pub ignore_image_labels: bool,
+    /// Whether a limit counts as reserved where nothing else is.
+    pub limits_as_reservations: bool,
     /// Caps of distinct values.
     pub caps: Caps,
     /// Which containers are looked at.
@@ -51,6 +53,7 @@ impl Default for Policy {
         Policy {
             rules: Rules::default(),
             ignore_image_labels: true,
+            limits_as_reservations: false,
             caps: Caps::default(),
             filter: Filter::default(),
         }
@@ -137,6 +140,13 @@ impl Attribution for Resolver {
         let found = active.values(facts, &self.host);
         let [user, project, team] = found.each_ref().map(Option::as_deref);
         lock(&self.admitted).admit(Tenant::claimed(user, project, team), &active.policy.caps)
+    }
+
+    fn reserved(&self, facts: &Facts<'_>, engine: &EngineResources) -> Resources {
+        let active = self.active();
+        let declared = Resources::declared(|key| active.label(facts, key));
+        let reserved = declared.max(engine.reservations);
+        if active.policy.limits_as_reservations { reserved.or(engine.limits) } else { reserved }
     }
 
     fn observes(&self, facts: &Facts<'_>, image: &str) -> bool {

@@ -118,10 +118,9 @@ fn snapshot() -> Snapshot {
         tenants: vec![TenantUse {
             labels: Arc::new(LabelBlock::of_tenant(&ann, [])),
             tenant: ann,
-            cpu_ns: 123_456_789_012,
-            memory_byte_seconds: 1e18 / 3.0,
-            receive_bytes: 7,
-            transmit_bytes: 8,
+            cpu_ns: Some(123_456_789_012),
+            memory_byte_seconds: Some(1e18 / 3.0),
+            network_bytes: Some([7, 8]),
             disk_byte_seconds: None,
         }],
         operations: vec![TenantOperations {

@@ -206,6 +206,7 @@ fn memory_stat(text: &[u8], memory: &mut snapshot::Memory) -> Option<()> {
         b"total_mapped_file" => memory.mapped_file = Some(value),
         b"total_swap" => memory.swap = Some(value),
         b"total_inactive_file" => inactive_file = Some(value),
+        b"total_active_file" => memory.reclaimable = value,
         _ => {}
     });
     memory.pgfault = faults.zip(total_faults);

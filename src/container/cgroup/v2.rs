@@ -153,6 +153,7 @@ fn memory_stat(text: &[u8], memory: &mut snapshot::Memory) -> Option<()> {
             kernel_parts = kernel_parts.saturating_add(value);
         }
         b"inactive_file" => inactive_file = Some(value),
+        b"active_file" | b"slab_reclaimable" => memory.reclaimable = memory.reclaimable.saturating_add(value),
         b"pgfault" => memory.pgfault = Some((value, value)),
         b"pgmajfault" => memory.pgmajfault = Some((value, value)),
         _ => {}

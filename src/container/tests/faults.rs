@@ -252,12 +252,16 @@ fn a_step_of_the_clock_bills_no_time_that_has_not_passed() {
         )
         .unwrap();
         fs::write(proc.join("uptime"), "1003.00 1.00\n").unwrap();
-        sampler.follow(&inventory([running()]), Instant::now(), time(wall));
+        let now = Instant::now();
+        sampler.follow(&inventory([running()]), now, time(wall));
+        sampler.read_all(now);
         let snapshot = sampler.snapshot(time(wall), (0, 0));
         let stats = snapshot.containers[0].stats.as_ref().unwrap();
         let used = &snapshot.tenants[0];
-        assert_eq!(used.cpu_ns, stats.cpu.unwrap().usage_ns, "at {wall} by the clock on the wall");
-        assert_eq!(used.memory_byte_seconds, stats.memory.unwrap().working_set as f64 * 2.0);
+        let cpu = u128::from(stats.cpu.unwrap().usage_ns);
+        assert_eq!(used.cpu_ns, Some(cpu), "at {wall} by the clock on the wall");
+        let memory = stats.memory.unwrap().working_set as f64 * 2.0;
+        assert_eq!(used.memory_byte_seconds, Some(memory));
     }
 }
 
@@ -274,6 +278,11 @@ fn a_run_that_is_older_than_dockmeter_is_not_billed_from_its_start_whatever_the_
     .unwrap();
     let mut sampler = host.sampler();
     // By the clock on the wall it began after dockmeter, which was set back in between.
-    sampler.follow(&inventory([running()]), Instant::now(), time(110));
-    assert_eq!(sampler.snapshot(time(110), (0, 0)).tenants.iter().map(|line| line.cpu_ns).sum::<u64>(), 0);
+    let now = Instant::now();
+    sampler.follow(&inventory([running()]), now, time(110));
+    sampler.read_all(now);
+    assert_eq!(
+        sampler.snapshot(time(110), (0, 0)).tenants.iter().filter_map(|line| line.cpu_ns).sum::<u128>(),
+        0
+    );
 }

@@ -211,6 +211,7 @@ fn memory_of(json: &MemoryJson, machine: Option<u64>) -> Option<Memory> {
     Some(Memory {
         usage,
         working_set: usage.saturating_sub(inactive.unwrap_or(0)),
+        reclaimable: whole("total_active_file", "active_file").unwrap_or(0),
         rss: whole("total_rss", "anon"),
         cache: whole("total_cache", "file"),
         swap: if unified { None } else { stat("total_swap") },

@@ -18,6 +18,7 @@ fn inspect() -> Value {
         "Config": {"Image": "shop:1", "Labels": {"dockmeter.user": "ann"}},
         "HostConfig": {
             "NetworkMode": "bridge", "RestartPolicy": {"Name": "always"}, "Runtime": "runc", "CpusetCpus": "0-2,5",
+            "NanoCpus": 1_500_000_000, "Memory": 67_108_864, "MemoryReservation": 33_554_432,
             "LogConfig": {"Type": "json-file", "Config": {}}
         },
         "NetworkSettings": {"SandboxID": "5a5a"},
@@ -53,6 +54,9 @@ fn read(inspect: &Value) -> Vec<(&'static str, String)> {
         ("/HostConfig/RestartPolicy/Name", format!("{:?}", details.restart_policy)),
         ("/HostConfig/Runtime", format!("{:?}", details.runtime)),
         ("/HostConfig/CpusetCpus", format!("{:?}", details.cpuset_cpus)),
+        ("/HostConfig/NanoCpus", format!("{:?}", details.resources.limits.cpu_nanocores)),
+        ("/HostConfig/Memory", format!("{:?}", details.resources.limits.memory_bytes)),
+        ("/HostConfig/MemoryReservation", format!("{:?}", details.resources.reservations)),
         ("/HostConfig/LogConfig/Type", format!("{:?}", details.storage.log_driver)),
         ("/GraphDriver/Data/UpperDir", format!("{:?}", details.storage.upper_dir)),
         ("/LogPath", format!("{:?}", details.storage.log_path)),

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::super::fake::{Engine, Reply};
 use super::*;
 use crate::inventory::{Container, ContainerId, Operation, Performed, Snapshot, Status};
-use crate::tenant::{Facts, Tenant};
+use crate::tenant::{EngineResources, Facts, Resources, Tenant};
 
 /// Rules for tests: the label `team`, unless it is the image's; `renamed` changes them.
 #[derive(Default)]
@@ -24,6 +24,10 @@ impl Attribution for Rules {
         let user = facts.cgroup.filter(|text| text.contains("user-1000")).map(|_| "ann");
         let project = self.renamed.load(Ordering::Relaxed).then_some("new");
         Tenant::claimed(user, project, team.map(String::as_str))
+    }
+
+    fn reserved(&self, _: &Facts<'_>, engine: &EngineResources) -> Resources {
+        engine.reservations
     }
 
     fn observes(&self, facts: &Facts<'_>, _: &str) -> bool {

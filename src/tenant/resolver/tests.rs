@@ -280,3 +280,25 @@ fn beyond_the_cap_a_value_is_other_and_known_ones_stay() {
     assert_eq!(tenant_of(&resolver, "a", &[])[1], "unknown");
     assert_eq!(resolver.refused(), [(Dimension::User, 0), (Dimension::Project, 2), (Dimension::Team, 0)]);
 }
+
+#[test]
+fn the_larger_of_a_label_and_the_engines_word_is_reserved_and_an_image_reserves_nothing() {
+    let reserve = |cores: Option<u64>, memory| Resources { cpu_nanocores: cores, memory_bytes: memory };
+    let engine = EngineResources {
+        reservations: reserve(None, Some(64)),
+        limits: reserve(Some(3_000_000_000), Some(999)),
+    };
+    let reserved = |limits_as_reservations, own: Labels<'_>, image: Labels<'_>, engine: &EngineResources| {
+        let policy = Policy { limits_as_reservations, ..Policy::default() };
+        let resolver = Resolver::new(policy, Paths::default()).unwrap();
+        let (own, image) = (labels(own), labels(image));
+        let facts = Facts { name: "x", labels: &own, image_labels: Some(&image), cgroup: None, here: true };
+        resolver.reserved(&facts, engine)
+    };
+    let cpu = ("dockmeter.cpu.reservation", "0.5");
+    let memory = |bytes| ("dockmeter.memory.reservation", bytes);
+    assert_eq!(reserved(false, &[cpu, memory("65")], &[], &engine), reserve(Some(500_000_000), Some(65)));
+    assert_eq!(reserved(false, &[cpu, memory("63")], &[cpu], &engine), reserve(None, Some(64)));
+    assert_eq!(reserved(true, &[memory("65")], &[], &engine), reserve(Some(3_000_000_000), Some(65)));
+    assert_eq!(reserved(true, &[], &[], &EngineResources::default()), Resources::default());
+}
