@@ -34,6 +34,7 @@ mod measured;
 mod replay;
 
 mod access;
+mod bill;
 mod changes;
 mod connections;
 mod disk;
