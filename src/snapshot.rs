@@ -369,6 +369,8 @@ pub struct Disk {
     pub file_system: Option<Arc<FileSystem>>,
     /// Bytes its tenant is billed for: layer, log, and an even share of each volume.
     pub billed_bytes: u64,
+    /// Of those, what does not lie on the file system of the engine's data root.
+    pub billed_elsewhere_bytes: u64,
 }
 
 /// A figure and its age.

@@ -71,8 +71,10 @@ pub struct Accounts {
     pub cpu: Account,
     /// Byte-nanoseconds of memory.
     pub memory: Account,
-    /// Byte-nanoseconds on disk.
+    /// Byte-nanoseconds on the file system of the engine's data.
     pub disk: Account,
+    /// Byte-nanoseconds on other file systems that were not billed yet.
+    pub disk_elsewhere: u128,
     /// Bytes received and not billed.
     pub receive_bytes: u64,
     /// Bytes sent and not billed.
@@ -93,9 +95,11 @@ impl Accounts {
         self.transmit_bytes += used.transmit_bytes;
     }
 
-    /// Adds what lay on disk, which cannot be reserved.
-    pub fn add_disk(&mut self, byte_ns: u128) {
+    /// Adds what lay on disk, which cannot be reserved: on the file system of the engine's
+    /// data, and elsewhere.
+    pub fn add_disk(&mut self, (byte_ns, elsewhere): (u128, u128)) {
         self.disk.add(byte_ns, 0, byte_ns);
+        self.disk_elsewhere += elsewhere;
     }
 
     /// A new accounting minute begins.

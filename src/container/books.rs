@@ -94,7 +94,8 @@ impl Books {
         settle(&mut self.disk, disk, &mut parties, &mut charges, |a| &mut a.disk, |c| &mut c.disk);
         for (party, charge) in parties.iter_mut().zip(&mut charges) {
             if party.tenant_known {
-                let Accounts { receive_bytes, transmit_bytes, .. } = &mut *party.accounts;
+                let Accounts { receive_bytes, transmit_bytes, disk_elsewhere, .. } = &mut *party.accounts;
+                charge.disk += std::mem::take(disk_elsewhere);
                 charge.network = [std::mem::take(receive_bytes), std::mem::take(transmit_bytes)];
             }
             if *charge != Charge::default() {

@@ -42,12 +42,14 @@ impl DiskMeter {
     }
 
     /// Bytes multiplied by nanoseconds since the last time this was asked, or since the container
-    /// was first seen.
-    pub fn advance(&mut self, now: Instant) -> u128 {
+    /// was first seen: on the file system of the engine's data, and elsewhere.
+    pub fn advance(&mut self, now: Instant) -> (u128, u128) {
         let since = *self.counted_to.get_or_insert(now);
-        let Some(disk) = self.disk.as_ref().filter(|_| !self.ended) else { return 0 };
+        let Some(disk) = self.disk.as_ref().filter(|_| !self.ended) else { return (0, 0) };
         self.counted_to = Some(now.max(since));
-        u128::from(disk.billed_bytes) * now.saturating_duration_since(since).as_nanos()
+        let lasted = now.saturating_duration_since(since).as_nanos();
+        let elsewhere = disk.billed_elsewhere_bytes.min(disk.billed_bytes);
+        (u128::from(disk.billed_bytes - elsewhere) * lasted, u128::from(elsewhere) * lasted)
     }
 }
 
@@ -65,13 +67,22 @@ mod tests {
     fn the_first_figure_counts_from_the_beginning_and_each_until_the_next() {
         let (mut meter, start) = (DiskMeter::default(), Instant::now());
         let at = |seconds| start + Duration::from_secs(seconds);
-        assert_eq!(meter.advance(at(0)), 0);
-        assert_eq!(meter.advance(at(2)), 0, "nothing is known yet");
+        assert_eq!(meter.advance(at(0)), (0, 0));
+        assert_eq!(meter.advance(at(2)), (0, 0), "nothing is known yet");
         assert!(meter.take(Some(&disk(100))));
-        assert_eq!(meter.advance(at(5)), 500_000_000_000);
+        assert_eq!(meter.advance(at(5)), (500_000_000_000, 0));
         let more = disk(300);
         assert!(meter.take(Some(&more)) && !meter.take(Some(&more)));
-        assert_eq!(meter.advance(at(6)), 300_000_000_000);
+        assert_eq!(meter.advance(at(6)), (300_000_000_000, 0));
+    }
+
+    #[test]
+    fn what_lies_on_another_file_system_is_counted_apart() {
+        let (mut meter, start) = (DiskMeter::default(), Instant::now());
+        let disk = Disk { billed_bytes: 10, billed_elsewhere_bytes: 3, ..Disk::default() };
+        meter.take(Some(&Arc::new(disk)));
+        meter.advance(start);
+        assert_eq!(meter.advance(start + Duration::from_nanos(2)), (14, 6));
     }
 
     #[test]
@@ -79,9 +90,9 @@ mod tests {
         let (mut meter, start) = (DiskMeter::default(), Instant::now());
         meter.take(Some(&disk(100)));
         meter.advance(start);
-        assert_eq!(meter.advance(start + Duration::from_secs(1)), 100_000_000_000);
+        assert_eq!(meter.advance(start + Duration::from_secs(1)), (100_000_000_000, 0));
         meter.end();
-        assert_eq!(meter.advance(start + Duration::from_secs(9)), 0);
+        assert_eq!(meter.advance(start + Duration::from_secs(9)), (0, 0));
         assert!(meter.disk().is_some());
     }
 }

@@ -56,6 +56,8 @@ impl Holding {
 pub struct Ledger {
     holdings: BTreeMap<ContainerId, Holding>,
     volumes: BTreeMap<String, Measured>,
+    /// The device that holds the engine's data root, once it is known.
+    pub data_device: Option<Arc<str>>,
 }
 
 impl Ledger {
@@ -111,13 +113,13 @@ impl Ledger {
     /// Puts the figures of one container, or of all, together again.
     pub fn compose(&mut self, only: Option<ContainerId>) {
         let users = self.users();
-        let Ledger { holdings, volumes } = self;
+        let Ledger { holdings, volumes, data_device } = self;
         let chosen = |id: &ContainerId| only.is_none_or(|only| only == *id);
         for (_, holding) in holdings.iter_mut().filter(|(id, _)| chosen(id)) {
             if holding.container.removed_at.is_some() {
                 continue;
             }
-            let disk = disk(holding, volumes, &users);
+            let disk = disk(holding, volumes, &users, data_device.as_ref());
             if disk == Disk::default() {
                 holding.disk = None;
             } else if holding.disk.as_deref() != Some(&disk) {
@@ -145,7 +147,12 @@ impl Ledger {
     }
 }
 
-fn disk(holding: &Holding, volumes: &BTreeMap<String, Measured>, users: &BTreeMap<String, u64>) -> Disk {
+fn disk(
+    holding: &Holding,
+    volumes: &BTreeMap<String, Measured>,
+    users: &BTreeMap<String, u64>,
+    data_device: Option<&Arc<str>>,
+) -> Disk {
     let mounted = holding.container.storage.volumes.iter();
     let measured: Vec<_> =
         mounted.filter_map(|volume| Some((volume, *volumes.get(&volume.source)?))).collect();
@@ -154,7 +161,10 @@ fn disk(holding: &Holding, volumes: &BTreeMap<String, Measured>, users: &BTreeMa
     };
     let bytes = |figure: Option<Measured>| figure.map_or(0, |measured| measured.bytes);
     let billed_bytes = bytes(holding.layer) + bytes(holding.log) + measured.iter().map(share).sum::<u64>();
+    let of_layer = holding.file_system.as_ref().map(|file_system| &file_system.device);
+    let elsewhere = of_layer.zip(data_device).is_some_and(|(layer, data)| layer != data);
     Disk {
+        billed_elsewhere_bytes: if elsewhere { bytes(holding.layer) } else { 0 },
         writable_layer: holding.layer,
         log: holding.log,
         volumes: measured.into_iter().map(|(volume, measured)| (volume.name.clone(), measured)).collect(),

@@ -35,7 +35,10 @@ pub fn open(paths: &Paths, absolute: &Path) -> Result<OwnedFd, Errno> {
 }
 
 /// Opens a folder whose path may lead over mounts and links.
-fn open_anywhere(paths: &Paths, absolute: &Path) -> Result<OwnedFd, Errno> {
+///
+/// # Errors
+/// As `open(2)`.
+pub fn open_anywhere(paths: &Paths, absolute: &Path) -> Result<OwnedFd, Errno> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let plainly = || rustix::fs::openat(CWD, paths.root(absolute), flags, Mode::empty());
     if paths.rootfs == Path::new("/") {
@@ -49,12 +52,12 @@ fn open_anywhere(paths: &Paths, absolute: &Path) -> Result<OwnedFd, Errno> {
     }
 }
 
-/// The size of the file system that holds a folder, and what of it is taken.
+/// The size of the file system that holds an open folder, and what of it is taken.
 ///
 /// # Errors
-/// As `open(2)` and `fstatvfs(3)`.
-pub fn file_system(paths: &Paths, absolute: &Path) -> Result<DataFileSystem, Errno> {
-    let size = rustix::fs::fstatvfs(open_anywhere(paths, absolute)?)?;
+/// As `fstatvfs(3)`.
+pub fn fullness(folder: &OwnedFd) -> Result<DataFileSystem, Errno> {
+    let size = rustix::fs::fstatvfs(folder)?;
     let bytes = |blocks: u64| blocks.saturating_mul(size.f_frsize);
     let used = size.f_blocks.saturating_sub(size.f_bfree);
     Ok(DataFileSystem { total: bytes(size.f_blocks), used: bytes(used) })

@@ -153,10 +153,19 @@ impl Survey {
 
     fn look_at_file_system(&mut self) -> Option<DataFileSystem> {
         let data_root = Path::new(self.data_root.as_deref()?);
-        match reach::file_system(&self.paths, data_root) {
-            Ok(file_system) => Some(file_system),
+        let looked = reach::open_anywhere(&self.paths, data_root)
+            .map_err(std::io::Error::from)
+            .and_then(|folder| Ok((self.file_systems.of(&folder, data_root)?, reach::fullness(&folder)?)));
+        match looked {
+            Ok((file_system, fullness)) => {
+                if self.ledger.data_device.as_ref() != Some(&file_system.device) {
+                    self.ledger.data_device = Some(file_system.device.clone());
+                    self.ledger.compose(None);
+                }
+                Some(fullness)
+            }
             Err(error) => {
-                self.complain("file_system", &error.into());
+                self.complain("file_system", &error);
                 None
             }
         }

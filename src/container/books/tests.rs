@@ -121,6 +121,18 @@ fn a_core_that_is_put_in_counts_from_the_next_reading() {
     assert_eq!(sums(&books).0, 5_000_000_000, "a count of the kernel that falls is no use");
 }
 
+#[test]
+fn what_lies_on_other_file_systems_is_billed_on_top() {
+    let (mut books, start) = (Books::default(), Instant::now());
+    let mut parties = [(tenant("ann"), Accounts::default())];
+    close(&mut books, &mut parties, Some(word(0)), start);
+    parties[0].1.add_disk((5_000_000_000, 7_000_000_000));
+    close(&mut books, &mut parties, Some(word(0)), start + Duration::from_secs(1));
+    assert_eq!(sums(&books).2, DISK as f64 + 7.0);
+    let line = books.lines().into_iter().next().unwrap();
+    assert_eq!(line.disk_byte_seconds, Some(12.0));
+}
+
 /// A container of the simulation: cores and memory that it uses and has reserved.
 #[derive(Clone, Debug)]
 struct Worker {

@@ -44,6 +44,7 @@ fn golden_page_of_disks() {
         ],
         file_system: Some(Arc::new(file_system)),
         billed_bytes: 0,
+        billed_elsewhere_bytes: 0,
     };
     let log_only = Disk { log: Some(measured(4096, 131)), ..Disk::default() };
     let usage = EngineUsage {

@@ -203,3 +203,37 @@ fn the_layer_that_only_the_kernel_knows_is_remembered_after_the_stop() {
     scene.measure();
     assert!(scene.layer(&container).is_some_and(|layer| layer.bytes >= 2 << 20));
 }
+
+#[test]
+fn the_file_system_of_the_engine_s_data_is_asked_once_its_files_are_within_reach_and_again_and_again() {
+    let mut scene = Scene::new();
+    let stranger = crate::disk::tests::container("b", "b");
+    scene.follow(&[&stranger]);
+    scene.measure();
+    assert_eq!(scene.survey.figures(Duration::ZERO).file_system, None, "it may be another machine's");
+    let container = scene.host.make("a", 10, &[]);
+    scene.follow(&[&container]);
+    scene.measure();
+    // What is found last is known at the next step, which is due at once.
+    assert_eq!(scene.survey.wakes_at(scene.now).filter(|at| *at <= scene.now), None);
+    let file_system = scene.survey.figures(Duration::ZERO).file_system.unwrap();
+    let size = rustix::fs::statvfs(scene.host.path("")).unwrap();
+    assert_eq!(file_system.total, size.f_blocks * size.f_frsize);
+    assert!(file_system.used > 0 && file_system.used < file_system.total);
+    assert_eq!(scene.survey.wakes_at(scene.now), Some(scene.now + FILE_SYSTEM_EVERY));
+}
+
+#[test]
+fn a_layer_on_another_file_system_than_the_engine_s_data_is_told_apart() {
+    let mut scene = Scene::new();
+    let container = scene.host.make("a", 1 << 20, &[]);
+    scene.follow(&[&container]);
+    scene.measure();
+    let disk = scene.disk(&container).unwrap();
+    assert_eq!(disk.billed_elsewhere_bytes, 0);
+    scene.survey.ledger.data_device = Some("/dev/other".into());
+    scene.survey.ledger.compose(None);
+    let disk = scene.disk(&container).unwrap();
+    assert_eq!(disk.billed_elsewhere_bytes, disk.writable_layer.unwrap().bytes);
+    assert!(disk.billed_bytes > disk.billed_elsewhere_bytes, "its log is among the engine's data");
+}
