@@ -13,10 +13,16 @@ use jiff::Timestamp;
 
 use crate::tenant::{EngineResources, LabelValue, Resources, Tenant};
 
+mod activity;
+mod engine;
 mod operations;
+mod ports;
 mod start;
 
+pub use activity::{Activity, ActivityTotals, Call, CallTotals, EVENTS, OTHER, event_number};
+pub use engine::{ByDriver, Engine, EngineFacts, EngineInfo, EngineStorage, EngineUsage, Images, Occupied};
 pub use operations::{Operation, Operations, Performed};
+pub use ports::{Binding, MAX_BINDINGS, Ports, Protocol, conflicts};
 pub use start::Start;
 
 /// A container's full id: 64 hexadecimal digits, as Docker and Podman give it.
@@ -276,6 +282,8 @@ pub struct Container {
     pub state: State,
     /// Its network.
     pub network: Network,
+    /// What it publishes on the host.
+    pub ports: Ports,
     /// `HostConfig.RestartPolicy.Name`.
     pub restart_policy: String,
     /// `HostConfig.Runtime`.
@@ -307,6 +315,7 @@ impl Container {
             created_at: None,
             state: State::new(status),
             network: Network::default(),
+            ports: Ports::default(),
             restart_policy: String::new(),
             runtime: String::new(),
             cpuset_cpus: None,
@@ -318,58 +327,6 @@ impl Container {
     }
 }
 
-/// What is known of the engine behind the inventory.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Engine {
-    /// Whether the event stream is up and the list has been read since.
-    pub connected: bool,
-    /// Whether a list has ever been read.
-    pub ever_connected: bool,
-    /// Name and version, as `Docker Engine 28.5.2`.
-    pub version: Option<String>,
-    /// The API version spoken, as `1.51`.
-    pub api_version: Option<String>,
-    /// What went wrong last, while not connected.
-    pub last_error: Option<String>,
-    /// When the list was last read in full.
-    pub synced_at: Option<Timestamp>,
-    /// Ends of runs that the kernel has shown and the event stream has not.
-    pub missed_ends: u64,
-}
-
-/// What the engine says of its own storage.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct EngineStorage {
-    /// `DockerRootDir`: the folder under which it keeps everything, as a path of its host.
-    pub data_root: Option<String>,
-    /// The last answer to how much is in use.
-    pub usage: Option<EngineUsage>,
-}
-
-/// How much the engine says is in use (`GET /system/df`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct EngineUsage {
-    /// When it was asked.
-    pub measured_at: Timestamp,
-    /// Images, each layer once.
-    pub images: Occupied,
-    /// Writable layers of containers.
-    pub containers: Occupied,
-    /// Local volumes.
-    pub volumes: Occupied,
-    /// What builds have left.
-    pub build_cache: Occupied,
-}
-
-/// Bytes of one kind; what the engine does not know is `None`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Occupied {
-    /// In use.
-    pub bytes: Option<u64>,
-    /// Of these, what nothing needs.
-    pub reclaimable_bytes: Option<u64>,
-}
-
 /// Every container known at one moment.
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot {
@@ -379,6 +336,8 @@ pub struct Snapshot {
     pub engine: Arc<Engine>,
     /// What the engine has last said of its storage.
     pub storage: Arc<EngineStorage>,
+    /// What the engine has last said of itself and of what it holds beside containers.
+    pub facts: Arc<EngineFacts>,
 }
 
 impl Snapshot {
@@ -475,6 +434,8 @@ pub struct Inventory {
     doubt_listeners: RwLock<Vec<DoubtListener>>,
     /// Counts of look-ups.
     pub lookups: Lookups,
+    /// Events that the engine told of, and calls to it.
+    pub activity: Arc<Activity>,
     /// Operations of the engine that are over.
     pub operations: Operations,
 }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 
-use crate::inventory::{Container, Engine, EngineStorage, Operation};
+use crate::inventory::{ActivityTotals, Container, Engine, EngineFacts, EngineStorage, Operation};
 use crate::metrics::{Histogram, LabelBlock};
 use crate::tenant::{LabelValue, Tenant};
 
@@ -46,6 +46,10 @@ pub struct Snapshot {
     pub machine: Machine,
     /// What the engine has last said of its storage.
     pub storage: Arc<EngineStorage>,
+    /// What the engine has last said of itself and of what it holds beside containers.
+    pub facts: Arc<EngineFacts>,
+    /// Events that the engine told of, and calls to it.
+    pub activity: ActivityTotals,
     /// Time spent so far on measuring what lies on disks, in nanoseconds; `None` if that is off.
     pub disk_walk_ns: Option<u64>,
     /// How many running containers are read from where.
@@ -70,6 +74,8 @@ impl Snapshot {
             overruns: 0,
             machine: Machine::default(),
             storage: Arc::default(),
+            facts: Arc::default(),
+            activity: ActivityTotals::default(),
             disk_walk_ns: None,
             sources: Sources::default(),
             host: Some(Arc::new(host)),

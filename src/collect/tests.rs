@@ -39,6 +39,8 @@ fn page(collectors: &[Box<dyn Collector>], selection: &Selection, format: Format
         overruns: 0,
         machine: Machine::default(),
         storage: Arc::default(),
+        facts: Arc::default(),
+        activity: Default::default(),
         disk_walk_ns: None,
         host: None,
     };

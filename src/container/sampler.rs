@@ -110,6 +110,7 @@ pub struct Sampler {
     machine: machine::Reader,
     engine: Arc<inventory::Engine>,
     storage: Arc<inventory::EngineStorage>,
+    facts: Arc<inventory::EngineFacts>,
     disk: Arc<Figures>,
     /// Ticks left out so far.
     pub overruns: u64,
@@ -183,6 +184,7 @@ impl Sampler {
             read_duration: Duration::ZERO,
             engine: Arc::default(),
             storage: Arc::default(),
+            facts: Arc::default(),
             disk: Arc::default(),
             overruns: 0,
         })
@@ -203,6 +205,7 @@ impl Sampler {
     ) -> Vec<ContainerId> {
         self.engine = inventory.engine.clone();
         self.storage = inventory.storage.clone();
+        self.facts = inventory.facts.clone();
         let gone: Vec<ContainerId> =
             self.observed.keys().filter(|id| !inventory.containers.contains_key(id)).copied().collect();
         for id in gone {
@@ -522,6 +525,8 @@ impl Sampler {
             machine: self.machine(now),
             sources: self.sources(),
             storage: self.storage.clone(),
+            facts: self.facts.clone(),
+            activity: inventory::ActivityTotals::default(),
             disk_walk_ns: self
                 .options
                 .disk

@@ -264,7 +264,8 @@ impl Worker {
     fn publish(&mut self) -> Arc<Snapshot> {
         self.sampler.overruns = self.grid.overruns();
         self.sampler.count_operations(&self.inventory.operations.take());
-        let snapshot = Arc::new(self.sampler.snapshot(Timestamp::now(), self.inventory.lookups.totals()));
+        let snapshot = self.sampler.snapshot(Timestamp::now(), self.inventory.lookups.totals());
+        let snapshot = Arc::new(Snapshot { activity: self.inventory.activity.totals(), ..snapshot });
         *self.shared.latest.lock().unwrap_or_else(PoisonError::into_inner) = Some(snapshot.clone());
         snapshot
     }

@@ -15,5 +15,5 @@ pub fn details(body: &[u8]) -> bool {
 
 /// A line of `GET /events`.
 pub fn event(line: &[u8]) -> bool {
-    matches!(types::read_event(line), Ok(Some(_)))
+    types::read_event(line).is_ok_and(|heard| heard.event.is_some())
 }

@@ -4,8 +4,9 @@
 //! body. The version of the API is negotiated with each new client, so that an engine that
 //! comes back as another release is spoken to in a version that it accepts.
 
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Empty, LengthLimitError, Limited};
@@ -23,11 +24,12 @@ use super::socket::Connector;
 use super::statistics::DeviceNames;
 use super::tls;
 use super::types::{
-    ApiVersion, Details, Happening, Info, Labels, List, Malformed, Sample, Top, Version, read_data_root,
-    read_details, read_error, read_image_labels, read_info, read_list, read_stats, read_top, read_usage,
+    ApiVersion, Details, Happening, Image, Info, Labels, List, Listed, Malformed, Networks, Sample, Top,
+    Version, count_volumes, read_details, read_error, read_image_labels, read_images, read_info, read_list,
+    read_networks, read_stats, read_top, read_usage, read_used_networks, read_volumes,
 };
 use crate::config::Endpoint;
-use crate::inventory::{ContainerId, EngineUsage};
+use crate::inventory::{Activity, Call, ContainerId, EngineUsage};
 use crate::snapshot::Machine;
 
 /// A small question: the engine answers in about a millisecond, but a container that is
@@ -53,6 +55,9 @@ const IMAGE_LIMIT: usize = 4 * BODY_LIMIT;
 
 /// The list takes about 1 KiB a container, more with many labels.
 const LIST_LIMIT: usize = 64 << 20;
+
+/// The filter for volumes that nothing uses.
+const DANGLING: &str = r#"{"dangling":["true"]}"#;
 
 /// Connections kept for the next call: as many as there are calls at once at most.
 const IDLE_CONNECTIONS: usize = 64;
@@ -110,6 +115,13 @@ impl CallError {
     fn is_refused(&self) -> bool {
         matches!(self, CallError::Refused { .. })
     }
+
+    /// Whether the call is not for us, now or later: a proxy does not let it through, or the
+    /// engine does not know it.
+    pub(super) fn is_forbidden(&self) -> bool {
+        matches!(self, CallError::Refused { status, .. } if status.is_client_error())
+            || matches!(self, CallError::Refused { status: StatusCode::NOT_IMPLEMENTED, .. })
+    }
 }
 
 /// What the headers of an answer tell of the engine.
@@ -148,11 +160,16 @@ pub(super) struct Client {
     api: Option<ApiVersion>,
     /// `/v1.41`, or nothing before the version is known.
     prefix: String,
+    /// Where calls are counted.
+    activity: Arc<Activity>,
 }
 
 impl Client {
-    /// Connects and agrees on a version.
-    pub(super) async fn connect(connector: impl Into<Connector>) -> Result<(Client, Greeting), CallError> {
+    /// Connects and agrees on a version. Calls are counted in `activity`.
+    pub(super) async fn connect(
+        connector: impl Into<Connector>,
+        activity: Arc<Activity>,
+    ) -> Result<(Client, Greeting), CallError> {
         let connector = connector.into();
         let (endpoint, tls) = (connector.endpoint.clone(), connector.tls.is_some());
         let http = legacy::Client::builder(TokioExecutor::new())
@@ -160,7 +177,7 @@ impl Client {
             .pool_idle_timeout(IDLE_TIME)
             .pool_max_idle_per_host(IDLE_CONNECTIONS)
             .build(connector);
-        let mut client = Client { http, endpoint, tls, api: None, prefix: String::new() };
+        let mut client = Client { http, endpoint, tls, api: None, prefix: String::new(), activity };
         let greeting = client.greet().await?;
         client.api = greeting.api;
         client.prefix = greeting.api.map(|api| format!("/v{api}")).unwrap_or_default();
@@ -169,17 +186,17 @@ impl Client {
 
     /// Asks who is there. A proxy that hides `/version` usually lets `/_ping` through.
     async fn greet(&self) -> Result<Greeting, CallError> {
-        let (headers, version) = match self.get("/version", CALL_DEADLINE, BODY_LIMIT).await {
+        let (headers, version) = match self.get(Call::Version, "/version", CALL_DEADLINE, BODY_LIMIT).await {
             Ok((headers, body)) => {
                 let version = Version::read(&body).map_err(|reason| self.malformed("/version", reason))?;
                 (headers, version)
             }
             Err(error) if error.is_refused() => {
-                described_by(self.get("/_ping", PING_DEADLINE, BODY_LIMIT).await?.0)
+                described_by(self.get(Call::Ping, "/_ping", PING_DEADLINE, BODY_LIMIT).await?.0)
             }
             // An engine may fail at its description and be well otherwise.
             Err(error @ CallError::Transport { .. }) => {
-                match self.get("/_ping", PING_DEADLINE, BODY_LIMIT).await {
+                match self.get(Call::Ping, "/_ping", PING_DEADLINE, BODY_LIMIT).await {
                     Ok((headers, _)) => described_by(headers),
                     Err(_) => return Err(error),
                 }
@@ -195,41 +212,71 @@ impl Client {
 
     /// Asks whether the engine is well.
     pub(super) async fn ping(&self) -> Result<(), CallError> {
-        self.get("/_ping", PING_DEADLINE, BODY_LIMIT).await.map(drop)
+        self.get(Call::Ping, "/_ping", PING_DEADLINE, BODY_LIMIT).await.map(drop)
     }
 
     /// Lists every container, stopped ones included.
     pub(super) async fn list(&self) -> Result<List, CallError> {
         let path = format!("{}/containers/json?all=1", self.prefix);
-        let (_, body) = self.get(&path, LIST_DEADLINE, LIST_LIMIT).await?;
+        let (_, body) = self.get(Call::Containers, &path, LIST_DEADLINE, LIST_LIMIT).await?;
         read_list(&body).map_err(|reason| self.malformed(&path, reason))
     }
 
     /// Describes one container.
     pub(super) async fn inspect(&self, id: ContainerId) -> Result<Details, CallError> {
         let path = format!("{}/containers/{id}/json", self.prefix);
-        let (_, body) = self.get(&path, CALL_DEADLINE, BODY_LIMIT).await?;
+        let (_, body) = self.get(Call::Inspect, &path, CALL_DEADLINE, BODY_LIMIT).await?;
         read_details(&body).map_err(|reason| self.malformed(&path, reason))
     }
 
     /// The labels of an image, given by its id or a reference.
     pub(super) async fn image_labels(&self, image: &str) -> Result<Labels, CallError> {
         let path = format!("{}/images/{}/json", self.prefix, percent_encoded(image));
-        let (_, body) = self.get(&path, CALL_DEADLINE, IMAGE_LIMIT).await?;
+        let (_, body) = self.get(Call::InspectImage, &path, CALL_DEADLINE, IMAGE_LIMIT).await?;
         read_image_labels(&body).map_err(|reason| self.malformed(&path, reason))
     }
 
-    /// Where the engine keeps its data, as an absolute path on its host.
-    pub(super) async fn data_root(&self) -> Result<Option<String>, CallError> {
-        let path = format!("{}/info", self.prefix);
-        let (_, body) = self.get(&path, CALL_DEADLINE, BODY_LIMIT).await?;
-        read_data_root(&body).map_err(|reason| self.malformed(&path, reason))
+    /// Every image but intermediate ones.
+    pub(super) async fn images(&self) -> Result<Vec<Image>, CallError> {
+        self.listed(Call::Images, "/images/json", read_images).await
+    }
+
+    /// The networks.
+    pub(super) async fn networks(&self) -> Result<Networks, CallError> {
+        self.listed(Call::Networks, "/networks", read_networks).await
+    }
+
+    /// Names and ids of the networks that containers belong to.
+    pub(super) async fn used_networks(&self) -> Result<BTreeSet<String>, CallError> {
+        self.listed(Call::Containers, "/containers/json?all=1", read_used_networks).await
+    }
+
+    /// How many volumes there are of each driver.
+    pub(super) async fn volumes(&self) -> Result<Listed, CallError> {
+        self.listed(Call::Volumes, "/volumes", read_volumes).await
+    }
+
+    /// How many volumes no container mounts.
+    pub(super) async fn unused_volumes(&self) -> Result<u64, CallError> {
+        let path = format!("/volumes?filters={}", percent_encoded(DANGLING));
+        self.listed(Call::Volumes, &path, count_volumes).await
+    }
+
+    async fn listed<T>(
+        &self,
+        call: Call,
+        path: &str,
+        read: fn(&[u8]) -> Result<T, Malformed>,
+    ) -> Result<T, CallError> {
+        let path = format!("{}{path}", self.prefix);
+        let (_, body) = self.get(call, &path, LIST_DEADLINE, LIST_LIMIT).await?;
+        read(&body).map_err(|reason| self.malformed(&path, reason))
     }
 
     /// How much the engine says is in use; `at` is the time of the question.
     pub(super) async fn usage(&self, at: Timestamp) -> Result<EngineUsage, CallError> {
         let path = format!("{}/system/df", self.prefix);
-        let (_, body) = self.get(&path, USAGE_DEADLINE, LIST_LIMIT).await?;
+        let (_, body) = self.get(Call::DiskUsage, &path, USAGE_DEADLINE, LIST_LIMIT).await?;
         read_usage(&body, at).map_err(|reason| self.malformed(&path, reason))
     }
 
@@ -248,7 +295,7 @@ impl Client {
         let once =
             if self.api.is_some_and(|api| api >= ApiVersion::ONE_SHOT) { "&one-shot=true" } else { "" };
         let path = format!("{}/containers/{id}/stats?stream=false{once}", self.prefix);
-        let (_, body) = self.get(&path, CALL_DEADLINE, BODY_LIMIT).await?;
+        let (_, body) = self.get(Call::Stats, &path, CALL_DEADLINE, BODY_LIMIT).await?;
         let mut names = names.lock().unwrap_or_else(PoisonError::into_inner);
         read_stats(&body, machine, &mut **names).map_err(|reason| self.malformed(&path, reason))
     }
@@ -256,14 +303,14 @@ impl Client {
     /// The processes of a container, in columns of `ps`.
     pub(super) async fn top(&self, id: ContainerId, columns: &str) -> Result<Top, CallError> {
         let path = format!("{}/containers/{id}/top?ps_args={}", self.prefix, percent_encoded(columns));
-        let (_, body) = self.get(&path, CALL_DEADLINE, BODY_LIMIT).await?;
+        let (_, body) = self.get(Call::Top, &path, CALL_DEADLINE, BODY_LIMIT).await?;
         read_top(&body).map_err(|reason| self.malformed(&path, reason))
     }
 
     /// What the engine says of itself and its machine.
     pub(super) async fn info(&self) -> Result<Info, CallError> {
         let path = format!("{}/info", self.prefix);
-        let (_, body) = self.get(&path, CALL_DEADLINE, BODY_LIMIT).await?;
+        let (_, body) = self.get(Call::Info, &path, CALL_DEADLINE, BODY_LIMIT).await?;
         read_info(&body).map_err(|reason| self.malformed(&path, reason))
     }
 
@@ -283,11 +330,26 @@ impl Client {
                 false => Err(self.refusal(&path, response).await),
             }
         });
-        answer.await.map_err(|_| self.late(&path, CALL_DEADLINE))?
+        let answer = async { answer.await.map_err(|_| self.late(&path, CALL_DEADLINE))? };
+        self.counted(Call::Events, answer).await
+    }
+
+    /// Counts a call and how long it took. That something does not exist is an answer.
+    async fn counted<T>(
+        &self,
+        call: Call,
+        answer: impl Future<Output = Result<T, CallError>>,
+    ) -> Result<T, CallError> {
+        let asked_at = Instant::now();
+        let answer = answer.await;
+        let failed = answer.as_ref().is_err_and(|error| !error.is_gone());
+        self.activity.count_call(call, asked_at.elapsed(), failed);
+        answer
     }
 
     async fn get(
         &self,
+        call: Call,
         path: &str,
         deadline: Duration,
         limit: usize,
@@ -300,7 +362,8 @@ impl Client {
             let (head, body) = response.into_parts();
             Ok((head.headers, self.body(path, body, limit).await?))
         });
-        answer.await.map_err(|_| self.late(path, deadline))?
+        let answer = async { answer.await.map_err(|_| self.late(path, deadline))? };
+        self.counted(call, answer).await
     }
 
     async fn send(&self, path: &str) -> Result<Response<Incoming>, CallError> {

@@ -4,7 +4,7 @@ use bytes::BytesMut;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 
-use super::types::{Event, Malformed, read_event};
+use super::types::{Heard, Malformed, read_event};
 
 /// An event carries all labels of its container; nothing sensible is longer.
 const MAX_LINE: usize = 1 << 20;
@@ -43,9 +43,9 @@ impl EventStream {
         EventStream { body, buffer: BytesMut::new(), scanned: 0, skipped: 0 }
     }
 
-    /// The next line, read: an event, `None` for one that is not asked about, or a line that
-    /// cannot be understood or is too long. Nothing is lost when the future is dropped.
-    pub(super) async fn next(&mut self) -> Result<Result<Option<Event>, Malformed>, StreamError> {
+    /// The next line, read: an event, or a line that cannot be understood or is too long.
+    /// Nothing is lost when the future is dropped.
+    pub(super) async fn next(&mut self) -> Result<Result<Heard, Malformed>, StreamError> {
         loop {
             if let Some(end) = memchr::memchr(b'\n', &self.buffer[self.scanned..]) {
                 let line = self.buffer.split_to(self.scanned + end + 1);

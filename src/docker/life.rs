@@ -222,6 +222,7 @@ impl Life {
         set(&mut container.labels, details.labels);
         container.created_at = details.created_at.or(container.created_at);
         set(&mut container.network.mode, details.network_mode);
+        container.ports = details.ports;
         set(&mut container.restart_policy, details.restart_policy);
         set(&mut container.runtime, details.runtime);
         container.cpuset_cpus = details.cpuset_cpus;

@@ -2,9 +2,10 @@
 //!
 //! The list and the event stream are joined by a state machine without I/O (`sync`), which
 //! says what to ask next; `watch` asks it over one pool of connections (`client`) and puts
-//! what came back into the inventory. `storage` asks, in its own time, where the engine keeps
-//! everything and how much that is. Only `types` knows the engine's JSON, and there a
-//! field that is unknown or of another type costs that field only.
+//! what came back into the inventory. `objects` lists images, networks and volumes when they have
+//! changed, and `storage` asks now and then what all this takes, over the same connections. Only
+//! `types` knows the engine's JSON, and there a field that is unknown or of another type costs
+//! that field only.
 
 #[doc(hidden)]
 pub mod answers;
@@ -16,6 +17,7 @@ mod fake;
 mod folders;
 mod images;
 mod life;
+mod objects;
 mod socket;
 mod statistics;
 mod storage;
@@ -27,6 +29,5 @@ mod watch;
 mod work;
 
 pub use statistics::{DeviceNames, EngineStatistics};
-pub use storage::{Options as StorageOptions, StorageWatch};
 pub use top::EngineProcesses;
 pub use watch::{DEFAULT_LINGER, Options, Watcher};

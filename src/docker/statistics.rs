@@ -16,6 +16,7 @@ use tokio::time::{MissedTickBehavior, timeout};
 
 use super::client::Client;
 use super::types::{Info, Sample};
+use super::watch::Described;
 use crate::inventory::ContainerId;
 use crate::snapshot::{Machine, Statistics, StatisticsRead};
 
@@ -41,8 +42,6 @@ pub struct EngineStatistics {
     wanted: watch::Sender<BTreeSet<ContainerId>>,
     known: Mutex<Known>,
     names: Mutex<DeviceNames>,
-    /// Whether the engine's machine is another one, whose size is then told in any case.
-    elsewhere: bool,
 }
 
 #[derive(Debug, Default)]
@@ -56,25 +55,30 @@ struct Known {
 }
 
 impl EngineStatistics {
-    /// Nothing asked yet. `names` gives the block devices of the engine's machine their names;
-    /// `elsewhere` says that this machine is another one.
-    pub fn new(names: DeviceNames, elsewhere: bool) -> Arc<Self> {
+    /// Nothing asked yet. `names` gives the block devices of the engine's machine their names.
+    pub fn new(names: DeviceNames) -> Arc<Self> {
         let wanted = watch::Sender::new(BTreeSet::new());
-        Arc::new(EngineStatistics { wanted, known: Mutex::default(), names: Mutex::new(names), elsewhere })
+        Arc::new(EngineStatistics { wanted, known: Mutex::default(), names: Mutex::new(names) })
     }
 
-    /// Asks for ever, over whatever client there is.
-    pub(super) async fn run(self: Arc<Self>, mut clients: watch::Receiver<Option<Client>>, every: Duration) {
+    /// Asks for ever, over whatever client there is, once the engine was asked what it is like.
+    pub(super) async fn run(
+        self: Arc<Self>,
+        mut clients: watch::Receiver<Option<Client>>,
+        mut infos: watch::Receiver<Described>,
+        every: Duration,
+    ) {
         let mut wanted = self.wanted.subscribe();
         let mut ticks = tokio::time::interval(every);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
-        let mut info_known = false;
+        infos.mark_changed();
         loop {
             let ask_all = tokio::select! {
                 _ = ticks.tick() => true,
                 Ok(()) = wanted.changed() => false,
-                Ok(()) = clients.changed() => {
-                    info_known = false;
+                Ok(()) = clients.changed() => true,
+                Ok(()) = infos.changed() => {
+                    self.learn(&infos.borrow_and_update());
                     true
                 }
             };
@@ -84,32 +88,24 @@ impl EngineStatistics {
                 let known = lock(&self.known);
                 ids.retain(|id| !known.reads.contains_key(id));
             }
-            if !info_known && (self.elsewhere || !ids.is_empty()) {
-                info_known = self.learn_info(&client).await;
-            }
-            if !lock(&self.known).without_cgroups {
+            let described = !matches!(*infos.borrow(), Described::NotYet);
+            if described && !lock(&self.known).without_cgroups {
                 self.pass(&client, ids).await;
             }
         }
     }
 
-    /// Asks what the engine is like; false if it does not say.
-    async fn learn_info(&self, client: &Client) -> bool {
-        match client.info().await {
-            Ok(Info { machine, has_cgroups }) => {
-                if !has_cgroups {
-                    tracing::warn!(
-                        "the engine gives its containers no cgroups, as rootless engines on cgroup v1, and its statistics are those of its own parents: its containers have no numbers"
-                    );
-                }
-                let mut known = lock(&self.known);
-                (known.machine, known.without_cgroups) = (Some(machine), !has_cgroups);
-                true
-            }
-            Err(error) => {
-                tracing::debug!(%error, "the engine does not say what its machine is like");
-                false
-            }
+    /// Takes what the engine says of itself.
+    fn learn(&self, described: &Described) {
+        let Described::By(Info { machine, has_cgroups, .. }) = described else { return };
+        let mut known = lock(&self.known);
+        let without_before = std::mem::replace(&mut known.without_cgroups, !has_cgroups);
+        known.machine = Some(*machine);
+        drop(known);
+        if !has_cgroups && !without_before {
+            tracing::warn!(
+                "the engine gives its containers no cgroups, as rootless engines on cgroup v1, and its statistics are those of its own parents: its containers have no numbers"
+            );
         }
     }
 

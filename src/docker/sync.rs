@@ -213,6 +213,12 @@ impl Reconciler {
         self.entries.iter().filter(|(_, entry)| entry.life.settled).map(|(id, _)| *id)
     }
 
+    /// The ids of the images of all containers that the engine has, shown or not.
+    pub(super) fn image_ids(&self) -> impl Iterator<Item = &str> {
+        let present = self.entries.values().filter(|entry| entry.drop_at.is_none());
+        present.map(|entry| entry.life.container.image_id.as_str()).filter(|id| !id.is_empty())
+    }
+
     fn connected(&mut self, greeting: Greeting) {
         self.engine.version = greeting.product;
         self.engine.api_version = greeting.api.map(|api| api.to_string());

@@ -11,18 +11,25 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use crate::inventory::{ContainerId, Health, Status, Storage, Volume, count_cpu_list};
+use crate::inventory::{ContainerId, Health, Ports, Status, Storage, Volume, count_cpu_list};
 use crate::tenant::{EngineResources, LabelValue, Resources};
 
 mod event;
+mod info;
+mod objects;
+mod ports;
 mod signal;
 mod stats;
 mod usage;
 mod version;
 
-pub(super) use event::{Event, Happening, read_event};
-pub(super) use stats::{Info, Sample, read_info, read_stats};
-pub(super) use usage::{read_data_root, read_usage};
+pub(super) use event::{Event, Happening, Heard, read_event};
+pub(super) use info::{Info, read_info};
+pub(super) use objects::{
+    Image, Listed, Networks, count_volumes, read_images, read_networks, read_used_networks, read_volumes,
+};
+pub(super) use stats::{Sample, read_stats};
+pub(super) use usage::read_usage;
 pub(super) use version::{ApiVersion, Version};
 
 /// What a stop begins with unless the container wants another signal.
@@ -176,6 +183,7 @@ pub(super) struct Details {
     pub(super) health: Option<Health>,
     pub(super) network_mode: Option<String>,
     pub(super) sandbox_id: Option<String>,
+    pub(super) ports: Ports,
     pub(super) restart_policy: Option<String>,
     /// Whether the engine removes the container when it ends.
     pub(super) auto_remove: Option<bool>,
@@ -259,6 +267,8 @@ struct HostConfigJson {
     #[serde(deserialize_with = "lenient")]
     network_mode: Option<String>,
     #[serde(deserialize_with = "lenient")]
+    port_bindings: Option<BTreeMap<String, Value>>,
+    #[serde(deserialize_with = "lenient")]
     restart_policy: Option<RestartPolicyJson>,
     #[serde(deserialize_with = "lenient")]
     runtime: Option<String>,
@@ -340,6 +350,8 @@ struct RestartPolicyJson {
 struct NetworkSettingsJson {
     #[serde(rename = "SandboxID", deserialize_with = "lenient")]
     sandbox_id: Option<String>,
+    #[serde(deserialize_with = "lenient")]
+    ports: Option<BTreeMap<String, Value>>,
 }
 
 /// What `ps` says of a container's processes.
@@ -366,6 +378,7 @@ pub(super) fn read_details(body: &[u8]) -> Result<Details, Malformed> {
     let stop_signal = config.stop_signal.filter(|signal| !signal.is_empty());
     let host = json.host_config.unwrap_or_default();
     let resources = host.resources();
+    let network = json.network_settings.unwrap_or_default();
     let storage = Storage {
         upper_dir: json.graph_driver.and_then(|driver| driver.data?.upper_dir).filter(|dir| !dir.is_empty()),
         log_driver: host.log_config.and_then(|log| log.driver).unwrap_or_default(),
@@ -387,7 +400,11 @@ pub(super) fn read_details(body: &[u8]) -> Result<Details, Malformed> {
         finished_at: time(state.finished_at),
         health: state.health.and_then(|health| Health::from_word(&health.status?)),
         network_mode: host.network_mode,
-        sandbox_id: json.network_settings.and_then(|settings| settings.sandbox_id),
+        sandbox_id: network.sandbox_id,
+        ports: Ports {
+            bound: ports::bindings(network.ports.unwrap_or_default()),
+            configured: ports::bindings(host.port_bindings.unwrap_or_default()),
+        },
         restart_policy: host.restart_policy.and_then(|policy| policy.name),
         auto_remove: host.auto_remove,
         stop_signal: stop_signal.map_or(Some(SIGTERM), |signal| signal::signal_number(&signal)),

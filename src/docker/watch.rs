@@ -4,7 +4,7 @@
 //! Everything runs in one task. Calls in flight are futures that it owns, so dropping them
 //! is all it takes to forget an engine that hangs.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,12 +21,14 @@ use tokio_util::sync::CancellationToken;
 use super::client::{CallError, Client, Greeting};
 use super::directory::Directory;
 use super::events::EventStream;
-use super::folders::{Folders, Heard};
+use super::folders::{self, Folders};
+use super::objects::{self, Kind, Objects, Touched};
 use super::socket::Connector;
 use super::statistics::EngineStatistics;
+use super::storage;
 use super::sync::{Action, Input, Moment, Notice, Reconciler};
 use super::top::EngineProcesses;
-use super::types::Answer;
+use super::types::{Answer, Heard, Info};
 use crate::config::{self, Endpoint};
 use crate::inventory::{Inventory, SilentEnds};
 use crate::paths::Paths;
@@ -35,6 +37,21 @@ use crate::tenant::Attribution;
 /// How long a removed container stays in the inventory, unless told otherwise: two scrapes
 /// at Prometheus's usual intervals see its last values.
 pub const DEFAULT_LINGER: Duration = Duration::from_secs(60);
+
+/// How soon an engine that does not describe itself is asked for it again.
+const DESCRIBED_RETRY: Duration = Duration::from_secs(60);
+
+/// What the present engine has said of itself (`GET /info`), asked once a connection.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) enum Described {
+    /// It has not answered.
+    #[default]
+    NotYet,
+    /// It did not say.
+    Not,
+    /// This.
+    By(Info),
+}
 
 /// Which engine is watched, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,8 +72,18 @@ impl Default for Options {
 pub struct Watcher {
     task: JoinHandle<()>,
     attribution: watch::Sender<Arc<dyn Attribution>>,
-    clients: watch::Receiver<Option<Client>>,
+    inventory: Arc<Inventory>,
+    told: Told,
     cancel: CancellationToken,
+}
+
+/// What the task tells others that ask the engine.
+#[derive(Clone)]
+struct Told {
+    clients: watch::Receiver<Option<Client>>,
+    described: watch::Receiver<Described>,
+    touched: watch::Receiver<Touched>,
+    used_images: watch::Receiver<BTreeSet<String>>,
 }
 
 impl Watcher {
@@ -72,25 +99,39 @@ impl Watcher {
         let here = options.engine.host.is_local();
         let directory = Directory::new(inventory.clone(), attribution.clone(), paths.clone(), here);
         let (sender, receiver) = watch::channel(attribution);
-        let driver = Driver::new(options, inventory, directory, receiver, paths);
-        let (clients, stop) = (driver.client.subscribe(), cancel.clone());
+        let driver = Driver::new(options, inventory.clone(), directory, receiver, paths);
+        let (told, stop) = (driver.told(), cancel.clone());
         let task = tokio::spawn(async move {
             stop.run_until_cancelled(driver.run()).await;
         });
-        Watcher { task, attribution: sender, clients, cancel }
+        Watcher { task, attribution: sender, inventory, told, cancel }
     }
 
     /// Has the engine asked for statistics, once an interval for each wanted container.
     pub fn feed(&self, statistics: Arc<EngineStatistics>, every: Duration) {
-        let (clients, cancel) = (self.clients.clone(), self.cancel.clone());
-        tokio::spawn(async move {
-            cancel.run_until_cancelled(statistics.run(clients, every)).await;
-        });
+        let Told { clients, described, .. } = self.told.clone();
+        self.beside(statistics.run(clients, described, every));
+    }
+
+    /// Has the engine asked how much is in use, once an interval.
+    pub fn ask_usage(&self, every: Duration) {
+        self.beside(storage::ask_usage(self.inventory.clone(), self.told.clients.clone(), every));
+    }
+
+    /// Has images, networks and volumes listed when they have changed.
+    pub fn list_objects(&self) {
+        let Told { clients, touched, used_images, .. } = self.told.clone();
+        self.beside(Objects::new(self.inventory.clone(), clients, touched, used_images).run());
+    }
+
+    fn beside(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let cancel = self.cancel.clone();
+        tokio::spawn(async move { cancel.run_until_cancelled(task).await });
     }
 
     /// Who asks the engine for the processes of containers.
     pub fn processes(&self) -> EngineProcesses {
-        EngineProcesses::new(self.clients.clone())
+        EngineProcesses::new(self.told.clients.clone())
     }
 
     /// Asks the same rules again about every known container, because what they read (a map
@@ -120,8 +161,7 @@ impl fmt::Debug for Watcher {
 enum Outcome {
     Connected(Result<Box<(Client, Greeting)>, CallError>),
     Subscribed(Result<EventStream, CallError>),
-    /// Where the engine keeps its data.
-    DataRoot(String),
+    Described(Result<Box<Info>, CallError>),
     Other(Input),
 }
 
@@ -138,6 +178,11 @@ struct Driver {
     started: Instant,
     /// The present pool, for this task and for others.
     client: watch::Sender<Option<Client>>,
+    described: watch::Sender<Described>,
+    /// When an engine that did not describe itself is asked again.
+    describe_at: Option<Instant>,
+    touched: watch::Sender<Touched>,
+    used_images: watch::Sender<BTreeSet<String>>,
     stream: Option<EventStream>,
     /// The engine's folders, where they can be watched.
     folders: Option<Folders>,
@@ -170,11 +215,24 @@ impl Driver {
             reconciler,
             started,
             client: watch::Sender::new(None),
+            described: watch::Sender::new(Described::NotYet),
+            describe_at: None,
+            touched: watch::Sender::new(Touched::default()),
+            used_images: watch::Sender::new(BTreeSet::new()),
             stream: None,
             folders: None,
             paths,
             waiting: VecDeque::new(),
             calls: FuturesUnordered::new(),
+        }
+    }
+
+    fn told(&self) -> Told {
+        Told {
+            clients: self.client.subscribe(),
+            described: self.described.subscribe(),
+            touched: self.touched.subscribe(),
+            used_images: self.used_images.subscribe(),
         }
     }
 
@@ -197,9 +255,10 @@ impl Driver {
         let wakes_at = self.reconciler.wakes_at().map(|uptime| self.started + uptime);
         tokio::select! {
             Some(outcome) = self.calls.next(), if !self.calls.is_empty() => self.taken_in(outcome),
-            input = next_event(&mut self.stream), if self.stream.is_some() => {
+            told = next_event(&mut self.stream), if self.stream.is_some() => {
                 // What the engine wrote before it told of an event comes before the event.
                 self.listen();
+                let input = self.heard(told);
                 self.waiting.push_back(input);
                 self.waiting.pop_front().unwrap_or(Input::Tick)
             }
@@ -214,8 +273,25 @@ impl Driver {
                 Input::Tick
             }
             Ok(()) = self.doubts.changed() => Input::Doubted(self.doubts.borrow_and_update().clone()),
+            () = at(self.describe_at) => {
+                self.ask_description();
+                Input::Tick
+            }
             () = at(wakes_at) => Input::Tick,
         }
+    }
+
+    /// Counts what the stream says and notes what lists it makes stale.
+    fn heard(&mut self, told: Result<Heard, Input>) -> Input {
+        let heard = match told {
+            Ok(heard) => heard,
+            Err(input) => return input,
+        };
+        self.inventory.activity.count_event(heard.number);
+        for kind in Kind::touched_by(heard.words()) {
+            self.touched.send_modify(|touched| touched[*kind as usize] += 1);
+        }
+        heard.event.map_or(Input::OtherEvent, Input::Event)
     }
 
     fn taken_in(&mut self, outcome: Outcome) -> Input {
@@ -223,11 +299,11 @@ impl Driver {
             Outcome::Connected(Ok(connected)) => {
                 let (client, greeting) = *connected;
                 self.client.send_replace(Some(client));
-                self.look_for_folders();
+                self.ask_description();
                 Input::Connected(Ok(greeting))
             }
-            Outcome::DataRoot(path) => {
-                self.watch_folders(&path);
+            Outcome::Described(described) => {
+                self.take_description(described);
                 Input::Tick
             }
             Outcome::Connected(Err(error)) => Input::Connected(Err(error.to_string())),
@@ -240,21 +316,35 @@ impl Driver {
         }
     }
 
-    /// Asks where the engine keeps its data. One on another machine, and one behind a proxy that
-    /// does not say, is told from its events alone.
-    fn look_for_folders(&mut self) {
-        if !matches!(self.endpoint, Endpoint::Unix(_)) {
-            return;
-        }
-        self.call(|client| {
-            async move {
-                match client.data_root().await {
-                    Ok(Some(path)) => Outcome::DataRoot(path),
-                    _ => Outcome::Other(Input::Tick),
+    fn ask_description(&mut self) {
+        self.describe_at = None;
+        self.call(|client| async move { Outcome::Described(client.info().await.map(Box::new)) }.boxed());
+    }
+
+    /// Takes what the engine says of itself. A path of another machine means nothing here.
+    fn take_description(&mut self, described: Result<Box<Info>, CallError>) {
+        let info = match described {
+            Ok(info) => *info,
+            Err(error) => {
+                let forbidden = error.is_forbidden();
+                if self.described.send_replace(Described::Not) == Described::NotYet {
+                    tracing::warn!(%error, "the engine does not say where it keeps its files and how it works; what needs that is missing");
                 }
+                self.describe_at = (!forbidden).then(|| Instant::now() + DESCRIBED_RETRY);
+                return;
             }
-            .boxed()
+        };
+        if matches!(self.endpoint, Endpoint::Unix(_))
+            && let Some(path) = &info.data_root
+        {
+            self.watch_folders(path);
+        }
+        let here = self.options.engine.host.is_local();
+        storage::note(&self.inventory, |storage| {
+            storage.data_root = info.data_root.clone().filter(|_| here);
         });
+        objects::note(&self.inventory, |facts| facts.info = Some(info.engine.clone()));
+        self.described.send_replace(Described::By(info));
     }
 
     fn watch_folders(&mut self, data_root: &str) {
@@ -275,8 +365,8 @@ impl Driver {
     fn listen(&mut self) {
         let heard = self.folders.as_mut().map(Folders::read).unwrap_or_default();
         self.waiting.extend(heard.into_iter().map(|heard| match heard {
-            Heard::Wrote(id, written) => Input::Wrote(id, written),
-            Heard::Missed => Input::MissedWriting,
+            folders::Heard::Wrote(id, written) => Input::Wrote(id, written),
+            folders::Heard::Missed => Input::MissedWriting,
         }));
     }
 
@@ -287,15 +377,30 @@ impl Driver {
                 folders.follow(*id, self.reconciler.rests(id));
             }
         }
+        if !changes.containers.is_empty() {
+            self.note_used_images();
+        }
         self.directory.note_work(changes.work);
         (0..changes.hits).for_each(|_| self.inventory.lookups.count_hit());
         self.directory.publish(&self.reconciler, changes.containers, changes.engine);
     }
 
+    /// Says which images containers were made from, those that are not looked at included.
+    fn note_used_images(&self) {
+        let used: BTreeSet<&str> = self.reconciler.image_ids().map(objects::bare_id).collect();
+        self.used_images.send_if_modified(|known| {
+            let differs = !known.iter().map(String::as_str).eq(used.iter().copied());
+            if differs {
+                *known = used.iter().map(|id| (*id).to_owned()).collect();
+            }
+            differs
+        });
+    }
+
     fn perform(&mut self, action: Action) {
         match action {
             Action::Connect => {
-                let connecting = Client::connect(self.connector());
+                let connecting = Client::connect(self.connector(), self.inventory.activity.clone());
                 self.calls
                     .push(connecting.map(|connected| Outcome::Connected(connected.map(Box::new))).boxed());
             }
@@ -303,6 +408,8 @@ impl Driver {
                 self.calls.clear();
                 self.stream = None;
                 self.client.send_replace(None);
+                self.described.send_replace(Described::NotYet);
+                self.describe_at = None;
                 self.folders = None;
                 self.waiting.clear();
             }
@@ -382,7 +489,8 @@ fn moment(started: Instant) -> Moment {
     Moment { uptime: started.elapsed(), wall: Timestamp::now() }
 }
 
-async fn at(instant: Option<Instant>) {
+/// Waits for a moment, for ever where there is none.
+pub(super) async fn at(instant: Option<Instant>) {
     match instant {
         Some(instant) => tokio::time::sleep_until(instant).await,
         None => std::future::pending().await,
@@ -396,18 +504,17 @@ async fn readable(folders: &Option<Folders>) {
     }
 }
 
-async fn next_event(stream: &mut Option<EventStream>) -> Input {
+async fn next_event(stream: &mut Option<EventStream>) -> Result<Heard, Input> {
     let Some(open) = stream else { return std::future::pending().await };
     match open.next().await {
-        Ok(Ok(Some(event))) => Input::Event(event),
-        Ok(Ok(None)) => Input::OtherEvent,
+        Ok(Ok(heard)) => Ok(heard),
         Ok(Err(error)) => {
             tracing::debug!(%error, "an event could not be understood; the list will be read again");
-            Input::UnreadableEvent
+            Err(Input::UnreadableEvent)
         }
         Err(error) => {
             *stream = None;
-            Input::StreamEnded(error.to_string())
+            Err(Input::StreamEnded(error.to_string()))
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::host;
 use crate::host::machine::MachineCollector;
 use crate::tenant::Resolver;
 
-pub use engine::EngineCollector;
+pub use engine::{EngineCollector, PortsCollector};
 pub use own::OwnCollector;
 pub use serve::serve;
 
@@ -29,6 +29,7 @@ pub fn collectors(started_at: Timestamp, resolver: Option<Arc<Resolver>>) -> Vec
     all.push(Box::new(ContainerDiskCollector));
     all.push(Box::new(MachineCollector));
     all.push(Box::new(EngineCollector));
+    all.push(Box::new(PortsCollector));
     all.push(Box::new(DockerDiskCollector));
     all.push(Box::new(OwnCollector::new(started_at, resolver)));
     all.extend(host::collectors::all());

@@ -20,7 +20,7 @@ use crate::container::sampler;
 use crate::container::thread::SamplerThread;
 use crate::disk::thread::DiskThread;
 use crate::disk::{self, Board};
-use crate::docker::{self, EngineStatistics, StorageWatch, Watcher};
+use crate::docker::{self, EngineStatistics, Watcher};
 use crate::host;
 use crate::inventory::Inventory;
 use crate::metrics::catalogue;
@@ -99,7 +99,6 @@ impl Exporter {
         .context("could not start to read containers")?;
         let walker = board.map(|board| DiskThread::start(disk_options(&config), inventory.clone(), board));
         let _walker = walker.transpose().context("could not start to measure disks")?;
-        StorageWatch::spawn(storage_options(&config), inventory.clone(), cancel.clone());
         let watcher = Watcher::spawn(
             docker::Options { engine: config.docker.clone(), linger: config.linger },
             inventory.clone(),
@@ -108,6 +107,12 @@ impl Exporter {
             cancel.clone(),
         );
         watcher.feed(statistics, config.sampling_full);
+        if config.collects("docker_disk") {
+            watcher.ask_usage(config.disk.engine_interval);
+        }
+        if config.collects("docker") {
+            watcher.list_objects();
+        }
         let mut collectors = super::collectors(started_at, Some(resolver.clone()));
         collectors.retain(|collector| config.collects(collector.name()));
         let sampler = Arc::new(sampler);
@@ -278,7 +283,7 @@ fn statistics(config: &Config) -> Arc<EngineStatistics> {
     let mut devices = Devices::new(config.paths.clone());
     let here = move |major, minor| devices.name(DeviceNumber { major, minor });
     let elsewhere = |major, minor| Some(Arc::from(format!("/dev/block/{major}:{minor}")));
-    EngineStatistics::new(if remote { Box::new(elsewhere) } else { Box::new(here) }, remote)
+    EngineStatistics::new(if remote { Box::new(elsewhere) } else { Box::new(here) })
 }
 
 fn sampler_options(
@@ -319,13 +324,6 @@ fn disk_options(config: &Config) -> disk::Options {
         paths: config.paths.clone(),
         interval: config.disk.interval,
         budget: config.disk.budget_percent / 100.0,
-    }
-}
-
-fn storage_options(config: &Config) -> docker::StorageOptions {
-    docker::StorageOptions {
-        engine: config.docker.clone(),
-        usage_every: config.collects("docker_disk").then_some(config.disk.engine_interval),
     }
 }
 

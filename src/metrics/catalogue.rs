@@ -368,8 +368,46 @@ metrics! {
             "GET /containers/json" "When the list of containers was last read in full, in seconds since 1970.";
         DOCKER_MISSED_ENDS "dockmeter_docker_missed_ends_total" Counter None Plain [] Dockmeter
             "the sampler and GET /containers/json" "Ends of containers that the kernel has shown and the event stream has not; the stream is then made anew.";
+        DOCKER_INFO "dockmeter_docker_info" Gauge None Plain ["version", "api_version", "storage_driver", "cgroup_driver", "cgroup_version"] Dockmeter
+            "GET /version, GET /info" "The engine and how it works; what it does not say is empty; always 1.";
+        DOCKER_CONTAINERS "dockmeter_docker_containers" Gauge None Plain ["state"] Dockmeter
+            "State.Status" "Containers by what they are doing, without those that are not looked at.";
+        DOCKER_IMAGES "dockmeter_docker_images" Gauge None Plain [] Dockmeter
+            "GET /images/json" "Images that the engine has, without intermediate ones.";
+        DOCKER_IMAGES_DANGLING "dockmeter_docker_images_dangling" Gauge None Plain [] Dockmeter
+            "GET /images/json RepoTags" "Images without a tag.";
+        DOCKER_IMAGES_UNUSED "dockmeter_docker_images_unused" Gauge None Plain [] Dockmeter
+            "GET /images/json, GET /containers/json ImageID" "Images of which there is no container, running or stopped.";
+        DOCKER_IMAGES_UNUSED_OLDER "dockmeter_docker_images_unused_by_age" Gauge None Plain ["older_than"] Dockmeter
+            "GET /images/json Created" "Unused images that were made longer ago than `1d`, `7d`, `30d`, `90d` and `365d`; those that do not say when are in none.";
+        DOCKER_IMAGE_OLDEST "dockmeter_docker_oldest_unused_image_timestamp_seconds" Gauge Seconds Plain [] Dockmeter
+            "GET /images/json Created" "When the oldest unused image was made, in seconds since 1970; absent without one.";
+        DOCKER_NETWORKS "dockmeter_docker_networks" Gauge None Plain ["driver"] Dockmeter
+            "GET /networks" "Networks that the engine has, those that it cannot be without included.";
+        DOCKER_NETWORKS_UNUSED "dockmeter_docker_networks_unused" Gauge None Plain [] Dockmeter
+            "GET /networks, GET /containers/json NetworkSettings.Networks" "Networks to which no container belongs, running or stopped, without those that the engine always has.";
+        DOCKER_VOLUMES "dockmeter_docker_volumes" Gauge None Plain ["driver"] Dockmeter
+            "GET /volumes" "Volumes that the engine has.";
+        DOCKER_VOLUMES_UNUSED "dockmeter_docker_volumes_unused" Gauge None Plain [] Dockmeter
+            "GET /volumes dangling" "Volumes that no container mounts, running or stopped.";
+        DOCKER_LISTED "dockmeter_docker_listed_timestamp_seconds" Gauge Seconds Plain ["type"] Dockmeter
+            "the clock at the question" "When `images`, `networks` and `volumes` were listed, in seconds since 1970.";
+        DOCKER_EVENTS "dockmeter_docker_events_total" Counter None Plain ["type", "action"] Dockmeter
+            "GET /events" "Events that the engine told of; actions without a name here are `other`.";
+        DOCKER_CALLS "dockmeter_docker_calls_total" Counter None Plain ["call", "result"] Dockmeter
+            "the client" "Questions to the engine that were `answered`, and that `failed`: refused, not understood, or beyond the deadline.";
+        DOCKER_CALL_SECONDS "dockmeter_docker_call_seconds_total" Counter Seconds Plain ["call"] Dockmeter
+            "the client" "Time that the engine took for them, failed ones included.";
         INVENTORY_LOOKUPS "dockmeter_inventory_lookups_total" Counter None Plain ["result"] Dockmeter
             "the inventory" "Look-ups of a container: `hit` was answered from the inventory, `miss` by an inspect call.";
+    }
+    "docker_ports" {
+        DOCKER_PUBLISHED_PORTS "dockmeter_docker_published_ports" Gauge None Container [] Dockmeter
+            "NetworkSettings.Ports" "Ports of the host that the container has published; of running ones that publish any.";
+        DOCKER_PUBLISHED_PORT_INFO "dockmeter_docker_published_port_info" Gauge None Container ["host_ip", "host_port", "container_port", "protocol"] Dockmeter
+            "NetworkSettings.Ports" "A published port; `host_ip` is `*` for every address; the first 64 of a container; always 1.";
+        DOCKER_PORT_CONFLICTS "dockmeter_docker_port_conflicts" Gauge None Container [] Dockmeter
+            "NetworkSettings.Ports; of stopped containers with a restart policy HostConfig.PortBindings" "Ports of the host that this container has, or will want at its next start, and another one, too; of containers that claim any.";
     }
     "docker_disk" {
         DOCKER_DISK_USAGE "dockmeter_docker_disk_usage_bytes" Gauge Bytes Plain ["type"] Dockmeter

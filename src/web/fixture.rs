@@ -146,6 +146,8 @@ pub(super) fn snapshot() -> Snapshot {
         overruns: 0,
         machine: Machine { cpu_cores: Some(4), memory_bytes: Some(8 << 30) },
         storage: Arc::default(),
+        facts: Arc::default(),
+        activity: Default::default(),
         disk_walk_ns: None,
         sources: snapshot::Sources::default(),
         host: None,

@@ -72,6 +72,8 @@ impl Source for Nothing {
             overruns: 0,
             machine: Machine::default(),
             storage: Arc::default(),
+            facts: Arc::default(),
+            activity: Default::default(),
             disk_walk_ns: None,
             sources: dockmeter::snapshot::Sources::default(),
             host: None,

@@ -38,6 +38,7 @@ mod bill;
 mod changes;
 mod connections;
 mod disk;
+mod docker_objects;
 mod engines;
 mod faults;
 mod histograms;

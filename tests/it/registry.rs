@@ -135,6 +135,8 @@ fn snapshot() -> Snapshot {
         overruns: 5,
         machine: snapshot::Machine { cpu_cores: Some(4), memory_bytes: Some(8 << 30) },
         storage: Arc::default(),
+        facts: Arc::default(),
+        activity: Default::default(),
         disk_walk_ns: None,
         host: None,
     }

@@ -71,6 +71,8 @@ fn golden_page_of_disks() {
         machine: Machine::default(),
         host: None,
         storage: Arc::new(EngineStorage { data_root: None, usage: Some(usage) }),
+        facts: Arc::default(),
+        activity: Default::default(),
         disk_walk_ns: Some(1_250_000_000),
         sources: crate::snapshot::Sources::default(),
     };

@@ -6,7 +6,7 @@ use super::*;
 const DIED: &str = r#"{"Type":"container","Action":"die","Actor":{"ID":"abababababababababababababababababababababababababababababababab","Attributes":{"exitCode":"1"}},"time":7}"#;
 
 async fn client(engine: &Engine) -> Client {
-    Client::connect(engine.endpoint()).await.unwrap().0
+    Client::connect(engine.endpoint(), Arc::default()).await.unwrap().0
 }
 
 fn id() -> ContainerId {
@@ -16,7 +16,7 @@ fn id() -> ContainerId {
 #[tokio::test]
 async fn the_version_of_the_engine_is_spoken_and_its_clock_read() {
     let engine = Engine::start();
-    let (client, greeting) = Client::connect(engine.endpoint()).await.unwrap();
+    let (client, greeting) = Client::connect(engine.endpoint(), Arc::default()).await.unwrap();
     assert_eq!(greeting.product.as_deref(), Some("Docker Engine 28.5.2"));
     assert_eq!(greeting.clock, "2026-11-21T04:08:14Z".parse().ok());
     client.list().await.unwrap();
@@ -28,7 +28,7 @@ async fn a_proxy_that_hides_the_version_is_asked_by_ping() {
     let engine = Engine::start();
     engine.reply("/version", Reply::Body(403, "forbidden".into()));
     engine.reply("/_ping", Reply::Body(200, "OK".into()));
-    let (_, greeting) = Client::connect(engine.endpoint()).await.unwrap();
+    let (_, greeting) = Client::connect(engine.endpoint(), Arc::default()).await.unwrap();
     assert_eq!(greeting.api.map(|api| api.to_string()).as_deref(), Some("1.51"));
 }
 
@@ -36,10 +36,10 @@ async fn a_proxy_that_hides_the_version_is_asked_by_ping() {
 async fn an_engine_that_breaks_at_its_version_is_asked_by_ping() {
     let engine = Engine::start();
     engine.reply("/version", Reply::Raw(Vec::new()));
-    let error = Client::connect(engine.endpoint()).await.unwrap_err().to_string();
+    let error = Client::connect(engine.endpoint(), Arc::default()).await.unwrap_err().to_string();
     assert!(error.contains("`GET /version`"), "{error}");
     engine.reply("/_ping", Reply::Body(200, "OK".into()));
-    let (client, greeting) = Client::connect(engine.endpoint()).await.unwrap();
+    let (client, greeting) = Client::connect(engine.endpoint(), Arc::default()).await.unwrap();
     assert_eq!(greeting.api.map(|api| api.to_string()).as_deref(), Some("1.51"));
     client.list().await.unwrap();
 }
@@ -68,7 +68,7 @@ async fn a_body_that_never_ends_is_given_up_after_the_deadline() {
 async fn an_engine_that_hangs_is_given_up_after_the_deadline() {
     let engine = Engine::start();
     engine.reply("/version", Reply::Nothing);
-    let error = Client::connect(engine.endpoint()).await.unwrap_err();
+    let error = Client::connect(engine.endpoint(), Arc::default()).await.unwrap_err();
     assert!(matches!(error, CallError::Deadline { .. }), "{error}");
 }
 
@@ -102,7 +102,7 @@ async fn what_is_larger_than_any_answer_is_not_read() {
 async fn an_engine_that_is_not_there_is_said_to_be_out_of_reach() {
     let mut engine = Engine::start();
     engine.stop();
-    let error = Client::connect(engine.endpoint()).await.unwrap_err().to_string();
+    let error = Client::connect(engine.endpoint(), Arc::default()).await.unwrap_err().to_string();
     assert!(error.contains("is the engine running"), "{error}");
 }
 
@@ -113,9 +113,9 @@ async fn events_are_put_together_from_any_chunks_and_one_bad_line_costs_itself()
     engine.reply("/v1.51/events", Reply::Stream(text.as_bytes().chunks(7).map(<[u8]>::to_vec).collect()));
     let client = client(&engine).await;
     let mut stream = client.events(Timestamp::from_nanosecond(1_000_000_007).ok()).await.unwrap();
-    assert!(stream.next().await.unwrap().unwrap().is_some());
+    assert!(stream.next().await.unwrap().unwrap().event.is_some());
     assert!(stream.next().await.unwrap().is_err());
-    let event = stream.next().await.unwrap().unwrap().unwrap();
+    let event = stream.next().await.unwrap().unwrap().event.unwrap();
     assert_eq!((event.id, event.happening), (id(), Happening::Die { exit_code: Some(1) }));
     let asked = engine.asked().pop().unwrap();
     assert!(asked.ends_with("&since=1.000000007"), "{asked}");
@@ -129,7 +129,7 @@ async fn a_line_that_is_too_long_costs_itself_and_not_the_stream() {
     engine.reply("/v1.51/events", Reply::Stream(chunks));
     let mut stream = client(&engine).await.events(None).await.unwrap();
     assert!(stream.next().await.unwrap().unwrap_err().to_string().contains("more than"));
-    assert!(stream.next().await.unwrap().unwrap().is_some());
+    assert!(stream.next().await.unwrap().unwrap().event.is_some());
 }
 
 #[tokio::test]

@@ -25,16 +25,23 @@ fn told(second: u8) -> Reply {
 struct Asked {
     statistics: Arc<EngineStatistics>,
     clients: watch::Sender<Option<Client>>,
+    described: watch::Sender<Described>,
     task: tokio::task::JoinHandle<()>,
 }
 
 impl Asked {
     async fn new(engine: &Engine) -> Self {
-        let (client, _) = Client::connect(engine.endpoint()).await.unwrap();
+        let (client, _) = Client::connect(engine.endpoint(), Arc::default()).await.unwrap();
         let (clients, receiver) = watch::channel(Some(client));
-        let statistics = EngineStatistics::new(Box::new(|_, _| None), false);
-        let task = tokio::spawn(statistics.clone().run(receiver, EVERY));
-        Asked { statistics, clients, task }
+        let statistics = EngineStatistics::new(Box::new(|_, _| None));
+        let described = watch::Sender::new(Described::Not);
+        let task = tokio::spawn(statistics.clone().run(receiver, described.subscribe(), EVERY));
+        Asked { statistics, clients, described, task }
+    }
+
+    fn describe(&self, info: &str) {
+        let info = crate::docker::types::read_info(info.as_bytes()).unwrap();
+        self.described.send_replace(Described::By(info));
     }
 
     fn want(&self, numbers: &[u8]) {
@@ -68,11 +75,11 @@ fn asked(engine: &Engine, what: &str) -> usize {
 #[tokio::test(start_paused = true)]
 async fn only_who_is_wanted_is_asked_about_at_once_and_then_every_interval() {
     let engine = Engine::start();
-    engine.reply("/v1.51/info", Reply::Body(200, r#"{"NCPU":4,"MemTotal":1024}"#.into()));
     for number in [1, 2] {
         engine.reply(&path("1.51", number), told(10));
     }
     let asking = Asked::new(&engine).await;
+    asking.describe(r#"{"NCPU":4,"MemTotal":1024}"#);
     tokio::time::sleep(3 * EVERY).await;
     assert_eq!(engine.asked(), ["/version"], "nobody is wanted, so nothing is asked");
     asking.want(&[1]);
@@ -85,7 +92,6 @@ async fn only_who_is_wanted_is_asked_about_at_once_and_then_every_interval() {
     asking.want(&[2]);
     asking.until(|asking| asking.cpu(2) == Some(10)).await;
     assert_eq!(asking.cpu(1), None, "what is not wanted any more is forgotten");
-    assert_eq!(asked(&engine, "/info"), 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -130,11 +136,11 @@ async fn a_container_that_is_gone_or_stopped_is_no_failure() {
 #[tokio::test(start_paused = true)]
 async fn an_engine_whose_containers_have_no_cgroups_is_not_believed() {
     let engine = Engine::start();
-    engine.reply("/v1.51/info", Reply::Body(200, r#"{"NCPU":4,"CgroupDriver":"none"}"#.into()));
     engine.reply(&path("1.51", 1), told(10));
     let asking = Asked::new(&engine).await;
-    asking.want(&[1]);
+    asking.describe(r#"{"NCPU":4,"CgroupDriver":"none"}"#);
     asking.until(|asking| asking.statistics.machine().is_some()).await;
+    asking.want(&[1]);
     tokio::time::sleep(3 * EVERY).await;
     assert_eq!((asking.cpu(1), asked(&engine, "/stats")), (None, 0));
 }
@@ -149,6 +155,19 @@ async fn nothing_is_asked_while_the_engine_is_away() {
     tokio::time::sleep(3 * EVERY).await;
     assert_eq!(asked(&engine, "/stats"), 0);
     asking.clients.send_replace(client);
+    asking.until(|asking| asking.cpu(1) == Some(10)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_asked_before_it_is_known_whether_the_engine_can_be_believed() {
+    let engine = Engine::start();
+    engine.reply(&path("1.51", 1), told(10));
+    let asking = Asked::new(&engine).await;
+    asking.described.send_replace(Described::NotYet);
+    asking.want(&[1]);
+    tokio::time::sleep(3 * EVERY).await;
+    assert_eq!(asked(&engine, "/stats"), 0);
+    asking.described.send_replace(Described::Not);
     asking.until(|asking| asking.cpu(1) == Some(10)).await;
 }
 

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::signal::signal_number;
 use super::{Labels, Malformed, bare, lenient, parse, texts};
-use crate::inventory::{ContainerId, Health};
+use crate::inventory::{ContainerId, EVENTS, Health, event_number};
 
 /// Attributes that the engine adds to the labels of a container's event.
 const NOT_LABELS: [&str; 11] = [
@@ -68,12 +68,12 @@ pub(in crate::docker) enum Happening {
 
 impl Happening {
     /// What the engine's filter lets through.
-    pub(in crate::docker) const KINDS: [&str; 2] = ["container", "network"];
+    pub(in crate::docker) const KINDS: [&str; 4] = ["container", "image", "network", "volume"];
 
     /// The engine's words, for its filter: everything else (`exec_*` of health checks, `top`,
     /// `attach`, …) would be noise that both sides pay for. Podman filters by words of its own,
     /// `died` and `remove`, and then says `die` and `remove`.
-    pub(in crate::docker) const WORDS: [&str; 17] = [
+    pub(in crate::docker) const WORDS: [&str; 25] = [
         "create",
         "start",
         "kill",
@@ -91,6 +91,14 @@ impl Happening {
         "remove",
         "connect",
         "disconnect",
+        "pull",
+        "load",
+        "import",
+        "tag",
+        "untag",
+        "delete",
+        "mount",
+        "unmount",
     ];
 
     /// Whether it tells of the engine's work only, and nothing of what a container is.
@@ -147,14 +155,37 @@ struct ActorJson {
     attributes: Option<BTreeMap<String, Value>>,
 }
 
-/// Reads one line of `GET /events`; `None` is an event that is not asked about.
-pub(in crate::docker) fn read_event(line: &[u8]) -> Result<Option<Event>, Malformed> {
-    let json: EventJson = parse(line)?;
-    match json.kind.as_deref() {
-        None | Some("container") => {}
-        Some("network") => return Ok(network_event(json)),
-        Some(_) => return Ok(None),
+/// What a line of the stream says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::docker) struct Heard {
+    /// Its place in [`EVENTS`].
+    pub(in crate::docker) number: usize,
+    /// What it says about a container, if it does and if that matters.
+    pub(in crate::docker) event: Option<Event>,
+}
+
+impl Heard {
+    /// Type and action, in the words of [`EVENTS`].
+    pub(in crate::docker) fn words(&self) -> (&'static str, &'static str) {
+        EVENTS[self.number]
     }
+}
+
+/// Reads one line of `GET /events`.
+pub(in crate::docker) fn read_event(line: &[u8]) -> Result<Heard, Malformed> {
+    let json: EventJson = parse(line)?;
+    let kind = json.kind.as_deref().unwrap_or("container");
+    let action = json.action.as_deref().or(json.status.as_deref()).unwrap_or_default();
+    let number = event_number(kind, action);
+    let event = match kind {
+        "container" => container_event(json)?,
+        "network" => network_event(json),
+        _ => None,
+    };
+    Ok(Heard { number, event })
+}
+
+fn container_event(json: EventJson) -> Result<Option<Event>, Malformed> {
     let actor = json.actor.unwrap_or_default();
     let mut attributes = texts(actor.attributes.unwrap_or_default());
     let action =

@@ -282,35 +282,5 @@ fn network(json: BTreeMap<String, InterfaceJson>) -> Network {
     Network { interfaces, tcp_established: None }
 }
 
-/// What `GET /info` says, as far as it is used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::docker) struct Info {
-    pub(in crate::docker) machine: Machine,
-    /// Whether containers have cgroups. Without, as under a rootless engine on cgroup v1, the
-    /// engine reads those of its own parents and calls the numbers a container's.
-    pub(in crate::docker) has_cgroups: bool,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct InfoJson {
-    #[serde(rename = "NCPU", deserialize_with = "lenient")]
-    cpus: Option<u32>,
-    #[serde(rename = "MemTotal", deserialize_with = "lenient")]
-    memory: Option<u64>,
-    #[serde(rename = "CgroupDriver", deserialize_with = "lenient")]
-    cgroup_driver: Option<String>,
-}
-
-/// Reads the answer to `GET /info`.
-pub(in crate::docker) fn read_info(body: &[u8]) -> Result<Info, Malformed> {
-    let json: InfoJson = parse(body)?;
-    let machine = Machine {
-        cpu_cores: json.cpus.filter(|cpus| *cpus > 0),
-        memory_bytes: json.memory.filter(|bytes| *bytes > 0),
-    };
-    Ok(Info { machine, has_cgroups: json.cgroup_driver.is_none_or(|driver| driver != "none") })
-}
-
 #[cfg(test)]
 mod tests;

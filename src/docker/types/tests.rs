@@ -137,7 +137,7 @@ fn an_event_is_read_in_its_old_and_its_new_form() {
     let old =
         json!({"status": "die", "id": id, "from": "bb", "time": 1, "Actor": {"Attributes": attributes}});
     for (event, nanoseconds) in [(new, 7), (old, 0)] {
-        let event = read_event(event.to_string().as_bytes()).unwrap().unwrap();
+        let event = read_event(event.to_string().as_bytes()).unwrap().event.unwrap();
         assert_eq!(event.happening, Happening::Die { exit_code: Some(137) });
         assert_eq!(event.labels, Labels::from([("team".to_owned(), "core".to_owned())]));
         assert_eq!((event.name.as_deref(), event.image.as_deref()), (Some("t1"), Some("bb")));
@@ -150,7 +150,7 @@ fn health_is_read_from_dockers_words_and_from_podmans() {
     let event = |action: &str, word: &str| {
         let attributes = json!({"health_status": word});
         let line = json!({"Action": action, "Actor": {"ID": "ef".repeat(32), "Attributes": attributes}});
-        read_event(line.to_string().as_bytes()).unwrap().unwrap().happening
+        read_event(line.to_string().as_bytes()).unwrap().event.unwrap().happening
     };
     assert_eq!(event("health_status: unhealthy", ""), Happening::Health(Some(Health::Unhealthy)));
     assert_eq!(event("health_status", "healthy"), Happening::Health(Some(Health::Healthy)));
@@ -162,7 +162,7 @@ fn events_of_other_things_are_passed_over() {
     for line in
         [r#"{"Type":"network","Action":"connect"}"#, r#"{"Type":"container","Action":"exec_die","id":"x"}"#]
     {
-        assert_eq!(read_event(line.as_bytes()).unwrap(), None);
+        assert_eq!(read_event(line.as_bytes()).unwrap().event, None);
     }
     assert!(read_event(br#"{"Action":"die","id":"x"}"#).is_err());
     assert!(read_event(b"{").is_err());

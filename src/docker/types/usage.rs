@@ -1,4 +1,4 @@
-//! What the engine says of its storage: `GET /info` and `GET /system/df`.
+//! What the engine says that its files take: `GET /system/df`.
 //!
 //! Engines before API 1.52 list every object and leave the sums to the client; newer ones
 //! bring the sums. Both are read; where an object's size is not known it is -1 and left out.
@@ -9,19 +9,6 @@ use serde_json::Value;
 
 use super::{Malformed, lenient, parse};
 use crate::inventory::{EngineUsage, Occupied, Status};
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-struct InfoJson {
-    #[serde(deserialize_with = "lenient")]
-    docker_root_dir: Option<String>,
-}
-
-/// Reads the data root out of the answer to `GET /info`.
-pub(in crate::docker) fn read_data_root(body: &[u8]) -> Result<Option<String>, Malformed> {
-    let json: InfoJson = parse(body)?;
-    Ok(json.docker_root_dir.filter(|root| root.starts_with('/')))
-}
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
@@ -209,16 +196,5 @@ mod tests {
         );
         assert_eq!((usage.images, usage.containers), (occupied(9, 4), occupied(3, 0)));
         assert_eq!((usage.volumes, usage.build_cache), (occupied(0, 0), Occupied::default()));
-    }
-
-    #[test]
-    fn a_data_root_is_a_path() {
-        assert_eq!(
-            read_data_root(br#"{"DockerRootDir": "/var/lib/docker"}"#).unwrap().as_deref(),
-            Some("/var/lib/docker")
-        );
-        for other in [r#"{"DockerRootDir": 7}"#, r#"{"DockerRootDir": ""}"#, "{}"] {
-            assert_eq!(read_data_root(other.as_bytes()).unwrap(), None, "{other}");
-        }
     }
 }

@@ -294,6 +294,55 @@ async fn a_removed_container_lingers_and_then_leaves() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_engine_describes_itself_once_a_connection() {
+    let mut engine = Engine::start();
+    let info = |root: &str| json!({"DockerRootDir": root, "Driver": "overlay2"}).to_string();
+    engine.reply("/v1.51/info", Reply::Body(200, info("/srv/docker")));
+    let mut watched = Watched::plain(&engine);
+    let root = |snapshot: &Snapshot| snapshot.storage.data_root.clone();
+    let snapshot = watched.until(|snapshot| root(snapshot).as_deref() == Some("/srv/docker")).await;
+    assert_eq!(snapshot.facts.info.as_ref().unwrap().storage_driver.as_str(), "overlay2");
+    watched.until(|snapshot| snapshot.engine.connected).await;
+    let asked = |what: &str| engine.asked().iter().filter(|path| path.contains(what)).count();
+    assert!(asked("/info") <= asked("/version"), "{:?}", engine.asked());
+    engine.stop();
+    watched.until(|snapshot| !snapshot.engine.connected).await;
+    engine.reply("/v1.51/info", Reply::Body(500, "{}".into()));
+    engine.restart();
+    watched.until(|snapshot| snapshot.engine.connected).await;
+    engine.reply("/v1.51/info", Reply::Body(200, info("/moved")));
+    watched.until(|snapshot| root(snapshot).as_deref() == Some("/moved")).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn events_are_counted_by_type_and_action_and_only_those_of_containers_change_them() {
+    let engine = Engine::start();
+    listed(&engine, &[(1, "one")]);
+    running(&engine, 1, "one", 7);
+    let mut watched = Watched::plain(&engine);
+    watched.until(|snapshot| container(snapshot, 1).is_some()).await;
+    for (kind, action) in
+        [("image", "pull"), ("volume", "create"), ("volume", "create"), ("plugin", "enable")]
+    {
+        engine
+            .send(format!("{}\n", json!({"Type": kind, "Action": action, "Actor": {"ID": "x"}})).as_bytes());
+    }
+    engine.send(&event(1, "die"));
+    watched.until(|snapshot| container(snapshot, 1).unwrap().state.pid.is_none()).await;
+    let totals = watched.inventory.activity.totals();
+    let seen: Vec<_> =
+        crate::inventory::EVENTS.iter().zip(totals.events).filter(|(_, count)| *count > 0).collect();
+    let expected = [
+        (&("container", "die"), 1),
+        (&("image", "pull"), 1),
+        (&("volume", "create"), 2),
+        (&("other", "other"), 1),
+    ];
+    assert_eq!(seen, expected);
+    assert!(totals.calls.iter().any(|(call, totals)| call.as_str() == "inspect" && totals.answered == 1));
+}
+
+#[tokio::test(start_paused = true)]
 async fn cancelling_ends_the_task() {
     let engine = Engine::start();
     let watched = Watched::plain(&engine);

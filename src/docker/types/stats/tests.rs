@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 use serde_json::json;
 
+use super::super::read_info;
 use super::*;
 
 const GIB: u64 = 1 << 30;
