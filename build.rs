@@ -1,5 +1,5 @@
 //! Puts the revision and the compiler into `dockmeter_build_info`. Without git, as in a source
-//! tarball, the revision is `unknown`.
+//! tarball, the revision is what `DOCKMETER_REVISION` says, else `unknown`.
 
 #![allow(clippy::print_stdout, reason = "cargo reads a build script's output")]
 
@@ -15,8 +15,10 @@ fn main() {
         println!("cargo:rerun-if-changed={file}");
     }
     println!("cargo:rerun-if-env-changed=RUSTC");
+    println!("cargo:rerun-if-env-changed=DOCKMETER_REVISION");
     let rustc = std::env::var("RUSTC").unwrap_or_else(|_| "rustc".into());
-    let revision = output("git", &["rev-parse", "--short=12", "HEAD"]);
+    let said = std::env::var("DOCKMETER_REVISION").ok().filter(|revision| !revision.is_empty());
+    let revision = said.or_else(|| output("git", &["rev-parse", "--short=12", "HEAD"]));
     let version = output(&rustc, &["--version"]).and_then(|line| Some(line.split(' ').nth(1)?.to_owned()));
     println!("cargo:rustc-env=DOCKMETER_REVISION={}", revision.as_deref().unwrap_or("unknown"));
     println!("cargo:rustc-env=DOCKMETER_RUSTVERSION={}", version.as_deref().unwrap_or("unknown"));

@@ -118,7 +118,7 @@ make_deb() {
     put 644 packaging/deb/copyright "$tree/usr/share/doc/dockmeter/copyright"
     gzip -9nc CHANGELOG.md >"$tree/usr/share/doc/dockmeter/changelog.gz"
     sed -e "s/@VERSION@/$version/" -e "s/@ARCHITECTURE@/$architecture/" \
-        -e "s/@SIZE@/$(du -sk --apparent-size "$tree" | cut -f1)/" packaging/deb/control | install -D -m 644 /dev/stdin "$tree/DEBIAN/control"
+        -e "s/@SIZE@/$(find "$tree" -type f -printf '%s\n' | awk '{ bytes += $1 } END { print int(bytes / 1024) + 1 }')/" packaging/deb/control | install -D -m 644 /dev/stdin "$tree/DEBIAN/control"
     put 644 packaging/deb/conffiles "$tree/DEBIAN/conffiles"
     for file in postinst prerm postrm; do
         put 755 "packaging/deb/$file" "$tree/DEBIAN/$file"
@@ -126,7 +126,8 @@ make_deb() {
     (cd "$tree" && find . -path ./DEBIAN -prune -o -type f -printf '%P\n' | sort | xargs -d '\n' md5sum) >"$staging/md5sums"
     put 644 "$staging/md5sums" "$tree/DEBIAN/md5sums"
     settle "$tree"
-    dpkg-deb --build --root-owner-group -Zxz "$tree" "$out/dockmeter_${version}_$architecture.deb" >/dev/null
+    # How many threads it takes by itself depends on the memory that is free, and shows in the file.
+    DPKG_DEB_THREADS_MAX=1 dpkg-deb --build --root-owner-group -Zxz "$tree" "$out/dockmeter_${version}_$architecture.deb" >/dev/null
 }
 
 [[ -n $binary ]] || binary=$(build)

@@ -19,9 +19,11 @@ mod component;
 mod engine;
 mod exporter;
 mod exposition;
+mod guest;
 mod http;
 mod poll;
 mod prometheus;
+mod release;
 mod wire;
 
 // What benchmarks have too: real cgroups, and an engine that replays what a real one would say.
@@ -47,8 +49,10 @@ mod house;
 mod instructions;
 mod isolation;
 mod lifecycle;
+mod package;
 mod page;
 mod places;
+mod privileges;
 #[cfg(feature = "prometheus-registry")]
 mod registry;
 mod run_command;
