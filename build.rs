@@ -1,5 +1,6 @@
 //! Puts the revision and the compiler into `dockmeter_build_info`. Without git, as in a source
-//! tarball, the revision is what `DOCKMETER_REVISION` says, else `unknown`.
+//! tarball, the revision is what `DOCKMETER_REVISION` says, else `unknown`. And makes static
+//! binaries find hosts without modules of another glibc.
 
 #![allow(clippy::print_stdout, reason = "cargo reads a build script's output")]
 
@@ -22,6 +23,21 @@ fn main() {
     let version = output(&rustc, &["--version"]).and_then(|line| Some(line.split(' ').nth(1)?.to_owned()));
     println!("cargo:rustc-env=DOCKMETER_REVISION={}", revision.as_deref().unwrap_or("unknown"));
     println!("cargo:rustc-env=DOCKMETER_RUSTVERSION={}", version.as_deref().unwrap_or("unknown"));
+    link_static_names();
+}
+
+/// Where glibc is linked statically, links what keeps it from loading modules.
+fn link_static_names() {
+    const SOURCE: &str = "packaging/static_names.c";
+    println!("cargo:rerun-if-changed={SOURCE}");
+    let features = std::env::var("CARGO_CFG_TARGET_FEATURE").unwrap_or_default();
+    let glibc = std::env::var("CARGO_CFG_TARGET_ENV").is_ok_and(|env| env == "gnu");
+    if !glibc || !features.split(',').any(|feature| feature == "crt-static") {
+        return;
+    }
+    for object in cc::Build::new().file(SOURCE).compile_intermediates() {
+        println!("cargo:rustc-link-arg-bins={}", object.display());
+    }
 }
 
 fn output(program: &str, arguments: &[&str]) -> Option<String> {

@@ -35,6 +35,7 @@ components_of() {
         # Counts system calls for a benchmark.
         strace) echo "strace"; echo "strace" ;;
         faketime) echo "faketime libfaketime"; echo "faketime" ;;
+        haproxy) echo "haproxy"; echo "haproxy" ;;
         compose) echo "docker-compose"; echo "docker-compose"; echo newest ;;
         qemu) echo "qemu-system-x86 qemu-system-common qemu-system-data seabios"; echo "qemu-system-x86_64" ;;
         kernel) echo ">linux-image-cloud-amd64"; echo ;;

@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Makes what is given to others: a static binary, a tarball, a Debian package, and checksums.
 set -euo pipefail
+# A build that fails must not be followed by packing an old binary.
+shopt -s inherit_errexit
 
 root=$(cd "$(dirname "$0")/.." && pwd -P)
 cd "$root"
@@ -92,7 +94,7 @@ make_tarball() {
     printed "$tree/completions/dockmeter.bash" completions bash
     printed "$tree/completions/_dockmeter" completions zsh
     printed "$tree/completions/dockmeter.fish" completions fish
-    for file in dockmeter.service dockmeter.default dockmeter.yml sysusers.conf; do
+    for file in dockmeter.service dockmeter.default dockmeter.yml sysusers.conf socket-proxy/haproxy.cfg; do
         put 644 "packaging/$file" "$tree/packaging/$file"
     done
     settle "$tree"
@@ -114,6 +116,7 @@ make_deb() {
     for file in README.md docs/*.md; do
         put 644 "$file" "$tree/usr/share/doc/dockmeter/$file"
     done
+    put 644 packaging/socket-proxy/haproxy.cfg "$tree/usr/share/doc/dockmeter/examples/haproxy.cfg"
     put 644 packaging/deb/README.Debian "$tree/usr/share/doc/dockmeter/README.Debian"
     put 644 packaging/deb/copyright "$tree/usr/share/doc/dockmeter/copyright"
     gzip -9nc CHANGELOG.md >"$tree/usr/share/doc/dockmeter/changelog.gz"

@@ -28,6 +28,8 @@ pub(crate) enum Component {
     Promtool,
     /// The program that runs others with a clock of their own.
     Faketime,
+    /// HAProxy.
+    Haproxy,
     /// Prometheus' exporter of a machine's metrics.
     NodeExporter,
 }
@@ -45,6 +47,7 @@ impl Component {
             Component::Prometheus3 => "DOCKMETER_TEST_PROMETHEUS3",
             Component::Promtool => "DOCKMETER_TEST_PROMTOOL",
             Component::Faketime => "DOCKMETER_TEST_FAKETIME",
+            Component::Haproxy => "DOCKMETER_TEST_HAPROXY",
             Component::NodeExporter => "DOCKMETER_TEST_NODE_EXPORTER",
         }
     }
