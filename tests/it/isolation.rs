@@ -99,7 +99,7 @@ impl<'e> Host<'e> {
                 .chain(["isolation-vault-project", THEIR_IMAGE, THEIR_COMMAND[1]])
                 .map(|text| text.as_bytes().to_vec())
                 .collect();
-        secrets.extend(self.theirs.iter().map(|theirs| theirs.id[..12].as_bytes().to_vec()));
+        secrets.extend(self.theirs.iter().map(|theirs| theirs.id.as_bytes()[..12].to_vec()));
         secrets.push(THEIR_LIMIT.to_string().into_bytes());
         secrets
     }
