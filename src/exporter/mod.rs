@@ -5,6 +5,7 @@ mod own;
 mod processes;
 #[cfg(feature = "prometheus-registry")]
 pub mod registry;
+mod reloads;
 mod serve;
 
 use std::sync::Arc;
@@ -20,18 +21,24 @@ use crate::tenant::Resolver;
 
 pub use engine::{EngineCollector, PortsCollector};
 pub use own::OwnCollector;
+pub use reloads::Reloads;
 pub use serve::serve;
 
 /// Every collector there is, in the order of the page. `started_at` is the start of the process,
-/// and `resolver` attributes its containers, if it attributes any itself.
-pub fn collectors(started_at: Timestamp, resolver: Option<Arc<Resolver>>) -> Vec<Box<dyn Collector>> {
+/// `resolver` attributes its containers, if it attributes any itself, and `reloads` tells of its
+/// configuration, if it has any.
+pub fn collectors(
+    started_at: Timestamp,
+    resolver: Option<Arc<Resolver>>,
+    reloads: Option<Arc<Reloads>>,
+) -> Vec<Box<dyn Collector>> {
     let mut all = collectors::all();
     all.push(Box::new(ContainerDiskCollector));
     all.push(Box::new(MachineCollector));
     all.push(Box::new(EngineCollector));
     all.push(Box::new(PortsCollector));
     all.push(Box::new(DockerDiskCollector));
-    all.push(Box::new(OwnCollector::new(started_at, resolver)));
+    all.push(Box::new(OwnCollector::new(started_at, resolver, reloads)));
     all.extend(host::collectors::all());
     all
 }
@@ -43,7 +50,8 @@ mod tests {
 
     #[test]
     fn the_list_names_the_collectors_of_the_catalogue() {
-        let names: Vec<&str> = collectors(Timestamp::UNIX_EPOCH, None).iter().map(|one| one.name()).collect();
+        let names: Vec<&str> =
+            collectors(Timestamp::UNIX_EPOCH, None, None).iter().map(|one| one.name()).collect();
         assert_eq!(names, catalogue::COLLECTORS);
     }
 }

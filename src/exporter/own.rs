@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use rustix::process::{Resource, getrlimit};
 use rustix::time::{ClockId, clock_gettime};
 
+use super::Reloads;
 use crate::collect::{CollectError, Collector};
 use crate::metrics::{LabelBlock, Metric, Sink, Value, catalogue as c};
 use crate::paths::Paths;
@@ -21,12 +22,18 @@ use crate::tenant::Resolver;
 pub struct OwnCollector {
     started_at: Timestamp,
     resolver: Option<Arc<Resolver>>,
+    reloads: Option<Arc<Reloads>>,
 }
 
 impl OwnCollector {
-    /// For a process that was started then, and attributes containers by `resolver`.
-    pub fn new(started_at: Timestamp, resolver: Option<Arc<Resolver>>) -> Self {
-        OwnCollector { started_at, resolver }
+    /// For a process that was started then, attributes containers by `resolver` and has a
+    /// configuration that `reloads` tells of.
+    pub fn new(
+        started_at: Timestamp,
+        resolver: Option<Arc<Resolver>>,
+        reloads: Option<Arc<Reloads>>,
+    ) -> Self {
+        OwnCollector { started_at, resolver, reloads }
     }
 }
 
@@ -44,6 +51,13 @@ impl Collector for OwnCollector {
         ];
         sink.family(&c::BUILD_INFO);
         sink.sample(&plain, &build, Value::Int(1));
+        if let Some((successful, succeeded_at)) = self.reloads.as_ref().map(|reloads| reloads.last()) {
+            sink.family(&c::CONFIG_RELOAD_SUCCESSFUL);
+            sink.sample(&plain, &[], Value::Int(successful.into()));
+            sink.family(&c::CONFIG_RELOAD_TIME);
+            let succeeded_ns = u64::try_from(succeeded_at.as_nanosecond()).unwrap_or(0);
+            sink.sample(&plain, &[], Value::Nanos(succeeded_ns));
+        }
         sink.family(&c::SAMPLE_OVERRUNS);
         sink.sample(&plain, &[], Value::Int(snapshot.overruns));
         sink.family(&c::READ_ERRORS);

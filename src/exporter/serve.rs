@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use jiff::Timestamp;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
@@ -28,9 +29,11 @@ use crate::paths::Paths;
 use crate::tenant::Resolver;
 use crate::web::access::Access;
 use crate::web::entrance::{Entrance, Looked, Prepared};
+use crate::web::reload::{self, Wish};
 use crate::web::server::{self, Listeners};
 use crate::web::{Context, router};
 
+use super::Reloads;
 use super::processes::Processes;
 
 /// Threads that serve the network; reading has a thread of its own.
@@ -69,6 +72,7 @@ struct Exporter {
     watcher: Watcher,
     context: Arc<Context>,
     entrance: Arc<Entrance>,
+    reloads: Arc<Reloads>,
     sampler: Arc<SamplerThread>,
 }
 
@@ -113,7 +117,8 @@ impl Exporter {
         if config.collects("docker") {
             watcher.list_objects();
         }
-        let mut collectors = super::collectors(started_at, Some(resolver.clone()));
+        let reloads = Arc::new(Reloads::new(started_at));
+        let mut collectors = super::collectors(started_at, Some(resolver.clone()), Some(reloads.clone()));
         collectors.retain(|collector| config.collects(collector.name()));
         let sampler = Arc::new(sampler);
         let context = Context::new(
@@ -124,7 +129,8 @@ impl Exporter {
             config.web.max_requests,
         );
         let context = context.with_processes(Arc::new(Processes::new(&config, watcher.processes())));
-        let context = Arc::new(context.with_entrance(entrance.clone()));
+        let (wishes, wished) = reload::wishes();
+        let context = Arc::new(context.with_entrance(entrance.clone()).with_reloads(wishes));
         for address in listeners.addresses() {
             tracing::info!(%address, tls = entrance.speaks_tls(), docker = %config.docker.host, version = env!("CARGO_PKG_VERSION"), "listening");
         }
@@ -134,8 +140,8 @@ impl Exporter {
             entrance.clone(),
             cancel.clone(),
         );
-        let mut exporter = Exporter { config, resolver, watcher, context, entrance, sampler };
-        let ((), end) = tokio::join!(serving, exporter.attend(signals, &cancel));
+        let mut exporter = Exporter { config, resolver, watcher, context, entrance, reloads, sampler };
+        let ((), end) = tokio::join!(serving, exporter.attend(signals, wished, &cancel));
         let Exporter { watcher, .. } = exporter;
         // The task was cancelled; that it ended is all there is to know.
         let _ = watcher.into_task().await;
@@ -148,14 +154,19 @@ impl Exporter {
     ///
     /// # Errors
     /// Reading has ended by itself: better no exporter than one that serves the past.
-    async fn attend(&mut self, signals: Signals, cancel: &CancellationToken) -> anyhow::Result<()> {
+    async fn attend(
+        &mut self,
+        signals: Signals,
+        wished: mpsc::Receiver<Wish>,
+        cancel: &CancellationToken,
+    ) -> anyhow::Result<()> {
         let Signals { mut interrupt, mut terminate, hangup } = signals;
         let sampler = self.sampler.clone();
         let end = tokio::select! {
             _ = interrupt.recv() => Ok("SIGINT"),
             _ = terminate.recv() => Ok("SIGTERM"),
             () = ended(&sampler) => Err(anyhow::anyhow!("the sampler's thread has ended; its last words are above")),
-            never = self.follow_files(hangup) => match never {},
+            never = self.follow_files(hangup, wished) => match never {},
         };
         if let Ok(signal) = end {
             tracing::info!(signal, "stopping");
@@ -164,16 +175,22 @@ impl Exporter {
         end.map(drop)
     }
 
-    /// Reads the configuration again at SIGHUP, and map files and certificates when they have
+    /// Reads the configuration again at SIGHUP and when somebody wishes, and map files and certificates when they have
     /// changed; never ends.
-    async fn follow_files(&mut self, mut hangup: Signal) -> Infallible {
+    async fn follow_files(&mut self, mut hangup: Signal, mut wished: mpsc::Receiver<Wish>) -> Infallible {
         let mut map_files = tokio::time::interval(MAP_FILES_EVERY);
         map_files.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut web_files = tokio::time::interval(WEB_FILES_EVERY);
         web_files.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                _ = hangup.recv() => self.reload().await,
+                // What came of it is in the log.
+                _ = hangup.recv() => drop(self.reload().await),
+                Some(wish) = wished.recv() => {
+                    let outcome = self.reload().await;
+                    // Who wished it need not wait for it.
+                    let _ = wish.send(outcome.map_err(|error| format!("{error:#}")));
+                }
                 _ = map_files.tick() => self.refresh_maps().await,
                 _ = web_files.tick() => self.refresh_entrance().await,
             }
@@ -181,7 +198,7 @@ impl Exporter {
     }
 
     /// Reads the configuration again; a broken one is refused and the old one stays.
-    async fn reload(&mut self) {
+    async fn reload(&mut self) -> anyhow::Result<()> {
         let (config, resolver) = (self.config.clone(), self.resolver.clone());
         let read = tokio::task::spawn_blocking(move || -> anyhow::Result<(Config, Prepared)> {
             let next = config.reload()?;
@@ -193,7 +210,8 @@ impl Exporter {
             Ok(next) => next,
             Err(error) => {
                 tracing::error!(%error, "the new configuration is refused; the old one stays in force");
-                return;
+                self.reloads.reloaded(false, Timestamp::now());
+                return Err(error);
             }
         };
         self.context.set_access(access(&next));
@@ -203,7 +221,9 @@ impl Exporter {
             tracing::warn!(setting, "the new value takes effect only after a restart");
         }
         self.config = next;
+        self.reloads.reloaded(true, Timestamp::now());
         tracing::info!("configuration read again");
+        Ok(())
     }
 
     /// Takes renewed certificates and users.
@@ -211,12 +231,15 @@ impl Exporter {
         let entrance = self.entrance.clone();
         match tokio::task::spawn_blocking(move || entrance.look()).await {
             Ok(Looked::Changed) => {
+                self.reloads.entrance_changed(true, Timestamp::now());
                 tracing::info!("the web configuration file or a certificate has changed and is in force")
             }
             Ok(Looked::Refused(error)) => {
+                self.reloads.entrance_changed(false, Timestamp::now());
                 tracing::error!(%error, "the new web configuration is refused; the old one stays in force");
             }
             Ok(Looked::Waits(door)) => {
+                self.reloads.entrance_changed(false, Timestamp::now());
                 tracing::warn!(
                     change = door,
                     "the new web configuration waits for a reload, since it lets more people in"

@@ -420,6 +420,10 @@ metrics! {
     "dockmeter" {
         BUILD_INFO "dockmeter_build_info" Gauge None Plain ["version", "revision", "rustversion"] Dockmeter
             "the build" "What this binary was built from; always 1.";
+        CONFIG_RELOAD_SUCCESSFUL "dockmeter_config_last_reload_successful" Gauge None Plain [] Dockmeter
+            "the configuration" "1 if all that was last read of the configuration is in force, 0 if some of it was refused and the old stays.";
+        CONFIG_RELOAD_TIME "dockmeter_config_last_reload_success_timestamp_seconds" Gauge Seconds Plain [] Dockmeter
+            "the clock" "When configuration was last read and taken, in seconds since 1970.";
         COLLECTOR_DURATION "dockmeter_collector_duration_seconds" Gauge Seconds Plain ["collector"] Dockmeter
             "the clock" "Time a collector took in this scrape; reading is in `sampler`.";
         COLLECTOR_SUCCESS "dockmeter_collector_success" Gauge None Plain ["collector"] Dockmeter

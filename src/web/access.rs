@@ -93,6 +93,11 @@ impl Access {
         self.tokens.get(usize::try_from(found).ok()?)
     }
 
+    /// Notes that a login was refused that is not looked at here.
+    pub(super) fn note_refusal(&self, peer: Peer, reason: &str) {
+        self.refusals.note(peer, reason);
+    }
+
     /// Whether a request is meant for this server.
     pub(super) fn check_host(&self, uri: &Uri, version: Version, headers: &HeaderMap) -> Result<(), Problem> {
         let mut named = Vec::new();

@@ -279,12 +279,13 @@ pub(super) fn token(text: &str, scopes: &[Scope]) -> Token {
     }
 }
 
-/// Tokens: `secret` reads, `writer` does not, and `bound` reads what is ann's.
+/// Tokens: `secret` reads, `writer` and `admin` do not, and `bound` reads what is ann's.
 pub(super) fn context() -> Arc<Context> {
     let bound = Binding { user: Some(LabelValue::clean("ann")), ..Binding::default() };
     let tokens = vec![
         token("secret", &[Scope::Read]),
         token("writer", &[Scope::Write]),
+        token("admin", &[Scope::Admin]),
         Token { binding: bound, ..token("bound", &[Scope::Read]) },
     ];
     let access = Access::new(vec![], tokens, vec![]);

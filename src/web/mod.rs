@@ -24,6 +24,7 @@ mod problem;
 mod processes;
 mod rate_limit;
 mod refusals;
+pub mod reload;
 pub mod router;
 mod scrape;
 pub mod server;
@@ -39,7 +40,7 @@ use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
 
 use crate::collect::Collector;
 use crate::inventory::Inventory;
@@ -64,6 +65,8 @@ pub struct Context {
     /// Replaced as a whole when the configuration is read again.
     access: RwLock<Arc<Access>>,
     entrance: Arc<Entrance>,
+    /// Where wishes for a reload go; `None` where nobody grants them.
+    reloads: Option<mpsc::Sender<reload::Wish>>,
     started_at: Instant,
     /// One permit a request that collects; `None` without a limit.
     requests: Option<Semaphore>,
@@ -87,6 +90,7 @@ impl Context {
             processes: None,
             access: RwLock::new(Arc::new(access)),
             entrance: Arc::default(),
+            reloads: None,
             started_at: Instant::now(),
             requests: (max_requests > 0).then(|| Semaphore::new(max_requests.min(Semaphore::MAX_PERMITS))),
             pages: Arc::default(),
@@ -97,6 +101,12 @@ impl Context {
     #[must_use]
     pub fn with_processes(self, processes: Arc<dyn ProcessSource>) -> Self {
         Context { processes: Some(processes), ..self }
+    }
+
+    /// With somebody who reads the configuration again.
+    #[must_use]
+    pub fn with_reloads(self, wishes: mpsc::Sender<reload::Wish>) -> Self {
+        Context { reloads: Some(wishes), ..self }
     }
 
     /// With the rules of a web configuration file.

@@ -31,6 +31,8 @@ pub(super) enum Kind {
     TooLarge,
     /// More requests than are allowed in some time; there is room again after this.
     TooMany(Duration),
+    /// The configuration that was to be read again is refused.
+    Configuration,
     /// Our own fault.
     Internal,
     /// What is asked for cannot be seen from here.
@@ -51,6 +53,7 @@ impl Kind {
             Kind::Misdirected => "misdirected",
             Kind::TooLarge => "too-large",
             Kind::TooMany(_) => "too-many-requests",
+            Kind::Configuration => "configuration-refused",
             Kind::Internal => "internal",
             Kind::OutOfReach => "out-of-reach",
             Kind::Unavailable => "unavailable",
@@ -68,6 +71,8 @@ impl Kind {
             Kind::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Kind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Kind::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
+            // As Prometheus answers it.
+            Kind::Configuration => StatusCode::INTERNAL_SERVER_ERROR,
             Kind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Kind::OutOfReach => StatusCode::NOT_IMPLEMENTED,
             Kind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,

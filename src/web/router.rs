@@ -7,6 +7,7 @@
 //! | `/metrics`, `/api/metrics/prometheus` | page | the page for Prometheus (text 0.0.4, OpenMetrics 1.0 or protobuf) |
 //! | `/-/healthy` | nothing | 200 while the process answers |
 //! | `/-/ready` | nothing | 503 until the first list of containers, for 10 s at most |
+//! | `POST /-/reload` | login, `admin` | 200 once the configuration was read again |
 //! | `/api/containers` | page | containers with tenant, image, state, health |
 //! | `/api/containers/{id}/metrics/current` | page | values and rates of one container |
 //! | `/api/containers/{id}/processes` | login with `read` | processes of one container |
@@ -33,11 +34,14 @@ use super::connection::Visit;
 use super::entrance::Rules;
 use super::problem::{Kind, Problem};
 use super::tls::Shown;
-use super::{Context, api, landing, openapi, probe, processes, scrape};
+use super::{Context, api, landing, openapi, probe, processes, reload, scrape};
 use crate::config::Scope;
 
 /// Bytes of a body that a request for a page may have; they are not read.
 const MAX_UNREAD_BODY_BYTES: u64 = 64 * 1024;
+
+/// Where the configuration is read again, as in Prometheus.
+const RELOAD: &str = "/-/reload";
 
 /// One endpoint.
 struct Route {
@@ -63,6 +67,12 @@ static ROUTES: &[Route] = &[
     get("/api/metrics/prometheus", Need::Page, |method| on(method, scrape::page)),
     get("/-/healthy", Need::Nothing, |method| on(method, probe::healthy)),
     get("/-/ready", Need::Nothing, |method| on(method, probe::ready)),
+    Route {
+        method: MethodFilter::POST,
+        path: RELOAD,
+        need: Need::Login(Scope::Admin),
+        handler: |method| on(method, reload::reload),
+    },
     get("/api/containers", Need::Page, |method| on(method, api::containers)),
     get("/api/containers/{id}/metrics/current", Need::Page, |method| on(method, api::current)),
     get("/api/containers/{id}/processes", Need::Login(Scope::Read), |method| on(method, processes::list)),
@@ -111,7 +121,7 @@ async fn guard(State(context): State<Arc<Context>>, request: Request, next: Next
 
 /// A page is asked for without a body; a small one does no harm.
 fn check_body(request: &Request) -> Result<(), Problem> {
-    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD) || request.uri().path() == RELOAD;
     let least = request.body().size_hint().lower();
     if !reads || least <= MAX_UNREAD_BODY_BYTES {
         return Ok(());
@@ -151,8 +161,13 @@ async fn caller(
 ) -> Result<Caller, Problem> {
     rules.check_certificate(visit.shown)?;
     if bearer(headers).is_none() {
-        if let Some(user) = context.entrance.user(rules, headers, visit.client).await? {
-            return Ok(Caller::reader(Login::User(user.into())));
+        match context.entrance.user(rules, headers, visit.client).await {
+            Ok(Some(user)) => return Ok(Caller::reader(Login::User(user.into()))),
+            Ok(None) => {}
+            Err(problem) => {
+                context.access().note_refusal(peer, "user or password is wrong");
+                return Err(problem);
+            }
         }
         if visit.shown == Shown::Verified {
             return Ok(Caller::reader(Login::Certificate));

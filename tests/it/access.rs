@@ -8,7 +8,8 @@ use dockmeter::config::TokenHash;
 use rustix::process::Signal;
 
 use crate::engine::{Engine, IDLE};
-use crate::exporter::Exporter;
+use crate::exporter::{Exporter, bearer};
+use crate::http;
 use crate::poll::eventually;
 use crate::prometheus::Prometheus;
 
@@ -41,6 +42,41 @@ fn a_reload_puts_other_tokens_in_force_at_once_and_a_broken_one_leaves_the_old()
     exporter.signal(Signal::HUP);
     eventually("the refusal is said", || exporter.said(&["`everything` is not `read`"]).then_some(()));
     assert_eq!((status("second"), status("third")), (200, 401));
+}
+
+#[test]
+fn an_administrator_reloads_and_is_told_what_is_wrong() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("dockmeter.yml");
+    let admin = ("root", "scopes: [admin]");
+    configure(&file, &[admin, ("first", "scopes: [read]")]);
+    let exporter = Exporter::alone(&[&format!("--config.file={}", file.display())]);
+    let reload = |headers: &[&str]| http::request(exporter.address, "POST", "/-/reload", headers).unwrap();
+    let as_admin = || reload(&[&bearer("root")]);
+    let metric = |name: &str| exporter.page().value(&format!("dockmeter_config_last_reload_{name}"), &[]);
+    let started = metric("success_timestamp_seconds").unwrap();
+    assert_eq!(reload(&[]).status, 401, "loopback is everybody's");
+    assert_eq!(reload(&[&bearer("first")]).status, 403);
+
+    configure(&file, &[admin, ("second", "scopes: [read]")]);
+    let taken = as_admin();
+    assert_eq!((taken.status, taken.text()), (200, "the configuration was read again and is in force\n"));
+    assert_eq!(exporter.get_as("second", "/metrics").status, 200);
+    assert_eq!(metric("successful"), Some(1.0));
+    let reloaded = metric("success_timestamp_seconds").unwrap();
+    assert!(reloaded > started, "{reloaded} {started}");
+
+    configure(&file, &[admin, ("third", "scopes: [everything]")]);
+    let refused = as_admin();
+    assert_eq!(refused.status, 500);
+    let detail = refused.json()["detail"].as_str().unwrap().to_owned();
+    assert!(
+        detail.contains(&format!("{}:4:", file.display())) && detail.contains("`everything`"),
+        "{detail}"
+    );
+    assert_eq!(exporter.get_as("second", "/metrics").status, 200, "the old one stays");
+    assert_eq!(metric("successful"), Some(0.0));
+    assert_eq!(metric("success_timestamp_seconds"), Some(reloaded));
 }
 
 #[test]

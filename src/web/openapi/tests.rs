@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::config::Scope;
 use crate::web::caller::Need;
 use crate::web::fixture::{self, get, request, send};
 use crate::web::router;
@@ -36,7 +37,8 @@ fn the_document_says_of_every_route_what_it_needs() {
         let security = operation.get("security").unwrap_or(&document["security"]);
         let expected = match need {
             Need::Nothing => json!([{}]),
-            Need::Page => json!([{}, {"token": ["read"]}]),
+            Need::Page => json!([{}, {"token": ["read"]}, {"password": []}, {"certificate": []}]),
+            Need::Login(Scope::Read) => json!([{"token": ["read"]}, {"password": []}, {"certificate": []}]),
             Need::Login(scope) => json!([{"token": [scope.as_str()]}]),
         };
         assert_eq!(*security, expected, "{method} {path}");
@@ -146,6 +148,7 @@ async fn every_answer_has_the_documented_shape() {
     let templates = ["/api/containers/{id}/metrics/current", "/api/containers/{id}/processes"];
     let mut requests: Vec<(&str, String)> = router::tests::table()
         .into_iter()
+        .filter(|(method, ..)| *method == "get")
         .map(|(_, path, _)| (path, path.replace("{id}", "shop-api-1")))
         .collect();
     for key in ["idle-1", "shop-db-1", "old-1", "nobody", "3", "%ff"] {

@@ -27,29 +27,74 @@ async fn another_method_is_a_problem_that_names_the_right_ones() {
     }
 }
 
+/// A context whose configuration can be read again, with this outcome.
+fn reloading(outcome: Result<(), &'static str>) -> Arc<Context> {
+    let (wishes, mut wished) = reload::wishes();
+    tokio::spawn(async move {
+        while let Some(wish) = wished.recv().await {
+            let _ = wish.send(outcome.map_err(str::to_owned));
+        }
+    });
+    Arc::new(Arc::into_inner(fixture::context()).unwrap().with_reloads(wishes))
+}
+
+/// A request for a route by its own method.
+fn of_route(route: &Route, authorization: Option<&str>) -> HttpRequest<Body> {
+    let path = route.path.replace("{id}", "shop-api-1");
+    let headers = authorization.map(|value| ("authorization", value));
+    let mut request = request(&path, headers.as_slice());
+    *request.method_mut() = method(route).to_ascii_uppercase().parse().unwrap();
+    request
+}
+
 #[tokio::test]
 async fn every_route_asks_for_what_it_needs() {
-    let context = fixture::context();
+    let context = reloading(Ok(()));
     for route in ROUTES {
-        let path = route.path.replace("{id}", "shop-api-1");
-        let stranger = send(&context, "192.0.2.1", request(&path, &[])).await;
-        if route.need == Need::Nothing {
-            assert_eq!(stranger.status, 200, "{path}");
-            continue;
-        }
+        let path = route.path;
+        let stranger = send(&context, "192.0.2.1", of_route(route, None)).await;
+        let scope = match route.need {
+            Need::Nothing => {
+                assert_eq!(stranger.status, 200, "{path}");
+                continue;
+            }
+            Need::Page => Scope::Read,
+            Need::Login(scope) => scope,
+        };
         assert!(stranger.problem(401).contains("--web.trust-network"), "{path}");
         assert_eq!(stranger.header("www-authenticate"), "Bearer", "{path}");
-        let logins = [("Bearer secret", 200), ("Bearer wrong", 401), ("Bearer writer", 403)];
-        for (peer, (authorization, status)) in
-            ["192.0.2.1", "127.0.0.1"].iter().flat_map(|peer| logins.map(|login| (*peer, login)))
-        {
-            let known = send(&context, peer, request(&path, &[("authorization", authorization)])).await;
-            assert_eq!(known.status, status, "{path} with {authorization} from {peer}");
+        let tokens = [("secret", Scope::Read), ("writer", Scope::Write), ("admin", Scope::Admin)];
+        for peer in ["192.0.2.1", "127.0.0.1"] {
+            for (token, has) in tokens {
+                let known = send(&context, peer, of_route(route, Some(&format!("Bearer {token}")))).await;
+                let status = if has == scope { 200 } else { 403 };
+                assert_eq!(known.status, status, "{path} with {token} from {peer}");
+            }
+            let wrong = send(&context, peer, of_route(route, Some("Bearer wrong"))).await;
+            assert_eq!(wrong.status, 401, "{path} from {peer}");
         }
         let open = route.need == Need::Page;
-        let loopback = get(&context, &path, &[]).await;
+        let loopback = send(&context, "127.0.0.1", of_route(route, None)).await;
         assert_eq!(loopback.status, if open { 200 } else { 401 }, "{path} from loopback");
     }
+}
+
+#[tokio::test]
+async fn a_refused_configuration_is_a_problem_that_says_where() {
+    let reload = |context: Arc<Context>| async move {
+        let mut request = request(RELOAD, &[("authorization", "Bearer admin")]);
+        *request.method_mut() = Method::POST;
+        send(&context, "127.0.0.1", request).await
+    };
+    let refused = reload(reloading(Err("dockmeter.yml:2:5: unknown key `x`"))).await;
+    assert_eq!(
+        refused.problem(500),
+        "the new configuration is refused, and the old one stays in force: dockmeter.yml:2:5: unknown key `x`"
+    );
+    let (wishes, wished) = reload::wishes();
+    let stopping = Arc::new(Arc::into_inner(fixture::context()).unwrap().with_reloads(wishes));
+    drop(wished);
+    reload(stopping).await.problem(503);
 }
 
 #[tokio::test]
@@ -127,12 +172,17 @@ async fn docker_labels_are_not_served() {
     assert!(!answer.text().contains("secret"), "{}", answer.text());
 }
 
+/// A route's method as the OpenAPI document writes it.
+fn method(route: &Route) -> &'static str {
+    match route.method {
+        MethodFilter::GET => "get",
+        MethodFilter::POST => "post",
+        other => panic!("{other:?} has no name here yet"),
+    }
+}
+
 /// The routes that the OpenAPI document has to hold: method, path, and what it needs.
 pub(in crate::web) fn table() -> Vec<(&'static str, &'static str, Need)> {
-    let method = |route: &Route| match route.method {
-        MethodFilter::GET => "get",
-        other => panic!("{other:?} has no name here yet"),
-    };
     ROUTES.iter().map(|route| (method(route), route.path, route.need)).collect()
 }
 
