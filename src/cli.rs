@@ -21,6 +21,7 @@ use crate::paths::ROOT_IN_A_CONTAINER;
 use crate::tenant::Resolver;
 use crate::web::entrance::Prepared;
 
+mod healthcheck;
 mod teach;
 mod token;
 
@@ -73,6 +74,7 @@ fn execute(
         }
         ["config", "check"] => check(&sources.load()?, out),
         ["config", "show"] => write(out, &sources.load()?.show()),
+        ["healthcheck"] => healthcheck::run(leaf, &sources.load()?),
         ["token", "new"] => token::new(leaf, out),
         ["completions"] => write(out, &teach::completions(leaf, command())?),
         ["manual"] => write(out, &teach::manual(command())?),
@@ -124,6 +126,7 @@ fn command() -> Command {
         .disable_help_subcommand(true)
         .subcommand(Command::new("serve").about("Run the exporter; the same as no command"))
         .subcommand(config)
+        .subcommand(healthcheck::command())
         .subcommand(token::command())
         .subcommand(teach::completions_command())
         .subcommand(teach::manual_command())

@@ -38,6 +38,7 @@ pub use password::{InvalidPasswordHash, PasswordHash};
 pub use reference::reference;
 pub use token::{InvalidTokenHash, Scope, Scopes, TOKEN_BYTES, Token, TokenHash, token_of};
 pub use tokens::TokenRequest;
+pub use value::duration;
 
 #[cfg(test)]
 pub(crate) use web_file::CIPHER_SUITES;

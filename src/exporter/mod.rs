@@ -1,6 +1,7 @@
 //! Where the program is put together: the list of collectors, start, reload and stop.
 
 mod engine;
+mod healthcheck;
 mod own;
 mod processes;
 #[cfg(feature = "prometheus-registry")]
@@ -20,6 +21,7 @@ use crate::host::machine::MachineCollector;
 use crate::tenant::Resolver;
 
 pub use engine::{EngineCollector, PortsCollector};
+pub use healthcheck::healthcheck;
 pub use own::OwnCollector;
 pub use reloads::Reloads;
 pub use serve::serve;

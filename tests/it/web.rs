@@ -12,7 +12,7 @@ use crate::certificates::Certificates;
 use crate::component::{Component, skip};
 use crate::exporter::{BINARY, Exporter};
 use crate::poll::eventually;
-use crate::prometheus::Prometheus;
+use crate::prometheus::{Prometheus, free_address};
 
 /// The cheapest hash there is: what it costs is of no interest here.
 fn hash(password: &str) -> String {
@@ -174,6 +174,41 @@ fn curl_speaks_http_2_and_is_told_when_it_forgets_tls() {
     let plain = exporter.get("/metrics");
     assert_eq!(plain.status, 400);
     assert_eq!(plain.text(), "Client sent an HTTP request to an HTTPS server.\n");
+}
+
+#[test]
+fn a_healthcheck_asks_over_tls_and_sockets_and_says_what_is_wrong() {
+    let site = Site::new();
+    let check = |flags: &[&str]| takes(Command::new(BINARY).arg("healthcheck").args(flags));
+    let nobody = free_address();
+    let (healthy, said) = check(&[&format!("--web.listen-address={nobody}")]);
+    let expected =
+        format!("dockmeter: `http://{nobody}/-/healthy`: is dockmeter running?: Connection refused");
+    assert!(!healthy && said.starts_with(&expected) && said.lines().count() == 1, "{said}");
+
+    // Everything is demanded of others: a certificate, a password.
+    let rest = format!("basic_auth_users: {{ann: '{}'}}", hash("secret"));
+    site.configure("  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: server/ca.pem", &rest);
+    let exporter = site.start();
+    let flags = [
+        format!("--web.listen-address={}", exporter.address),
+        format!("--web.config.file={}", site.shown("web.yml")),
+        "--timeout=20s".to_owned(),
+    ];
+    let flags = flags.each_ref().map(String::as_str);
+    assert_eq!(check(&flags), (true, String::new()));
+    let ready = [&flags[..], &["--ready"]].concat();
+    eventually("it is ready without an engine after a while", || check(&ready).0.then_some(()));
+    let (healthy, said) = check(&flags[..1]);
+    assert!(!healthy && said.contains("it answers 400: Client sent an HTTP request"), "{said}");
+
+    let socket = format!("--web.listen-address=unix:{}", site.shown("web.sock"));
+    let by_socket = Exporter::alone(&[&socket]);
+    assert_eq!(check(&[&socket]), (true, String::new()));
+    let mode = [socket.as_str(), "--web.config.file=/nowhere"];
+    assert!(check(&mode).1.contains("could not read `/nowhere`"), "{:?}", check(&mode));
+    assert!(by_socket.stop().success());
+    assert!(!site.path("web.sock").exists());
 }
 
 /// Whether a command takes a file, and what it says.
