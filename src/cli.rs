@@ -25,6 +25,9 @@ mod healthcheck;
 mod teach;
 mod token;
 
+/// What a switch takes: also nothing, which is `true`.
+const BOOLEAN: &str = "BOOLEAN";
+
 /// What `dockmeter serve` runs.
 pub type Serve = fn(Config) -> anyhow::Result<()>;
 
@@ -70,6 +73,9 @@ fn execute(
         [] | ["serve"] => {
             let config = sources.load()?;
             crate::log::start(config.log);
+            for sentence in &config.unknown_variables {
+                tracing::warn!("{sentence}");
+            }
             serve(config)
         }
         ["config", "check"] => check(&sources.load()?, out),
@@ -165,7 +171,8 @@ fn flag(setting: &'static Setting) -> Option<Arg> {
         values => format!(" [default: {}]", values.join(", ")),
     };
     let help = format!("{}{repeatable}{default}", setting.help);
-    Some(Arg::new(flag).long(flag).value_name(setting.value).action(action).global(true).help(help))
+    let arg = Arg::new(flag).long(flag).value_name(setting.value).action(action).global(true).help(help);
+    Some(if setting.value == BOOLEAN { arg.num_args(0..=1).default_missing_value("true") } else { arg })
 }
 
 /// What can be switched: each collector, and those of the host at once.

@@ -11,6 +11,7 @@ use super::settings::{self, COLLECTOR_FLAG, Setting};
 use super::tenancy;
 use super::tokens;
 use super::value;
+use super::variables;
 use super::{
     Config, ConfigError, ContainerSource, Disk, Host, Log, LogFormat, Sources, Web, docker, folder_of,
 };
@@ -61,6 +62,7 @@ const ENGINE_INTERVAL: RangeInclusive<Duration> = Duration::from_secs(60)..=Dura
 
 /// Puts everything together.
 pub(super) fn config(sources: Sources) -> Result<Config, ConfigError> {
+    let unknown_variables = variables::check(&sources.env)?;
     let path = file_to_read(&sources)?;
     let file = path.as_deref().map(file::read).transpose()?.unwrap_or_default();
     let named = path.as_deref().unwrap_or(Path::new(""));
@@ -98,6 +100,7 @@ pub(super) fn config(sources: Sources) -> Result<Config, ConfigError> {
         origins: std::mem::take(&mut layers.origins),
         file: path.clone(),
         sources: sources.clone(),
+        unknown_variables,
     };
     Ok(config)
 }
@@ -212,6 +215,11 @@ fn web(layers: &mut Layers<'_>, file: &file::Web) -> Result<Web, ConfigError> {
     }
     Ok(Web {
         listen_addresses,
+        systemd_socket: layers.one(
+            &settings::WEB_SYSTEMD_SOCKET,
+            file.systemd_socket.as_ref(),
+            value::boolean,
+        )?,
         config_file: config_file(layers, file)?,
         max_requests: layers.one(&settings::WEB_MAX_REQUESTS, file.max_requests.as_ref(), |text| {
             value::count(text, 1..=MAX_REQUESTS)

@@ -110,6 +110,7 @@ pub(super) struct Disk {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Web {
     pub(super) listen_address: List<Text>,
+    pub(super) systemd_socket: Option<Text>,
     pub(super) config_file: Option<Text>,
     pub(super) max_requests: Option<Text>,
     pub(super) trust_networks: List<Text>,

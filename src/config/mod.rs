@@ -23,6 +23,7 @@ mod tenancy;
 mod token;
 mod tokens;
 mod value;
+mod variables;
 mod web_file;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -89,6 +90,8 @@ pub struct Config {
     /// Where the value of each setting comes from, by [`settings::Setting::name`].
     origins: BTreeMap<&'static str, Origin>,
     sources: Sources,
+    /// Variables that look like ours and are not, each in a sentence.
+    pub unknown_variables: Vec<String>,
 }
 
 /// How what lies on disk is measured.
@@ -107,6 +110,8 @@ pub struct Disk {
 pub struct Web {
     /// Addresses to listen on; at least one.
     pub listen_addresses: Vec<ListenAddress>,
+    /// Whether systemd's sockets are listened on, and no address.
+    pub systemd_socket: bool,
     /// The file with TLS and users, if there is one.
     pub config_file: Option<PathBuf>,
     /// Requests that are answered at once.

@@ -126,6 +126,8 @@ settings! {
         "The configuration file. A file named here has to exist; otherwise `/etc/dockmeter/dockmeter.yml` is read if there is one.";
     WEB_LISTEN_ADDRESS Some("web.listen-address"), Some("web.listen_address"), Many "ADDRESS" ["127.0.0.1:10417"]
         "Where pages are served: an IP address and a port, `localhost:PORT`, `:PORT` for every address of the machine, or `unix:PATH` for a socket in the file system, whose permissions say who may read. Off loopback every read needs a token, but from trusted networks.";
+    WEB_SYSTEMD_SOCKET Some("web.systemd-socket"), Some("web.systemd_socket"), One "BOOLEAN" ["false"]
+        "Whether the sockets are served that systemd has bound for this service (`LISTEN_FDS`), instead of `--web.listen-address`; `--web.systemd-socket` alone means `true`.";
     WEB_CONFIG_FILE Some("web.config.file"), Some("web.config_file"), One "FILE" []
         "TLS, certificates of clients, users with passwords, headers and a limit of requests, in the file format of Prometheus and its exporters. Read again when it or a certificate in it changes.";
     WEB_MAX_REQUESTS Some("web.max-requests"), Some("web.max_requests"), One "COUNT" ["40"]

@@ -15,6 +15,7 @@ pub(super) fn page(config: &Config) -> String {
     let mut page = Page { config, text: String::new(), section: "" };
     page.outside_the_file();
     page.many(&settings::WEB_LISTEN_ADDRESS, config.web.listen_addresses.iter().map(shown));
+    page.one(&settings::WEB_SYSTEMD_SOCKET, config.web.systemd_socket);
     let config_file = config.web.config_file.as_deref().unwrap_or(Path::new(""));
     page.one(&settings::WEB_CONFIG_FILE, shown(&config_file.display()));
     page.one(&settings::WEB_MAX_REQUESTS, config.web.max_requests);

@@ -206,7 +206,7 @@ fn every_mistake_in_the_file_is_one_line_with_its_place() {
     for (text, message) in [
         (
             "web:\n  max_request: 4\n",
-            "2:3: unknown key `max_request`, expected `listen_address`, `config_file`, `max_requests`, `trust_networks` or `allowed_hosts`",
+            "2:3: unknown key `max_request`, expected `listen_address`, `systemd_socket`, `config_file`, `max_requests`, `trust_networks` or `allowed_hosts`",
         ),
         ("log: {level: info}\nlog: {level: warn}\n", "2:1: key `log` stands twice in one mapping; keep one"),
         ("web: {listen_address: ':1'}", "1:23: expected a list"),

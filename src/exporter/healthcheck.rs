@@ -29,6 +29,10 @@ const MAX_ANSWER_BYTES: u64 = 64 * 1024;
 /// # Errors
 /// It cannot be reached, does not answer within `timeout`, or answers with anything but 200.
 pub fn healthcheck(config: &Config, path: &str, timeout: Duration) -> anyhow::Result<()> {
+    ensure!(
+        !config.web.systemd_socket,
+        "with `--web.systemd-socket` the address is in the socket unit; give it with `--web.systemd-socket=false --web.listen-address=…`"
+    );
     let address = config.web.listen_addresses.first().context("there is no address to ask")?;
     let tls = match &config.web.config_file {
         Some(file) => WebFile::read(file)?.tls.is_some(),

@@ -8,6 +8,7 @@ mod processes;
 pub mod registry;
 mod reloads;
 mod serve;
+mod systemd;
 
 use std::sync::Arc;
 

@@ -35,6 +35,7 @@ use crate::web::{Context, router};
 
 use super::Reloads;
 use super::processes::Processes;
+use super::systemd::{Notifier, Sockets};
 
 /// Threads that serve the network; reading has a thread of its own.
 const WORKER_THREADS: usize = 2;
@@ -53,13 +54,15 @@ const SAMPLER_LOOKED_AT_EVERY: Duration = Duration::from_secs(1);
 /// # Errors
 /// Something needed at the start is not to be had: an address, a map file, the mount table.
 pub fn serve(config: Config) -> anyhow::Result<()> {
+    // Before there is a second thread.
+    let sockets = config.web.systemd_socket.then(Sockets::from_environment).transpose()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKER_THREADS)
         .thread_name("web")
         .enable_all()
         .build()
         .context("could not start the runtime")?;
-    runtime.block_on(Exporter::start(config))?;
+    runtime.block_on(Exporter::start(config, sockets))?;
     // A call to the host that hangs must not keep a stopped exporter alive.
     runtime.shutdown_background();
     Ok(())
@@ -73,11 +76,12 @@ struct Exporter {
     context: Arc<Context>,
     entrance: Arc<Entrance>,
     reloads: Arc<Reloads>,
+    notifier: Notifier,
     sampler: Arc<SamplerThread>,
 }
 
 impl Exporter {
-    async fn start(config: Config) -> anyhow::Result<()> {
+    async fn start(config: Config, sockets: Option<Sockets>) -> anyhow::Result<()> {
         let started_at = Timestamp::now();
         let cancel = CancellationToken::new();
         if config.paths != Paths::default() {
@@ -86,7 +90,13 @@ impl Exporter {
         }
         let entrance = Prepared::read(config.web.config_file.as_deref())?;
         let entrance = Arc::new(Entrance::new(entrance, random()?));
-        let listeners = Listeners::bind(&config.web.listen_addresses).await?;
+        let listeners = match sockets {
+            Some(Sockets { tcp, unix }) => {
+                Listeners::inherited(tcp, unix).context("could not use systemd's sockets")?
+            }
+            None => Listeners::bind(&config.web.listen_addresses).await?,
+        };
+        let notifier = Notifier::from_environment();
         let resolver = Arc::new(Resolver::new(config.policy.clone(), config.paths.clone())?);
         // Only now: a map file that hangs must not keep the process from ending by a signal.
         let signals = Signals::new().context("could not listen for signals")?;
@@ -140,7 +150,9 @@ impl Exporter {
             entrance.clone(),
             cancel.clone(),
         );
-        let mut exporter = Exporter { config, resolver, watcher, context, entrance, reloads, sampler };
+        notifier.ready();
+        let mut exporter =
+            Exporter { config, resolver, watcher, context, entrance, reloads, notifier, sampler };
         let ((), end) = tokio::join!(serving, exporter.attend(signals, wished, &cancel));
         let Exporter { watcher, .. } = exporter;
         // The task was cancelled; that it ended is all there is to know.
@@ -171,6 +183,7 @@ impl Exporter {
         if let Ok(signal) = end {
             tracing::info!(signal, "stopping");
         }
+        self.notifier.stopping();
         cancel.cancel();
         end.map(drop)
     }
@@ -199,6 +212,14 @@ impl Exporter {
 
     /// Reads the configuration again; a broken one is refused and the old one stays.
     async fn reload(&mut self) -> anyhow::Result<()> {
+        self.notifier.reloading();
+        let outcome = self.read_again().await;
+        // Serving on with the old one is being ready, too.
+        self.notifier.ready();
+        outcome
+    }
+
+    async fn read_again(&mut self) -> anyhow::Result<()> {
         let (config, resolver) = (self.config.clone(), self.resolver.clone());
         let read = tokio::task::spawn_blocking(move || -> anyhow::Result<(Config, Prepared)> {
             let next = config.reload()?;
@@ -271,6 +292,7 @@ async fn ended(sampler: &SamplerThread) {
 fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
     let settings = [
         ("web.listen_address", old.web.listen_addresses != new.web.listen_addresses),
+        ("web.systemd_socket", old.web.systemd_socket != new.web.systemd_socket),
         ("web.max_requests", old.web.max_requests != new.web.max_requests),
         ("docker", old.docker != new.docker),
         ("containers.source", old.container_source != new.container_source),

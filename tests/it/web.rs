@@ -3,15 +3,18 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use rustix::process::Signal;
 use tempfile::TempDir;
 
 use crate::certificates::Certificates;
 use crate::component::{Component, skip};
-use crate::exporter::{BINARY, Exporter};
-use crate::poll::eventually;
+use crate::exporter::{BINARY, Exporter, NO_ENGINE};
+use crate::http;
+use crate::poll::{eventually, patience};
 use crate::prometheus::{Prometheus, free_address};
 
 /// The cheapest hash there is: what it costs is of no interest here.
@@ -209,6 +212,59 @@ fn a_healthcheck_asks_over_tls_and_sockets_and_says_what_is_wrong() {
     assert!(check(&mode).1.contains("could not read `/nowhere`"), "{:?}", check(&mode));
     assert!(by_socket.stop().success());
     assert!(!site.path("web.sock").exists());
+}
+
+#[test]
+fn systemd_passes_a_socket_and_is_told_how_the_service_is_doing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (file, path) = (folder.path().join("dockmeter.yml"), folder.path().join("notify"));
+    fs::write(&file, "log: {level: info}\n").expect("a file");
+    let notified = UnixDatagram::bind(&path).expect("a socket");
+    notified.set_read_timeout(Some(patience())).expect("a timeout");
+    let told = || {
+        let mut bytes = [0; 300];
+        let count = notified.recv(&mut bytes).expect("a word to systemd");
+        String::from_utf8_lossy(&bytes[..count]).into_owned()
+    };
+    // As systemd starts a service with a socket unit: the descriptor behind standard error.
+    let address = free_address();
+    let mut command = Command::new("systemd-socket-activate");
+    command.arg(format!("--listen={address}")).arg(format!("--setenv=NOTIFY_SOCKET={}", path.display()));
+    command.arg("--fdname=web").arg(BINARY);
+    if Command::new("systemd-socket-activate").arg("--version").output().is_err() {
+        return skip("there is no `systemd-socket-activate`");
+    }
+    // It starts the program at the first connection.
+    let knock = std::thread::spawn(move || {
+        eventually("dockmeter answers over systemd's socket", || {
+            http::get(address, "/-/healthy", &[]).ok().filter(|answer| answer.status == 200)
+        })
+    });
+    let flags = ["--web.systemd-socket", &format!("--config.file={}", file.display())];
+    let exporter = Exporter::spawn(&mut command, NO_ENGINE, &flags);
+    knock.join().expect("an answer");
+    assert_eq!(exporter.address, address);
+    assert!(told().starts_with("READY=1\n"));
+    exporter.signal(Signal::HUP);
+    let reloading = told();
+    assert!(reloading.starts_with("RELOADING=1\nMONOTONIC_USEC="), "{reloading}");
+    assert!(told().starts_with("READY=1\n"));
+    fs::write(&file, "log: {levl: info}\n").expect("a file");
+    exporter.signal(Signal::HUP);
+    assert!(told().starts_with("RELOADING=1\n"));
+    assert!(told().starts_with("READY=1\n"), "with the old configuration it serves on");
+    assert!(exporter.stop().success());
+    assert!(told().starts_with("STOPPING=1\n"));
+}
+
+#[test]
+fn without_a_socket_of_systemd_and_with_a_mistyped_variable_there_is_no_start() {
+    let (started, said) = takes(Command::new(BINARY).arg("--web.systemd-socket"));
+    assert!(!started && said.contains("systemd has passed no socket"), "{said}");
+    // `takes` clears the environment, so the variable is set by `env`.
+    let slip = "DOCKMETER_WEB_LISTEN_ADRESS=:1";
+    let (started, said) = takes(Command::new("/usr/bin/env").args([slip, BINARY, "config", "check"]));
+    assert!(!started && said.contains("did you mean `DOCKMETER_WEB_LISTEN_ADDRESS`?"), "{said}");
 }
 
 /// Whether a command takes a file, and what it says.
