@@ -44,11 +44,26 @@ fn built(engine: &Engine) {
     });
 }
 
+/// The host below `/host`, as the documentation says it for hosts whose mounts are shared, which
+/// systemd makes them, and for others.
+fn host(engine: &Engine) -> Vec<String> {
+    let table = fs::read_to_string("/proc/self/mountinfo").unwrap();
+    let root = table.lines().find(|line| line.split(' ').nth(4) == Some("/")).unwrap();
+    if root.contains(" shared:") {
+        return vec!["--volume=/:/host:ro,rslave".to_owned()];
+    }
+    let data = engine.docker(&["info", "--format={{.DockerRootDir}}"]);
+    let data = format!("--volume={data}:/host{data}:ro,rslave");
+    vec!["--volume=/proc:/host/proc:ro".to_owned(), "--volume=/sys:/host/sys:ro".to_owned(), data]
+}
+
 /// Runs the image with the engine's socket and the host below `/host`.
 fn run<'e>(engine: &'e Engine, name: &str, options: &[&str]) -> Container<'e> {
     built(engine);
     let socket = format!("--volume={}:/var/run/docker.sock", engine.socket().display());
-    let always = ["--volume=/:/host:ro,rslave", "--read-only", "--security-opt=no-new-privileges", &socket];
+    let host = host(engine);
+    let mut always = vec!["--read-only", "--security-opt=no-new-privileges", &socket];
+    always.extend(host.iter().map(String::as_str));
     engine.run_image(IMAGE, name, &[&always[..], options].concat(), &[])
 }
 
@@ -102,7 +117,7 @@ fn the_image_with_three_capabilities_shows_the_host_and_everything_of_containers
 fn the_image_as_nobody_in_the_sockets_group_shows_use_and_ends_at_once() {
     let Some(engine) = Engine::shared() else { return };
     let _busy = engine.run("image-watched", &[], BUSY);
-    let group = std::os::unix::fs::MetadataExt::gid(&fs::metadata(engine.socket()).unwrap());
+    let group = engine.socket_group();
     let trust = trusting(&engine);
     let inside = run(&engine, "image-nobody", &[&format!("--user=65534:{group}"), "--cap-drop=ALL", &trust]);
     eventually("the use of a container is shown", || {

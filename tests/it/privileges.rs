@@ -4,17 +4,13 @@
 use std::fs;
 use std::process::Command;
 
-use crate::engine::{BUSY, Engine, IDLE, done};
+use crate::engine::{BUSY, Engine, IDLE};
 use crate::exporter::{BINARY, Exporter};
 use crate::exposition::Page;
 use crate::poll::eventually;
 
 /// A user and a group that own nothing.
 const NOBODY: u32 = 65534;
-
-/// The group of the engine's socket in these stories. The engine's own is root's here, which
-/// `/proc` takes for the group that sees everything.
-const SOCKET_GROUP: u32 = 4242;
 
 /// Where a program without rights finds the socket and itself, however deep in a private folder
 /// they are.
@@ -43,7 +39,7 @@ const HIDDEN: &str = "mount -t proc -o hidepid=2 proc /proc";
 
 /// Starts one with these rights and no others.
 fn started(engine: &Engine, rights: Rights, flags: &[&str]) -> Exporter {
-    done(Command::new("chgrp").arg(SOCKET_GROUP.to_string()).arg(engine.socket()));
+    let group = engine.socket_group();
     let view = format!(
         "mount -t tmpfs none /mnt && touch /mnt/docker.sock /mnt/dockmeter && \
          mount --bind {} /mnt/docker.sock && mount --bind {BINARY} /mnt/dockmeter && {} && exec \"$@\"",
@@ -58,7 +54,7 @@ fn started(engine: &Engine, rights: Rights, flags: &[&str]) -> Exporter {
         .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
         .args(["--mount", "--propagation=private", "sh", "-ec", &view, "sh", "setpriv", "--no-new-privs"])
         .args([format!("--reuid={id}"), format!("--regid={id}")])
-        .arg(if rights.group { format!("--groups={SOCKET_GROUP}") } else { "--clear-groups".to_owned() })
+        .arg(if rights.group { format!("--groups={group}") } else { "--clear-groups".to_owned() })
         .args([format!("--bounding-set={set}"), format!("--inh-caps={set}"), format!("--ambient-caps={set}")])
         .arg("/mnt/dockmeter");
     Exporter::spawn(&mut command, SOCKET, flags)
@@ -90,14 +86,13 @@ fn the_sockets_group_is_enough_for_states_and_use_but_not_for_disks() {
     let _container = engine.run("rights-group", &["--label=dockmeter.user=rights-ann", "--memory=64m"], BUSY);
     let exporter = started(&engine, MEMBER, &[]);
     let name = [("name", "rights-group"), ("user", "rights-ann")];
-    let page =
-        exporter.until("the container is read", |page| is_read(page, "rights-group").then(|| page.clone()));
-    assert_eq!(page.value("container_spec_memory_limit_bytes", &name), Some(f64::from(64 << 20)));
-    assert!(page.value("container_memory_working_set_bytes", &name).is_some());
-    assert!(page.all("container_network_receive_bytes_total", &name).next().is_some());
-    assert!(
-        page.value("dockmeter_container_source", &[("source", "cgroup")]).is_some_and(|count| count >= 1.0)
-    );
+    exporter.until("use, limit and traffic are read", |page| {
+        let limit = page.value("container_spec_memory_limit_bytes", &name)?;
+        page.value("container_memory_working_set_bytes", &name)?;
+        page.all("container_network_receive_bytes_total", &name).next()?;
+        let by_kernel = page.value("dockmeter_container_source", &[("source", "cgroup")])? >= 1.0;
+        (is_read(page, "rights-group") && limit == f64::from(64 << 20) && by_kernel).then_some(())
+    });
     let refused = ["level=warn", "what containers have on disk is not measured"];
     eventually("the log says that disks are out of reach", || exporter.said(&refused).then_some(()));
     assert!(exporter.page().all(LAYER, &[]).next().is_none());
