@@ -20,6 +20,7 @@ ENV DOCKMETER_WEB_LISTEN_ADDRESS=0.0.0.0:10417 \
 EXPOSE 10417
 # Nobody. The engine's socket wants its group, and disk use wants root: docs/privileges.md.
 USER 65534:65534
+HEALTHCHECK --interval=60s --timeout=6s --start-period=10s CMD ["/dockmeter", "healthcheck"]
 ENTRYPOINT ["/dockmeter"]
 
 # With the binary that scripts/release.sh has made outside.

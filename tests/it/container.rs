@@ -114,15 +114,19 @@ fn the_image_with_three_capabilities_shows_the_host_and_everything_of_containers
 }
 
 #[test]
-fn the_image_as_nobody_in_the_sockets_group_shows_use_and_ends_at_once() {
+fn the_image_as_nobody_in_the_sockets_group_shows_use_is_healthy_and_ends_by_itself() {
     let Some(engine) = Engine::shared() else { return };
     let _busy = engine.run("image-watched", &[], BUSY);
     let group = engine.socket_group();
     let trust = trusting(&engine);
-    let inside = run(&engine, "image-nobody", &[&format!("--user=65534:{group}"), "--cap-drop=ALL", &trust]);
+    let user = format!("--user=65534:{group}");
+    let inside = run(&engine, "image-nobody", &[&user, "--cap-drop=ALL", "--health-interval=1s", &trust]);
     eventually("the use of a container is shown", || {
         let page = page(&inside)?;
         page.value("container_cpu_usage_seconds_total", &[("name", "image-watched")]).filter(|cpu| *cpu > 0.0)
+    });
+    eventually("it is healthy by its own check", || {
+        (inside.inspect("{{.State.Health.Status}}") == "healthy").then_some(())
     });
     let stopping = Instant::now();
     inside.docker(&["stop", "--time=30"]);
@@ -155,6 +159,7 @@ fn the_image_holds_the_binary_alone_and_says_what_it_is() {
     );
     assert_eq!(inspect("{{.Config.User}}"), "65534:65534");
     assert_eq!(inspect("{{json .Config.Entrypoint}}"), "[\"/dockmeter\"]");
+    assert_eq!(inspect("{{.Config.Healthcheck.Interval}}"), "1m0s");
     let made = engine.docker(&["create", IMAGE]);
     let archive = tempfile::NamedTempFile::new().unwrap();
     engine.docker(&["export", "--output", archive.path().to_str().unwrap(), &made]);
