@@ -180,7 +180,7 @@ fn what_is_switched_off_is_neither_measured_nor_asked() {
     let page = exporter.until("the container has been read", |page| {
         value(page, "container_cpu_usage_percent", "disk-off").map(|_| page.clone())
     });
-    let of_host = |name: &str| name.starts_with("node_");
+    let of_host = |name: &str| name.starts_with("node_") || name.starts_with("dockmeter_host_");
     let disk = |name: &str| name.contains("_disk_") && !of_host(name) || name.starts_with("container_log_");
     let measured = page.samples().find(|sample| disk(&sample.name));
     assert!(measured.is_none(), "{measured:?}");
