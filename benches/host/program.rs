@@ -164,7 +164,7 @@ pub(crate) fn families_alone(node_exporter: &Path) -> io::Result<Alone> {
     let shown = |name: &&&str| {
         let is_theirs = |owner| owner == Owner::NodeExporter;
         host::FAMILIES.iter().any(|family| family.collector == **name && is_theirs(family.owner))
-            && known.contains(&format!("--[no-]collector.{name} "))
+            && ["--", "--[no-]"].iter().any(|dashes| known.contains(&format!("{dashes}collector.{name} ")))
     };
     let mut theirs: Vec<String> =
         host::COLLECTORS.iter().filter(shown).map(|name| format!("--collector.{name}")).collect();

@@ -164,7 +164,8 @@ impl Sampler {
     pub fn new(options: Options, budget: DescriptorBudget) -> std::io::Result<Self> {
         let paths = options.paths.clone();
         let slots = Slots::new(Instant::now(), options.peak_window);
-        let host_reader = options.host.clone().map(|host| HostReader::new(&paths, host));
+        let mut host_reader = options.host.clone().map(|host| HostReader::new(&paths, host));
+        host_reader.iter_mut().for_each(HostReader::introduce);
         Ok(Sampler {
             host_reader,
             host: None,

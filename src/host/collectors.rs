@@ -2,8 +2,9 @@
 
 use super::time::TimeCollector;
 use super::{
-    arp, conntrack, cpu, cpufreq, diskstats, entropy, filefd, filesystem, kernel_hung, loadavg, netclass,
-    netdev, os, peaks, pressure, schedstat, softnet, stat, tcpstat, textfile, timex, udp_queues, uname,
+    arp, conntrack, cpu, cpufreq, diskstats, entropy, facts, filefd, filesystem, kernel_hung, loadavg,
+    netclass, netdev, os, peaks, pressure, schedstat, softnet, stat, tcpstat, textfile, timex, udp_queues,
+    uname,
 };
 use crate::collect::{CollectError, Collector};
 use crate::metrics::catalogue::Field;
@@ -47,6 +48,7 @@ pub fn all() -> Vec<Box<dyn Collector>> {
         Box::new(TimeCollector),
         walk("timex", timex::collect),
         walk("textfile", textfile::collect),
+        walk("host_info", facts::collect),
         walk(peaks::NAME, peaks::collect),
         walk(NODE_EXPORTER, node_exporter),
         walk("meminfo", |host, sink| table(meminfo::FIELDS, host.meminfo.as_ref(), sink)),

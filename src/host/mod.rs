@@ -20,6 +20,7 @@ pub mod device;
 mod diskinfo;
 mod diskstats;
 mod entropy;
+mod facts;
 mod file;
 mod filefd;
 mod filesystem;

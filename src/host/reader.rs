@@ -16,8 +16,8 @@ use super::network::Network;
 use super::peaks::{self, Peaks};
 use super::unhurried::Unhurried;
 use super::{
-    clock, cpu, cpufreq, diskinfo, diskstats, entropy, filefd, kernel_hung, loadavg, meminfo, os, pressure,
-    schedstat, stat, tcpstat, textfile, timex, uname, vmstat,
+    clock, cpu, cpufreq, diskinfo, diskstats, entropy, facts, filefd, kernel_hung, loadavg, meminfo, os,
+    pressure, schedstat, stat, tcpstat, textfile, timex, uname, vmstat,
 };
 use crate::paths::Paths;
 use crate::snapshot::host::{
@@ -158,6 +158,19 @@ impl HostReader {
         }
     }
 
+    /// Says once which machine this is.
+    pub fn introduce(&mut self) {
+        let (uname, facts) = (self.uname.read(), facts::of_this_machine());
+        let system = self.os.read(Instant::now());
+        tracing::info!(
+            name = uname.nodename,
+            processor = facts.cpu_model,
+            kernel = uname.release,
+            system = system.as_deref().and_then(|os| os.value("PRETTY_NAME")),
+            "the machine"
+        );
+    }
+
     /// Takes a sample for peaks, if they are on; `now` tells the time.
     pub fn sample(&mut self, now: &dyn Fn() -> Instant) {
         let Some(peaks) = &mut self.peaks else { return };
@@ -221,6 +234,7 @@ impl HostReader {
         host.udp_queues = round.part("udp_queues", || network.datagrams(buffer));
         host.uname = round.part("uname", || Ok(Some(self.uname.read())));
         host.os = round.part("os", || Ok(self.os.read(now)));
+        host.facts = round.part("host_info", || Ok(Some(facts::of_this_machine())));
         host.clock = round.part("time", || self.clock.read(now, Timestamp::now(), buffer));
         host.timex = round.part("timex", timex::read);
         host.cpufreq = round.part("cpufreq", || Ok(frequencies(self.cpufreq.finish(now))));

@@ -20,7 +20,7 @@ use crate::paths::Paths;
 use crate::snapshot::host::{Host, Usage};
 
 /// Collectors that ask this machine and not the fixture.
-const OF_THIS_MACHINE: [&str; 3] = ["uname", "timex", "tcpstat"];
+const OF_THIS_MACHINE: [&str; 4] = ["uname", "timex", "tcpstat", "host_info"];
 
 fn unpack(name: &str) -> tempfile::TempDir {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/fixtures/hosts/{name}.host"));

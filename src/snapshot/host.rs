@@ -66,6 +66,8 @@ pub struct Host {
     pub timex: Option<Timex>,
     /// What text files say.
     pub textfile: Option<Arc<TextFiles>>,
+    /// What does not change while the machine runs.
+    pub facts: Option<&'static Facts>,
     /// The highest samples of the last while.
     pub peaks: Option<HostPeaks>,
 }
@@ -457,6 +459,12 @@ impl OsRelease {
         ("VERSION_CODENAME", "version_codename"),
         ("VERSION_ID", "version_id"),
     ];
+
+    /// The value of one of them, if the file says it.
+    pub fn value(&self, key: &str) -> Option<&str> {
+        let place = Self::KEYS.iter().position(|(known, _)| *known == key)?;
+        Some(self.values[place].as_str()).filter(|value| !value.is_empty())
+    }
 }
 
 /// What the time is taken from, and the time zone.
@@ -541,4 +549,17 @@ pub struct DevicePeaks<const N: usize> {
     pub device: Arc<str>,
     /// The highest of each rate, a second; not all of one moment.
     pub rates: [f64; N],
+}
+
+/// What does not change while the machine runs; what is not known is empty.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// The name of the processor.
+    pub cpu_model: String,
+    /// Its maker, as `GenuineIntel`.
+    pub cpu_vendor: String,
+    /// The architecture, as `x86_64`.
+    pub architecture: String,
+    /// Cores, without those that share one.
+    pub physical_cores: Option<usize>,
 }

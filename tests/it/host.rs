@@ -20,6 +20,8 @@ use crate::exposition::{Dialect, Page, Sample};
 use crate::http;
 use crate::poll::{eventually, pause};
 
+mod container;
+mod oracle;
 mod peaks;
 
 /// A running node_exporter, stopped when dropped.
@@ -55,10 +57,9 @@ impl NodeExporter {
     }
 
     /// Its families by name, read leniently: their help texts are none of our business.
-    fn families(&self) -> BTreeMap<String, (String, Vec<Sample>)> {
+    fn families(&self) -> Families {
         let page = http::get(self.address, "/metrics", &[]).expect("node_exporter answers");
-        let page = Page::parse(&page.body, Dialect::Text).unwrap_or_else(|error| panic!("{error}"));
-        page.families.into_iter().map(|family| (family.name, (family.kind, family.samples))).collect()
+        families(Page::parse(&page.body, Dialect::Text).unwrap_or_else(|error| panic!("{error}")))
     }
 }
 
@@ -67,6 +68,13 @@ impl Drop for NodeExporter {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Kind and samples of each family.
+type Families = BTreeMap<String, (String, Vec<Sample>)>;
+
+fn families(page: Page) -> Families {
+    page.families.into_iter().map(|family| (family.name, (family.kind, family.samples))).collect()
 }
 
 type Series = BTreeMap<BTreeMap<String, String>, f64>;
@@ -126,7 +134,7 @@ fn is_between(metric: &Metric, before: f64, theirs: f64, after: f64) -> bool {
 }
 
 /// The families of ours that are wrong beside theirs, each with what is wrong.
-fn differences(before: &Page, theirs: &BTreeMap<String, (String, Vec<Sample>)>, after: &Page) -> Vec<String> {
+fn differences(before: &Page, theirs: &Families, after: &Page) -> Vec<String> {
     let of = |page: &Page, name: &str| -> Vec<Sample> { page.all(name, &[]).cloned().collect() };
     const MOUNT_INFO: &str = "node_filesystem_mount_info";
     let their_numbers = device_numbers(theirs.get(MOUNT_INFO).map_or(&[], |family| &family.1));

@@ -419,6 +419,12 @@ metrics! {
         TEXTFILE_ERROR "node_textfile_scrape_error" Gauge None Plain [] NodeExporter
             "the text files" "1 if a text file or its directory could not be read or was refused, else 0; the log says why.";
     }
+    "host_info" {
+        HOST_INFO "dockmeter_host_info" Gauge None Plain ["cpu_model", "cpu_vendor", "architecture"] Dockmeter
+            "/proc/cpuinfo" "The machine's processor; always 1.";
+        HOST_PHYSICAL_CORES "dockmeter_host_physical_cores" Gauge Cores Plain [] Dockmeter
+            "/proc/cpuinfo" "Cores of the machine, those that share one counted once.";
+    }
     "host_peaks" {
         PEAK_CPU_CORES "dockmeter_host_cpu_peak_cores" Gauge Cores Plain [] Dockmeter
             "/proc/stat cpu" "Highest sample of cores at work in the last 60 s or as set; idle, iowait and steal are no work.";
