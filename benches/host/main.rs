@@ -19,7 +19,7 @@ mod table;
 mod trace;
 
 use std::io;
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use dockmeter::inventory::Snapshot;
@@ -115,7 +115,7 @@ fn main() -> io::Result<()> {
 }
 
 /// Starts all that are compared; the first two are ours.
-fn start(node_exporter: &PathBuf, engine: &Engine) -> io::Result<Vec<Program>> {
+fn start(node_exporter: &Path, engine: &Engine) -> io::Result<Vec<Program>> {
     let alone = families_alone(node_exporter)?;
     let of_host: Vec<&str> = alone.ours.iter().map(String::as_str).collect();
     let equal: Vec<&str> = alone.theirs.iter().map(String::as_str).collect();
@@ -171,7 +171,7 @@ fn shares(programs: &mut [Program], phase: Duration, gzip: bool) -> io::Result<V
 }
 
 /// System calls of each of some scrapes.
-fn calls(program: &mut Program, strace: &PathBuf, gzip: bool) -> io::Result<Vec<f64>> {
+fn calls(program: &mut Program, strace: &Path, gzip: bool) -> io::Result<Vec<f64>> {
     let trace = trace::Trace::start(strace, program.pid())?;
     let mut windows = Vec::new();
     for _ in 0..TRACED {
