@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use dockmeter::config::settings;
+use dockmeter::config::{Sources, settings};
 use dockmeter::metrics::catalogue::{self, Owner, host};
 use tempfile::TempDir;
 
@@ -161,9 +161,11 @@ pub(crate) fn families_alone(node_exporter: &Path) -> io::Result<Alone> {
     let of_containers = catalogue::COLLECTORS.iter().filter(|name| !host::COLLECTORS.contains(name));
     let ours = of_containers.map(|name| format!("--no-collector.{name}")).collect();
     let known = said(Command::new(node_exporter).arg("--help"))?;
+    let defaults = Sources::default().load().map_err(io::Error::other)?;
     let shown = |name: &&&str| {
         let is_theirs = |owner| owner == Owner::NodeExporter;
-        host::FAMILIES.iter().any(|family| family.collector == **name && is_theirs(family.owner))
+        defaults.collects(name)
+            && host::FAMILIES.iter().any(|family| family.collector == **name && is_theirs(family.owner))
             && ["--", "--[no-]"].iter().any(|dashes| known.contains(&format!("{dashes}collector.{name} ")))
     };
     let mut theirs: Vec<String> =
