@@ -15,6 +15,7 @@ pub mod inventory;
 pub mod log;
 pub mod metrics;
 pub mod paths;
+pub mod probe;
 pub mod snapshot;
 pub mod tenant;
 pub mod web;

@@ -13,7 +13,7 @@ use super::tokens;
 use super::value;
 use super::variables;
 use super::{
-    Config, ConfigError, ContainerSource, Disk, Host, Log, LogFormat, Sources, Web, docker, folder_of,
+    Config, ConfigError, ContainerSource, Disk, Host, Log, LogFormat, Sources, Web, docker, folder_of, probe,
 };
 use crate::metrics::catalogue::{COLLECTORS, host as of_host};
 use crate::paths::Paths;
@@ -95,6 +95,7 @@ pub(super) fn config(sources: Sources) -> Result<Config, ConfigError> {
         web: web(layers, &file.web)?,
         tokens: tokens::tokens(layers, &file)?,
         host: host(layers, &file)?,
+        probes: probe::probes(layers, &file, folder_of(named))?,
         disabled_collectors: disabled_collectors(layers, &file)?,
         log: log(layers, &file.log)?,
         origins: std::mem::take(&mut layers.origins),

@@ -28,6 +28,20 @@ pub(super) struct File {
     pub(super) log: Log,
     pub(super) host: Host,
     pub(super) collectors: BTreeMap<String, Text>,
+    pub(super) probes: List<Spanned<ProbeEntry>>,
+}
+
+/// One target; exactly one of `tcp` and `http` is to be given.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ProbeEntry {
+    pub(super) name: Text,
+    pub(super) tcp: Option<Text>,
+    pub(super) http: Option<Text>,
+    pub(super) status: Option<Spanned<Vec<Text>>>,
+    pub(super) ca_file: Option<Text>,
+    pub(super) interval: Option<Text>,
+    pub(super) timeout: Option<Text>,
 }
 
 #[derive(Debug, Default, Deserialize)]

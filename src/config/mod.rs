@@ -16,6 +16,7 @@ mod layers;
 mod listen;
 mod network;
 mod password;
+mod probe;
 mod reference;
 pub mod settings;
 mod show;
@@ -36,6 +37,7 @@ pub use layers::Origin;
 pub use listen::{InvalidListenAddress, ListenAddress};
 pub use network::{InvalidNetwork, Network};
 pub use password::{InvalidPasswordHash, PasswordHash};
+pub use probe::{Authority, HttpTarget, Probe, ProbeTarget, StatusRange};
 pub use reference::reference;
 pub use token::{InvalidTokenHash, Scope, Scopes, TOKEN_BYTES, Token, TokenHash, token_of};
 pub use tokens::TokenRequest;
@@ -83,6 +85,8 @@ pub struct Config {
     pub tokens: Vec<Token>,
     /// What is left out of the host's numbers, and where text files lie.
     pub host: Host,
+    /// What is probed.
+    pub probes: Vec<Probe>,
     /// Collectors that are switched off, by their names in the catalogue.
     pub disabled_collectors: BTreeSet<&'static str>,
     /// What is logged and how.

@@ -198,6 +198,8 @@ settings! {
         "Block devices that are left out.";
     NETDEV_DEVICE_EXCLUDE Some("collector.netdev.device-exclude"), Some("host.netdev_device_exclude"), One "REGEX" [DEVICES_EXCLUDE]
         "Network devices that are left out, by `netclass` too. The default leaves out those that come and go with containers and their networks, whose traffic the containers' own series show; `^$` leaves out none, as node_exporter does.";
+    PROBES Some("probe"), Some("probes"), Many "TARGET" []
+        "What is probed all the time: `NAME=tcp://HOST:PORT` or `NAME=URL` with `http://` or `https://`. The file says more: `{name: NAME, tcp: HOST:PORT}` or `{name: NAME, http: URL, status: [2xx], ca_file: FILE}`, each with `interval` (15s; 1s to 1h) and `timeout` (5s; 100ms to 60s, and not longer than the interval). Flags replace the targets of the file. At most 100; a reload changes them.";
     LOG_LEVEL Some("log.level"), Some("log.level"), One "LEVEL" ["info"]
         "What is logged to standard error: `error`, `warn`, `info` or `debug`.";
     LOG_FORMAT Some("log.format"), Some("log.format"), One "FORMAT" ["logfmt"]

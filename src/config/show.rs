@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::settings::{self, Setting};
 use super::value::show_duration;
-use super::{Config, LogFormat};
+use super::{Config, LogFormat, Probe, ProbeTarget};
 use crate::metrics::catalogue::COLLECTORS;
 use crate::tenant::Dimension;
 use crate::yaml::quoted;
@@ -51,6 +51,7 @@ pub(super) fn page(config: &Config) -> String {
     page.one(&settings::FILESYSTEM_FS_TYPES_EXCLUDE, shown(&host.fs_types_exclude));
     page.one(&settings::DISKSTATS_DEVICE_EXCLUDE, shown(&host.disks_exclude));
     page.one(&settings::NETDEV_DEVICE_EXCLUDE, shown(&host.devices_exclude));
+    page.probes();
     page.one(&settings::LOG_LEVEL, config.log.level.as_str().to_ascii_lowercase());
     let format = match config.log.format {
         LogFormat::Logfmt => "logfmt",
@@ -100,6 +101,32 @@ impl Page<'_> {
         self.one(&settings::TENANCY_IGNORE_IMAGE_LABELS, policy.ignore_image_labels);
         self.one(&settings::TENANCY_STRICT, policy.rules.is_strict());
         self.one(&settings::TENANCY_LIMITS_AS_RESERVATIONS, policy.limits_as_reservations);
+    }
+
+    fn probes(&mut self) {
+        let origin = self.config.origin(&settings::PROBES);
+        let empty = if self.config.probes.is_empty() { " []" } else { "" };
+        self.line(format_args!("probes:{empty}  # {origin}"));
+        for Probe { name, target, interval, timeout } in &self.config.probes {
+            let [interval, timeout] = [*interval, *timeout].map(show_duration);
+            let what = match target {
+                ProbeTarget::Tcp(authority) => format!("tcp: {}", shown(authority)),
+                ProbeTarget::Http(http) => {
+                    let status: Vec<String> = http.status.iter().map(ToString::to_string).collect();
+                    let ca_file =
+                        http.ca_file.as_ref().map(|file| format!(", ca_file: {}", shown(&file.display())));
+                    // A query may hold a secret.
+                    let masked = if http.path.contains('?') { "?****" } else { "" };
+                    let (page, status) = (shown(&format!("{target}{masked}")), status.join(", "));
+                    format!("http: {page}, status: [{status}]{}", ca_file.unwrap_or_default())
+                }
+            };
+            self.line(format_args!(
+                "  - {{name: {}, {what}, interval: {interval}, timeout: {timeout}}}",
+                quoted(name)
+            ));
+        }
+        self.section = "probes";
     }
 
     fn collectors(&mut self) {

@@ -289,10 +289,33 @@ fn every_mistake_in_the_file_is_one_line_with_its_place() {
             "1:44: a token without a scope may do nothing; give `[read]`",
         ),
         ("log: [", "1:6: expected a mapping"),
+        ("probes: [{name: a}]", "1:10: a target has exactly one of `tcp` or `http`"),
+        (
+            "probes: [{name: a, tcp: b}]",
+            "1:25: `b` is not a host and a port, such as `db:5432` or `[fd00::1]:5432`",
+        ),
+        (
+            "probes: [{name: a, tcp: 'b:1'}, {name: a, http: 'http://b'}]",
+            "1:40: a second target is called `a`",
+        ),
+        ("probes: [{name: a, tcp: 'b:1', status: [200]}]", "1:10: `status` and `ca_file` belong to `http`"),
+        (
+            "probes: [{name: a, http: 'http://b', status: [20]}]",
+            "1:47: `20` is not a status code such as `200` or `2xx`",
+        ),
+        ("probes: [{name: a, http: 'http://b', ca_file: c}]", "1:47: `ca_file` belongs to `https://`"),
+        (
+            "probes: [{name: a, tcp: 'b:1', interval: 2s, timeout: 3s}]",
+            "1:55: `3s` is longer than the target's `interval`, which is 2s; lower it",
+        ),
+        (
+            "probes: [{name: a, http: 'http://me:secret@b'}]",
+            "1:26: a name and a password in an address are not in this version",
+        ),
         ("log: {level: \"in\\nfo\"}", "1:14: `in\\nfo` is not `error`, `warn`, `info` or `debug`"),
         (
             "\"a\\nb\": 1",
-            "1:1: unknown key `a\\nb`, expected `docker`, `containers`, `tenancy`, `sampling`, `disk`, `web`, `auth`, `limits`, `log`, `host` or `collectors`",
+            "1:1: unknown key `a\\nb`, expected `docker`, `containers`, `tenancy`, `sampling`, `disk`, `web`, `auth`, `limits`, `log`, `host`, `collectors` or `probes`",
         ),
     ] {
         assert_eq!(refused(text), format!("dockmeter.yml:{message}"), "{text}");
@@ -415,7 +438,8 @@ fn a_reload_reads_the_file_again_and_keeps_the_flags() {
 fn what_is_shown_can_be_read_back() {
     let text = "containers: {exclude: [{name: '\"quoted\" \\d'}, {label: 'a=b # c'}], labels: []}\n\
                 tenancy: {strict: true, user: [{name: '^x-(.*)', decode: jupyter}, {cgroup_user: true}, {value: é}]}\n\
-                web: {trust_networks: [10.0.0.0/8]}\nsampling: {full: 1500ms, fast: 300ms}\ncollectors: {container_cpu: false}\n";
+                web: {trust_networks: [10.0.0.0/8]}\nsampling: {full: 1500ms, fast: 300ms}\ncollectors: {container_cpu: false}\n\
+                probes: [{name: a, tcp: '[::1]:5'}, {name: b, http: 'https://b/c', status: [2xx, 404], ca_file: ca.pem, interval: 1m, timeout: 250ms}]\n";
     let without_origins = |page: String| -> Vec<String> {
         page.lines()
             .map(|line| line.rsplit_once("  #").map_or(line, |(value, _)| value).to_owned())
@@ -430,11 +454,9 @@ fn what_is_shown_can_be_read_back() {
 fn show_has_every_key_and_says_where_values_come_from() {
     let page = load(b"log:\n  level: warn", &[("log.format", "json")], &[]).unwrap().show();
     for key in settings::ALL.iter().filter_map(|setting| setting.key) {
-        let (section, key) = key.split_once('.').unwrap();
-        assert!(
-            page.contains(&format!("\n{section}:\n")) && page.contains(&format!("\n  {key}:")),
-            "{key}\n{page}"
-        );
+        let (section, below) = key.split_once('.').map_or((key, ""), |(section, key)| (section, key));
+        let has = |line: &str| page.contains(&format!("\n{line}"));
+        assert!(has(&format!("{section}:")) && has(&format!("  {below}")), "{key}\n{page}");
     }
     assert!(page.contains("  level: warn  # ") && page.contains("dockmeter.yml:2:10\n"), "{page}");
     assert!(page.contains("  format: json  # --log.format\n"), "{page}");
@@ -473,8 +495,11 @@ proptest! {
         key in proptest::sample::select(settings::ALL.iter().filter_map(|setting| setting.key).collect::<Vec<_>>()),
         value in "[ -~é]{0,30}|\\[[^\\]]{0,20}\\]|\\{[a-z]{1,8}: [^}]{0,20}\\}",
     ) {
-        let (section, key) = key.split_once('.').unwrap();
-        if let Err(message) = load(format!("{section}:\n  {key}: {value}\n").as_bytes(), &[], &[]) {
+        let file = match key.split_once('.') {
+            Some((section, key)) => format!("{section}:\n  {key}: {value}\n"),
+            None => format!("{key}: {value}\n"),
+        };
+        if let Err(message) = load(file.as_bytes(), &[], &[]) {
             prop_assert!(!message.contains('\n') && message.contains("dockmeter.yml"), "{}", message);
         }
     }

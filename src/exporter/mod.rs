@@ -19,6 +19,7 @@ use crate::container::collectors;
 use crate::disk::collectors::{ContainerDiskCollector, DockerDiskCollector};
 use crate::host;
 use crate::host::machine::MachineCollector;
+use crate::probe::{self, ProbeCollector};
 use crate::tenant::Resolver;
 
 pub use engine::{EngineCollector, PortsCollector};
@@ -29,11 +30,12 @@ pub use serve::serve;
 
 /// Every collector there is, in the order of the page. `started_at` is the start of the process,
 /// `resolver` attributes its containers, if it attributes any itself, and `reloads` tells of its
-/// configuration, if it has any.
+/// configuration, if it has any; `probes` is what came of probes.
 pub fn collectors(
     started_at: Timestamp,
     resolver: Option<Arc<Resolver>>,
     reloads: Option<Arc<Reloads>>,
+    probes: probe::Board,
 ) -> Vec<Box<dyn Collector>> {
     let mut all = collectors::all();
     all.push(Box::new(ContainerDiskCollector));
@@ -41,6 +43,7 @@ pub fn collectors(
     all.push(Box::new(EngineCollector));
     all.push(Box::new(PortsCollector));
     all.push(Box::new(DockerDiskCollector));
+    all.push(Box::new(ProbeCollector::new(probes)));
     all.push(Box::new(OwnCollector::new(started_at, resolver, reloads)));
     all.extend(host::collectors::all());
     all
@@ -53,8 +56,8 @@ mod tests {
 
     #[test]
     fn the_list_names_the_collectors_of_the_catalogue() {
-        let names: Vec<&str> =
-            collectors(Timestamp::UNIX_EPOCH, None, None).iter().map(|one| one.name()).collect();
+        let all = collectors(Timestamp::UNIX_EPOCH, None, None, probe::Board::default());
+        let names: Vec<&str> = all.iter().map(|one| one.name()).collect();
         assert_eq!(names, catalogue::COLLECTORS);
     }
 }

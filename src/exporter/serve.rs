@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::Config;
+use crate::config::{Config, Probe};
 use crate::container::cgroup::Groups;
 use crate::container::device::Devices;
 use crate::container::observed::ExposedLabels;
@@ -26,6 +26,7 @@ use crate::host;
 use crate::inventory::Inventory;
 use crate::metrics::catalogue;
 use crate::paths::Paths;
+use crate::probe::{self, Probes};
 use crate::tenant::Resolver;
 use crate::web::access::Access;
 use crate::web::entrance::{Entrance, Looked, Prepared};
@@ -78,6 +79,7 @@ struct Exporter {
     reloads: Arc<Reloads>,
     notifier: Notifier,
     sampler: Arc<SamplerThread>,
+    probes: Probes,
 }
 
 impl Exporter {
@@ -128,7 +130,9 @@ impl Exporter {
             watcher.list_objects();
         }
         let reloads = Arc::new(Reloads::new(started_at));
-        let mut collectors = super::collectors(started_at, Some(resolver.clone()), Some(reloads.clone()));
+        let probed = probe::Board::default();
+        let (attributing, reloading) = (Some(resolver.clone()), Some(reloads.clone()));
+        let mut collectors = super::collectors(started_at, attributing, reloading, probed.clone());
         collectors.retain(|collector| config.collects(collector.name()));
         let sampler = Arc::new(sampler);
         let context = Context::new(
@@ -150,9 +154,10 @@ impl Exporter {
             entrance.clone(),
             cancel.clone(),
         );
+        let probes = Probes::start(probed, wanted_probes(&config));
         notifier.ready();
         let mut exporter =
-            Exporter { config, resolver, watcher, context, entrance, reloads, notifier, sampler };
+            Exporter { config, resolver, watcher, context, entrance, reloads, notifier, sampler, probes };
         let ((), end) = tokio::join!(serving, exporter.attend(signals, wished, &cancel));
         let Exporter { watcher, .. } = exporter;
         // The task was cancelled; that it ended is all there is to know.
@@ -238,6 +243,7 @@ impl Exporter {
         self.context.set_access(access(&next));
         self.entrance.install(entrance);
         self.watcher.reattribute();
+        self.probes.replace(wanted_probes(&next));
         for setting in needs_restart(&self.config, &next) {
             tracing::warn!(setting, "the new value takes effect only after a restart");
         }
@@ -315,6 +321,11 @@ fn random() -> anyhow::Result<[u8; 32]> {
         .context("could not get random bytes from the kernel")?;
     anyhow::ensure!(count == bytes.len(), "the kernel gave too few random bytes; try again");
     Ok(bytes)
+}
+
+/// What is probed: nothing where nobody would see what came of it.
+fn wanted_probes(config: &Config) -> &[Probe] {
+    if config.collects("probe") { &config.probes } else { &[] }
 }
 
 fn access(config: &Config) -> Access {

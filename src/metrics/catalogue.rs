@@ -417,6 +417,22 @@ metrics! {
         DOCKER_DISK_MEASURED "dockmeter_docker_disk_measured_timestamp_seconds" Gauge Seconds Plain [] Dockmeter
             "the clock at the question" "When the engine was asked, in seconds since 1970.";
     }
+    "probe" {
+        PROBE_INFO "dockmeter_probe_info" Gauge None Plain ["target", "address"] Dockmeter
+            "the configuration" "What is probed, without the query of its address; always 1.";
+        PROBE_SUCCESS "dockmeter_probe_success" Gauge None Plain ["target"] Dockmeter
+            "the last attempt" "1 if the last attempt at a target succeeded, 0 if it failed; absent before the first.";
+        PROBE_ATTEMPTS "dockmeter_probe_attempts_total" Counter None Plain ["target"] Dockmeter
+            "the attempts" "Attempts at a target that are over.";
+        PROBE_STATUS "dockmeter_probe_http_status_code" Gauge None Plain ["target"] Dockmeter
+            "the last attempt" "Status of the last answer; absent where the last attempt had none.";
+        PROBE_FAILURES "dockmeter_probe_failures_total" Counter None Plain ["target", "reason"] Dockmeter
+            "the attempts" "Attempts that failed: at `resolve`, `connect`, `tls`, `http` (no answer), `status` (another than expected) or `timeout`; divided by the attempts, the loss.";
+        PROBE_DURATION "dockmeter_probe_duration_seconds" Histogram Seconds Plain ["target"] Dockmeter
+            "the clock" "How long attempts took that succeeded, from looking up the name to the end of what is read of the answer.";
+        PROBE_PHASE "dockmeter_probe_phase_seconds_total" Counter Seconds Plain ["target", "phase"] Dockmeter
+            "the clock" "What parts of attempts that succeeded have taken: `resolve`, `connect`, `tls`, `wait` (from asking to the head of the answer); absent where there is no such part.";
+    }
     "dockmeter" {
         BUILD_INFO "dockmeter_build_info" Gauge None Plain ["version", "revision", "rustversion"] Dockmeter
             "the build" "What this binary was built from; always 1.";

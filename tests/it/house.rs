@@ -25,6 +25,7 @@ const ROOMS: &[&str] = &[
     "log",
     "docker",
     "host",
+    "probe",
     "disk",
     "container",
     "web",

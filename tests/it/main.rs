@@ -54,6 +54,7 @@ mod package;
 mod page;
 mod places;
 mod privileges;
+mod probes;
 #[cfg(feature = "prometheus-registry")]
 mod registry;
 mod run_command;

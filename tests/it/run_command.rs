@@ -44,6 +44,14 @@ fn run_brings_up_exporter_and_prometheus_and_takes_both_down_again() {
         answer.text().contains("run-ann").then_some(())
     });
 
+    for target in ["dockmeter", "prometheus"] {
+        let series = format!("dockmeter_probe_success{{target=\"{target}\"}} 1\n");
+        let page = || http::get(address, "/metrics", &[]).ok().map(|page| page.text().to_owned());
+        let page =
+            eventually("what `./run` has started is probed", || page().filter(|page| page.contains(&series)));
+        assert!(page.contains("node_tcp_connection_states"), "the connections of the host are on");
+    }
+
     let storage = root.join(format!("target/run/{}", run.id()));
     assert!(storage.exists());
     kill_process(Pid::from_child(&run), Signal::TERM).unwrap();
