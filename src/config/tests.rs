@@ -336,6 +336,13 @@ fn promised_keys_say_that_they_are_not_there_yet() {
 }
 
 #[test]
+fn a_collector_that_has_to_be_asked_for_is_asked_for_by_its_own_name() {
+    assert!(!file("collectors: {host: true}").collects("tcpstat"), "the group is not its name");
+    assert!(file("collectors: {tcpstat: true}").collects("tcpstat"));
+    assert!(file("collectors: {host: false, tcpstat: true}").collects("tcpstat"));
+}
+
+#[test]
 fn an_unknown_collector_is_refused_with_those_that_exist() {
     let message = refused("collectors:\n  container_gpu: true\n");
     assert!(
