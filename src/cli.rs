@@ -3,6 +3,8 @@
 //! Flags come from the table of settings; what they mean is `config`'s business. Every
 //! command ends with 0 or 1, also after a mistake in the command line itself.
 
+mod report;
+
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -80,6 +82,7 @@ fn execute(
         }
         ["config", "check"] => check(&sources.load()?, out),
         ["config", "show"] => write(out, &sources.load()?.show()),
+        ["report", "cost"] => write(out, &report::cost(&sources.load()?, leaf)?),
         ["healthcheck"] => healthcheck::run(leaf, &sources.load()?),
         ["token", "new"] => token::new(leaf, out),
         ["completions"] => write(out, &teach::completions(leaf, command())?),
@@ -132,6 +135,7 @@ fn command() -> Command {
         .disable_help_subcommand(true)
         .subcommand(Command::new("serve").about("Run the exporter; the same as no command"))
         .subcommand(config)
+        .subcommand(report::command())
         .subcommand(healthcheck::command())
         .subcommand(token::command())
         .subcommand(teach::completions_command())
@@ -151,6 +155,7 @@ fn after_help() -> String {
            dockmeter                                   serve on 127.0.0.1:10417\n  \
            dockmeter --web.listen-address=:10417 --web.trust-network=10.0.0.0/8\n  \
            dockmeter config check --config.file=dockmeter.yml\n  \
+           dockmeter report cost --month=2026-10\n  \
            dockmeter token new --name=shop --project=shop",
         host::OPT_IN.join(", "),
         host::GROUP,

@@ -3,6 +3,7 @@
 //! The rooms, and the direction in which they may import each other, are described in
 //! `ARCHITECTURE.md`; `tests` of this crate hold them to it.
 
+pub mod analysis;
 pub mod cli;
 pub mod collect;
 pub mod config;
@@ -16,6 +17,8 @@ pub mod log;
 pub mod metrics;
 pub mod paths;
 pub mod probe;
+pub mod prometheus;
+pub mod report;
 pub mod snapshot;
 pub mod tenant;
 pub mod web;

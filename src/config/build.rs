@@ -13,7 +13,8 @@ use super::tokens;
 use super::value;
 use super::variables;
 use super::{
-    Config, ConfigError, ContainerSource, Disk, Host, Log, LogFormat, Sources, Web, docker, folder_of, probe,
+    Config, ConfigError, ContainerSource, Disk, Host, Log, LogFormat, Sources, Web, cost, docker, folder_of,
+    probe, prometheus,
 };
 use crate::metrics::catalogue::{COLLECTORS, host as of_host};
 use crate::paths::Paths;
@@ -98,6 +99,8 @@ pub(super) fn config(sources: Sources) -> Result<Config, ConfigError> {
         probes: probe::probes(layers, &file, folder_of(named))?,
         disabled_collectors: disabled_collectors(layers, &file)?,
         log: log(layers, &file.log)?,
+        prometheus: prometheus::prometheus(layers, &file.prometheus)?,
+        cost: cost::cost(layers, &file.cost)?,
         origins: std::mem::take(&mut layers.origins),
         file: path.clone(),
         sources: sources.clone(),

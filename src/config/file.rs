@@ -29,6 +29,8 @@ pub(super) struct File {
     pub(super) host: Host,
     pub(super) collectors: BTreeMap<String, Text>,
     pub(super) probes: List<Spanned<ProbeEntry>>,
+    pub(super) prometheus: Prometheus,
+    pub(super) cost: Cost,
 }
 
 /// One target; exactly one of `tcp` and `http` is to be given.
@@ -42,6 +44,29 @@ pub(super) struct ProbeEntry {
     pub(super) ca_file: Option<Text>,
     pub(super) interval: Option<Text>,
     pub(super) timeout: Option<Text>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Prometheus {
+    pub(super) url: Option<Text>,
+    pub(super) username: Option<Text>,
+    pub(super) password_file: Option<Text>,
+    pub(super) bearer_token_file: Option<Text>,
+    pub(super) ca_file: Option<Text>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Cost {
+    pub(super) currency: Option<Text>,
+    pub(super) cpu_core_hour: Option<Text>,
+    pub(super) memory_gib_hour: Option<Text>,
+    pub(super) disk_gib_month: Option<Text>,
+    pub(super) network_receive_gib: Option<Text>,
+    pub(super) network_transmit_gib: Option<Text>,
+    pub(super) machine_hour: Option<Text>,
+    pub(super) spread: Option<Text>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -179,7 +204,7 @@ pub(super) struct Host {
 /// Keys that are promised and not there yet: a key that stands beside them, by which the
 /// mapping is known, the path to the mapping, and the keys.
 const NOT_YET: &[(&str, &str, &[&str])] = &[
-    ("docker", "", &["history", "prometheus", "grafana", "alertmanager", "databases", "ingest"]),
+    ("docker", "", &["history", "grafana", "alertmanager", "databases", "ingest"]),
     ("users", "limits.", &["series_per_tenant", "series_total", "body_bytes"]),
 ];
 

@@ -9,6 +9,7 @@
 //! flag, the variable, or file, line and column.
 
 mod build;
+mod cost;
 mod docker;
 mod endpoint;
 mod file;
@@ -17,6 +18,7 @@ mod listen;
 mod network;
 mod password;
 mod probe;
+mod prometheus;
 mod reference;
 pub mod settings;
 mod show;
@@ -31,6 +33,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use cost::{Cost, Spread};
 pub use docker::{Docker, TlsFiles};
 pub use endpoint::{Endpoint, EndpointError};
 pub use layers::Origin;
@@ -38,6 +41,7 @@ pub use listen::{InvalidListenAddress, ListenAddress};
 pub use network::{InvalidNetwork, Network};
 pub use password::{InvalidPasswordHash, PasswordHash};
 pub use probe::{Authority, HttpTarget, Probe, ProbeTarget, StatusRange};
+pub use prometheus::Prometheus;
 pub use reference::reference;
 pub use token::{InvalidTokenHash, Scope, Scopes, TOKEN_BYTES, Token, TokenHash, token_of};
 pub use tokens::TokenRequest;
@@ -91,6 +95,10 @@ pub struct Config {
     pub disabled_collectors: BTreeSet<&'static str>,
     /// What is logged and how.
     pub log: Log,
+    /// Where reports come from.
+    pub prometheus: Prometheus,
+    /// What resources cost.
+    pub cost: Cost,
     /// Where the value of each setting comes from, by [`settings::Setting::name`].
     origins: BTreeMap<&'static str, Origin>,
     sources: Sources,

@@ -200,6 +200,32 @@ settings! {
         "Network devices that are left out, by `netclass` too. The default leaves out those that come and go with containers and their networks, whose traffic the containers' own series show; `^$` leaves out none, as node_exporter does.";
     PROBES Some("probe"), Some("probes"), Many "TARGET" []
         "What is probed all the time: `NAME=tcp://HOST:PORT` or `NAME=URL` with `http://` or `https://`. The file says more: `{name: NAME, tcp: HOST:PORT}` or `{name: NAME, http: URL, status: [2xx], ca_file: FILE}`, each with `interval` (15s; 1s to 1h) and `timeout` (5s; 100ms to 60s, and not longer than the interval). Flags replace the targets of the file. At most 100; a reload changes them.";
+    PROMETHEUS_URL Some("prometheus.url"), Some("prometheus.url"), One "URL" []
+        "The Prometheus that scrapes dockmeter, `http://HOST:PORT` or `https://…`, for reports.";
+    PROMETHEUS_USERNAME Some("prometheus.username"), Some("prometheus.username"), One "NAME" []
+        "The user of basic auth with it.";
+    PROMETHEUS_PASSWORD_FILE Some("prometheus.password-file"), Some("prometheus.password_file"), One "FILE" []
+        "The file that holds that user's password; read for each report.";
+    PROMETHEUS_BEARER_TOKEN_FILE Some("prometheus.bearer-token-file"), Some("prometheus.bearer_token_file"), One "FILE" []
+        "The file that holds a bearer token for it, instead of a password.";
+    PROMETHEUS_CA_FILE Some("prometheus.ca-file"), Some("prometheus.ca_file"), One "FILE" []
+        "Certificates (PEM) of the authorities that its certificate has to come from; the system's if none is named.";
+    COST_CURRENCY None, Some("cost.currency"), One "WORD" ["EUR"]
+        "What prices and amounts are in; a word for the reader, nothing is converted.";
+    COST_CPU_CORE_HOUR None, Some("cost.cpu_core_hour"), One "PRICE" []
+        "Price of one core for an hour, as `0.031`.";
+    COST_MEMORY_GIB_HOUR None, Some("cost.memory_gib_hour"), One "PRICE" []
+        "Price of a GiB (2^30 bytes) of memory for an hour.";
+    COST_DISK_GIB_MONTH None, Some("cost.disk_gib_month"), One "PRICE" []
+        "Price of a GiB on disk for a month of 730 hours.";
+    COST_NETWORK_RECEIVE_GIB None, Some("cost.network_receive_gib"), One "PRICE" []
+        "Price of a GiB received.";
+    COST_NETWORK_TRANSMIT_GIB None, Some("cost.network_transmit_gib"), One "PRICE" []
+        "Price of a GiB sent.";
+    COST_MACHINE_HOUR None, Some("cost.machine_hour"), One "PRICE" []
+        "Price of a whole machine for an hour. It is divided over cores, memory and disk so that their costs sum to it; the prices of these then only say how they compare, and have defaults.";
+    COST_SPREAD None, Some("cost.spread"), One "HOW" ["apart"]
+        "What is done with the cost of what nobody used (`idle`) and of the machine itself (`system`): `apart` shows them, `proportional` adds them to tenants in proportion to their own cost, `even` in equal parts.";
     LOG_LEVEL Some("log.level"), Some("log.level"), One "LEVEL" ["info"]
         "What is logged to standard error: `error`, `warn`, `info` or `debug`.";
     LOG_FORMAT Some("log.format"), Some("log.format"), One "FORMAT" ["logfmt"]

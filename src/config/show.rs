@@ -1,7 +1,7 @@
 //! The effective configuration, written as a `dockmeter.yml` with the origin of each value.
 
 use std::fmt::{Display, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::settings::{self, Setting};
 use super::value::show_duration;
@@ -52,6 +52,8 @@ pub(super) fn page(config: &Config) -> String {
     page.one(&settings::DISKSTATS_DEVICE_EXCLUDE, shown(&host.disks_exclude));
     page.one(&settings::NETDEV_DEVICE_EXCLUDE, shown(&host.devices_exclude));
     page.probes();
+    page.prometheus();
+    page.cost();
     page.one(&settings::LOG_LEVEL, config.log.level.as_str().to_ascii_lowercase());
     let format = match config.log.format {
         LogFormat::Logfmt => "logfmt",
@@ -127,6 +129,34 @@ impl Page<'_> {
             ));
         }
         self.section = "probes";
+    }
+
+    fn prometheus(&mut self) {
+        let prometheus = &self.config.prometheus;
+        let file = |path: &Option<PathBuf>| {
+            quoted(&path.as_ref().map_or_else(String::new, |path| path.display().to_string()))
+        };
+        self.one(&settings::PROMETHEUS_URL, quoted(prometheus.url.as_deref().unwrap_or_default()));
+        self.one(&settings::PROMETHEUS_USERNAME, quoted(&prometheus.username));
+        self.one(&settings::PROMETHEUS_PASSWORD_FILE, file(&prometheus.password_file));
+        self.one(&settings::PROMETHEUS_BEARER_TOKEN_FILE, file(&prometheus.bearer_token_file));
+        self.one(&settings::PROMETHEUS_CA_FILE, file(&prometheus.ca_file));
+    }
+
+    fn cost(&mut self) {
+        let cost = &self.config.cost;
+        self.one(&settings::COST_CURRENCY, quoted(&cost.currency));
+        for (setting, price) in [
+            (&settings::COST_CPU_CORE_HOUR, cost.cpu_core_hour),
+            (&settings::COST_MEMORY_GIB_HOUR, cost.memory_gib_hour),
+            (&settings::COST_DISK_GIB_MONTH, cost.disk_gib_month),
+            (&settings::COST_NETWORK_RECEIVE_GIB, cost.network_receive_gib),
+            (&settings::COST_NETWORK_TRANSMIT_GIB, cost.network_transmit_gib),
+            (&settings::COST_MACHINE_HOUR, cost.machine_hour),
+        ] {
+            self.one(setting, price.map_or_else(|| quoted(""), |price| price.to_string()));
+        }
+        self.one(&settings::COST_SPREAD, cost.spread.as_str());
     }
 
     fn collectors(&mut self) {

@@ -315,8 +315,26 @@ fn every_mistake_in_the_file_is_one_line_with_its_place() {
         ("log: {level: \"in\\nfo\"}", "1:14: `in\\nfo` is not `error`, `warn`, `info` or `debug`"),
         (
             "\"a\\nb\": 1",
-            "1:1: unknown key `a\\nb`, expected `docker`, `containers`, `tenancy`, `sampling`, `disk`, `web`, `auth`, `limits`, `log`, `host`, `collectors` or `probes`",
+            "1:1: unknown key `a\\nb`, expected `docker`, `containers`, `tenancy`, `sampling`, `disk`, `web`, `auth`, `limits`, `log`, `host`, `collectors`, `probes`, `prometheus` or `cost`",
         ),
+    ] {
+        assert_eq!(refused(text), format!("dockmeter.yml:{message}"), "{text}");
+    }
+}
+
+#[test]
+fn an_address_or_a_price_that_is_none_is_refused_where_it_stands() {
+    for (text, message) in [
+        (
+            "prometheus: {url: 'p:9090'}",
+            "1:19: `p:9090` is not the address of a Prometheus, such as `http://127.0.0.1:9090`",
+        ),
+        ("prometheus: {username: ann}", "1:24: basic auth needs `prometheus.password_file`, too"),
+        (
+            "cost: {cpu_core_hour: 3 EUR}",
+            "1:23: `3 EUR` is not a price: a number such as `0.031` from 0 to 1000000000, without a currency",
+        ),
+        ("cost: {spread: all}", "1:16: `all` is not `apart`, `proportional` or `even`"),
     ] {
         assert_eq!(refused(text), format!("dockmeter.yml:{message}"), "{text}");
     }
@@ -326,7 +344,7 @@ fn every_mistake_in_the_file_is_one_line_with_its_place() {
 fn promised_keys_say_that_they_are_not_there_yet() {
     for (text, message) in [
         ("history:\n  path: /var/lib/dockmeter\n", "1:1: `history` is not in this version"),
-        ("prometheus: {url: 'http://p:9090'}", "1:1: `prometheus` is not in this version"),
+        ("grafana: {url: 'http://g:3000'}", "1:1: `grafana` is not in this version"),
         ("databases: []", "1:1: `databases` is not in this version"),
         ("limits: {body_bytes: 8MiB}", "1:10: `limits.body_bytes` is not in this version"),
     ] {

@@ -40,6 +40,7 @@ mod bill;
 mod changes;
 mod connections;
 mod container;
+mod cost;
 mod disk;
 mod docker_objects;
 mod engines;

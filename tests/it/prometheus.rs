@@ -9,6 +9,7 @@ use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 
 use crate::component::Component;
+use crate::engine::done;
 use crate::http;
 use crate::poll::eventually;
 
@@ -40,6 +41,24 @@ impl Prometheus {
         })
     }
 
+    /// Starts the release's own on what is written in OpenMetrics, and has it scrape nothing.
+    pub(crate) fn holding(openmetrics: &str) -> Option<Self> {
+        let (binary, promtool) = (Component::Prometheus.path()?, Component::Promtool.path()?);
+        let storage = tempfile::tempdir().expect("a temporary directory");
+        let input = storage.path().join("input");
+        fs::write(&input, openmetrics).expect("the input");
+        done(
+            Command::new(promtool)
+                .args(["tsdb", "create-blocks-from", "openmetrics"])
+                .arg(&input)
+                .arg(storage.path().join("data")),
+        );
+        fs::remove_file(input).expect("the input");
+        let configuration = storage.path().join("prometheus.yml");
+        fs::write(&configuration, "global: {}\n").expect("its configuration");
+        Some(Self::run(&binary, &["--storage.tsdb.retention.time=20y"], storage))
+    }
+
     fn start(binary: &Path, flags: &[&str], settings: &str, job: &str, target: SocketAddr) -> Self {
         let storage = tempfile::tempdir().expect("a temporary directory");
         let configuration = storage.path().join("prometheus.yml");
@@ -48,6 +67,12 @@ impl Prometheus {
              scrape_configs: [{{job_name: dockmeter, {job}static_configs: [{{targets: ['{target}']}}]}}]\n"
         );
         fs::write(&configuration, text).expect("its configuration");
+        Self::run(binary, flags, storage)
+    }
+
+    /// Starts one whose configuration lies in its folder.
+    fn run(binary: &Path, flags: &[&str], storage: TempDir) -> Self {
+        let configuration = storage.path().join("prometheus.yml");
         let address = free_address();
         let child = Command::new(binary)
             .arg(format!("--config.file={}", configuration.display()))
@@ -62,6 +87,11 @@ impl Prometheus {
             http::get(address, "/-/ready", &[]).ok().filter(|response| response.status == 200)
         });
         prometheus
+    }
+
+    /// Its address, as `--prometheus.url` wants it.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
     }
 
     /// The only value of the answer to an instant query, if there is one.
