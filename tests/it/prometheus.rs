@@ -47,9 +47,10 @@ impl Prometheus {
         let storage = tempfile::tempdir().expect("a temporary directory");
         let input = storage.path().join("input");
         fs::write(&input, openmetrics).expect("the input");
+        // Else it reads the input once for every two hours.
         done(
             Command::new(promtool)
-                .args(["tsdb", "create-blocks-from", "openmetrics"])
+                .args(["tsdb", "create-blocks-from", "--max-block-duration=768h", "openmetrics"])
                 .arg(&input)
                 .arg(storage.path().join("data")),
         );
