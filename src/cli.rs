@@ -3,8 +3,6 @@
 //! Flags come from the table of settings; what they mean is `config`'s business. Every
 //! command ends with 0 or 1, also after a mistake in the command line itself.
 
-mod report;
-
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -24,6 +22,7 @@ use crate::tenant::Resolver;
 use crate::web::entrance::Prepared;
 
 mod healthcheck;
+mod report;
 mod teach;
 mod token;
 

@@ -59,10 +59,13 @@ fn counted(run: &Run, (_, cores, since): (&str, f64, i64), time: i64) -> Option<
     (time > begun).then(|| cores * (time - begun) as f64)
 }
 
+/// Labels and values of a family at one scrape of a run.
+type Samples<'a> = &'a dyn Fn(&Run, i64) -> Vec<(String, f64)>;
+
 /// Everything in OpenMetrics, family by family.
 fn openmetrics() -> String {
     let mut text = String::new();
-    let mut family = |name: &str, kind: &str, samples: &dyn Fn(&Run, i64) -> Vec<(String, f64)>| {
+    let mut family = |name: &str, kind: &str, samples: Samples<'_>| {
         let _ = writeln!(text, "# TYPE {} {kind}", name.trim_end_matches("_total"));
         for run in &RUNS {
             for time in scrapes(run) {
