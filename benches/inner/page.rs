@@ -65,12 +65,6 @@ pub(crate) fn blocks(containers: usize) -> Vec<LabelBlock> {
     (0..containers).map(|container| block(&tenant, &label_values(container))).collect()
 }
 
-/// The label blocks of containers that belong to so many users in turn: `user-0`, `user-1`, …
-pub(crate) fn blocks_of_users(containers: usize, users: usize) -> Vec<LabelBlock> {
-    let tenant = |user: usize| Tenant::claimed(Some(&format!("user-{user}")), Some("shop"), Some("core"));
-    (0..containers).map(|container| block(&tenant(container % users), &label_values(container))).collect()
-}
-
 /// What a container on a few cores has shown in an hour.
 pub(crate) fn histogram() -> Histogram {
     let mut histogram = Histogram::new(CORES);

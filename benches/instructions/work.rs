@@ -8,8 +8,7 @@ use dockmeter::container::parse::{blkio, io_stat, keyed, memory_events, pressure
 use dockmeter::docker::answers;
 use dockmeter::metrics::protobuf::ProtobufEncoder;
 use dockmeter::metrics::text::{Dialect, TextEncoder};
-use dockmeter::metrics::{Histogram, LabelBlock, Sink, TenantFilter};
-use dockmeter::tenant::{Dimension, Narrowing};
+use dockmeter::metrics::{Histogram, LabelBlock, Sink};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
@@ -50,7 +49,6 @@ pub(crate) const ALL: &[(&str, Prepare)] = &[
     ("page/text", || text_page(Dialect::Prometheus)),
     ("page/openmetrics", || text_page(Dialect::OpenMetrics)),
     ("page/protobuf", protobuf_page),
-    ("page/narrowed", narrowed_page),
     ("histograms/observe", observe),
     ("histograms/text", || text_histograms(Dialect::Prometheus)),
     ("histograms/openmetrics", || text_histograms(Dialect::OpenMetrics)),
@@ -84,15 +82,6 @@ fn text(dialect: Dialect, fill: impl Fn(&mut dyn Sink) + 'static) -> Box<dyn FnM
         let mut encoder = TextEncoder::new(dialect, std::mem::take(&mut page));
         fill(&mut encoder);
         page = black_box(encoder.finish());
-    })
-}
-
-/// A page of which one of twenty users sees his part.
-fn narrowed_page() -> Box<dyn FnMut()> {
-    let blocks = page::blocks_of_users(CONTAINERS, 20);
-    let wanted = Narrowing::default().to(Dimension::User, ["user-7".to_owned()]);
-    text(Dialect::Prometheus, move |sink| {
-        page::fill(&mut TenantFilter::new(sink, &wanted), FAMILIES, &blocks)
     })
 }
 
