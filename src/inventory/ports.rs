@@ -1,7 +1,7 @@
 //! What containers publish on the host, and which of them want the same port.
 
+use core::net::IpAddr;
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 
 use super::{Container, ContainerId, Status};
 
