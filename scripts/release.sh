@@ -94,7 +94,7 @@ make_tarball() {
     printed "$tree/completions/dockmeter.bash" completions bash
     printed "$tree/completions/_dockmeter" completions zsh
     printed "$tree/completions/dockmeter.fish" completions fish
-    for file in dockmeter.service dockmeter.default dockmeter.yml sysusers.conf socket-proxy/haproxy.cfg; do
+    for file in dockmeter.service dockmeter.socket dockmeter.default dockmeter.yml sysusers.conf socket-proxy/haproxy.cfg; do
         put 644 "packaging/$file" "$tree/packaging/$file"
     done
     settle "$tree"
@@ -106,6 +106,7 @@ make_deb() {
     architecture=$(dpkg --print-architecture)
     put 755 "$out/dockmeter" "$tree/usr/bin/dockmeter"
     put 644 packaging/dockmeter.service "$tree/lib/systemd/system/dockmeter.service"
+    put 644 packaging/dockmeter.socket "$tree/lib/systemd/system/dockmeter.socket"
     put 644 packaging/dockmeter.default "$tree/etc/default/dockmeter"
     put 644 packaging/dockmeter.yml "$tree/etc/dockmeter/dockmeter.yml"
     printed "$tree/usr/share/man/man1/dockmeter.1" manual

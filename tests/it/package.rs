@@ -85,6 +85,7 @@ fn the_package_serves_right_after_installation_and_leaves_nothing_behind() {
     assert!(complaints.all(|line| line.contains("refused")), "it complains of more than that: {said}");
 
     upgrade_keeps_what_was_changed(&guest);
+    a_socket_of_systemd_starts_it(&guest);
     removal_ends_it_and_keeps_the_configuration(&guest);
 
     guest.run(&["dpkg", "--purge", "dockmeter"]);
@@ -130,6 +131,16 @@ fn upgrade_keeps_what_was_changed(guest: &Guest) {
     eventually("the upgraded service answers", || page(guest));
 }
 
+fn a_socket_of_systemd_starts_it(guest: &Guest) {
+    guest.run(&["systemctl", "stop", "dockmeter"]);
+    guest.run(&["sh", "-c", "echo ARGS=--web.systemd-socket >> /etc/default/dockmeter"]);
+    guest.run(&["systemctl", "start", "dockmeter.socket"]);
+    assert!(!guest.attempt(&["systemctl", "is-active", "dockmeter"]).status.success(), "it runs already");
+    eventually("the first request starts the service", || page(guest));
+    // Ended by the removal of the package, as the service is.
+    assert_eq!(guest.run(&["systemctl", "is-active", "dockmeter", "dockmeter.socket"]), "active\nactive");
+}
+
 fn removal_ends_it_and_keeps_the_configuration(guest: &Guest) {
     guest.run(&["dpkg", "--remove", "dockmeter"]);
     assert_eq!(guest.page(PORT, "/-/healthy"), "", "it still answers");
@@ -156,7 +167,7 @@ fn a_release_is_complete_and_the_same_when_it_is_packed_again() {
     let listed = String::from_utf8(listed.stdout).unwrap();
     let files = ["dockmeter", "dockmeter.1", "README.md", "LICENSE", "docs/install.md", "docs/privileges.md"];
     let completions = ["completions/dockmeter.bash", "completions/_dockmeter", "completions/dockmeter.fish"];
-    let units = ["packaging/dockmeter.service", "packaging/dockmeter.yml"];
+    let units = ["packaging/dockmeter.service", "packaging/dockmeter.socket", "packaging/dockmeter.yml"];
     for file in [&files[..], &completions, &units].concat() {
         assert!(
             listed.lines().any(|line| line.split_once('/').is_some_and(|(_, path)| path == file)),
