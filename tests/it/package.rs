@@ -234,12 +234,15 @@ fn the_static_binary_finds_an_engine_by_name_and_loads_no_module_for_it() {
 #[test]
 fn a_shell_completes_flags_and_commands() {
     let script = done(Command::new(BINARY).args(["completions", "bash"]).env_clear());
+    // Longer than one argument of a command may be.
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(file.path(), &script.stdout).unwrap();
     let complete = |words: &[&str]| {
         let array = words.iter().map(|word| format!("'{word}'")).collect::<Vec<_>>().join(" ");
         let last = words.len() - 1;
         let program = format!(
-            "{}\nCOMP_WORDS=({array}); COMP_CWORD={last}\n_dockmeter dockmeter '{}' '{}'\nprintf '%s\\n' \"${{COMPREPLY[@]}}\"",
-            String::from_utf8_lossy(&script.stdout),
+            ". {}\nCOMP_WORDS=({array}); COMP_CWORD={last}\n_dockmeter dockmeter '{}' '{}'\nprintf '%s\\n' \"${{COMPREPLY[@]}}\"",
+            file.path().display(),
             words[last],
             words[last - 1],
         );
