@@ -12,6 +12,7 @@ pub mod disk;
 pub mod docker;
 pub mod exporter;
 pub mod host;
+pub mod ingest;
 pub mod inventory;
 pub mod log;
 pub mod metrics;

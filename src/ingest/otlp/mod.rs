@@ -1,0 +1,16 @@
+//! OTLP over HTTP: what a request holds.
+//!
+//! [`protobuf`] and [`json`] read bodies into the same [`model`]. Nothing here knows what
+//! becomes of it. Invariant: a part that cannot be read is counted and costs itself alone.
+
+pub mod json;
+mod json_value;
+mod lenient;
+pub mod model;
+pub mod protobuf;
+pub mod wire;
+
+/// Bytes as the value of an attribute shows them.
+fn base64(bytes: &[u8]) -> String {
+    data_encoding::BASE64.encode(bytes)
+}

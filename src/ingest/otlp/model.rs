@@ -1,0 +1,358 @@
+//! What an OTLP request holds, the same whether it came as protobuf or as JSON.
+//!
+//! Texts borrow from the body wherever they can. Instrumentation scopes are not kept: nothing
+//! is shown of them, and one service's points belong together whichever library made them.
+//! Source: opentelemetry-proto, `metrics.proto` and `trace.proto`.
+
+use std::borrow::Cow;
+
+/// The metrics of one request, and what could not be taken of it.
+#[derive(Debug, Default, PartialEq)]
+pub struct Metrics<'a> {
+    /// By the resource that they are of.
+    pub resources: Vec<ResourceMetrics<'a>>,
+    /// What was left out or mended.
+    pub faults: Faults,
+}
+
+/// The metrics of one resource.
+#[derive(Debug, Default, PartialEq)]
+pub struct ResourceMetrics<'a> {
+    /// What the sender says of itself.
+    pub attributes: Vec<Attribute<'a>>,
+    /// What it measured.
+    pub metrics: Vec<Metric<'a>>,
+}
+
+/// What had to be left out of a request, or mended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Faults {
+    /// Points or spans that could not be read.
+    pub malformed: u64,
+    /// Why the first of them could not.
+    pub first: Option<String>,
+    /// Texts in which bytes that are not UTF-8 were replaced.
+    pub mended: u64,
+}
+
+impl Faults {
+    /// Counts a point or span that could not be read.
+    pub(super) fn malformed(&mut self, points: u64, why: impl ToString) {
+        self.malformed += points;
+        self.first.get_or_insert_with(|| why.to_string());
+    }
+}
+
+/// One metric with its points.
+#[derive(Debug, Default, PartialEq)]
+pub struct Metric<'a> {
+    /// Its name, as `http.server.request.duration`.
+    pub name: Cow<'a, str>,
+    /// What it says.
+    pub description: Cow<'a, str>,
+    /// Its unit by UCUM, as `s` or `By`.
+    pub unit: Cow<'a, str>,
+    /// Its points, all of one kind.
+    pub data: Data<'a>,
+}
+
+/// The points of a metric.
+#[derive(Debug, Default, PartialEq)]
+pub enum Data<'a> {
+    /// None that this version knows.
+    #[default]
+    Empty,
+    /// Last values.
+    Gauge(Vec<Point<'a, Number>>),
+    /// Sums.
+    Sum {
+        /// How they add up.
+        temporality: Temporality,
+        /// Whether they never fall.
+        monotonic: bool,
+        /// The points.
+        points: Vec<Point<'a, Number>>,
+    },
+    /// Distributions over bounds of the sender's choice.
+    Histogram {
+        /// How they add up.
+        temporality: Temporality,
+        /// The points.
+        points: Vec<Point<'a, Buckets>>,
+    },
+    /// Distributions over exponential bounds.
+    ExponentialHistogram {
+        /// How they add up.
+        temporality: Temporality,
+        /// The points.
+        points: Vec<Point<'a, Exponential>>,
+    },
+    /// Quantiles that the sender has computed.
+    Summary(Vec<Point<'a, Quantiles>>),
+}
+
+impl Data<'_> {
+    /// How many points there are.
+    pub fn len(&self) -> usize {
+        match self {
+            Data::Empty => 0,
+            Data::Gauge(points) | Data::Sum { points, .. } => points.len(),
+            Data::Histogram { points, .. } => points.len(),
+            Data::ExponentialHistogram { points, .. } => points.len(),
+            Data::Summary(points) => points.len(),
+        }
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// What a point's value counts from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Temporality {
+    /// Not said, which is an error of the sender.
+    #[default]
+    Unspecified,
+    /// From the point before.
+    Delta,
+    /// From the sender's start.
+    Cumulative,
+}
+
+impl Temporality {
+    /// The value of the enum `AggregationTemporality`.
+    pub(super) fn of_number(number: u64) -> Self {
+        match number {
+            1 => Temporality::Delta,
+            2 => Temporality::Cumulative,
+            _ => Temporality::Unspecified,
+        }
+    }
+}
+
+/// One point in time of one series.
+#[derive(Debug, Default, PartialEq)]
+pub struct Point<'a, V> {
+    /// What tells the series from others of the metric.
+    pub attributes: Vec<Attribute<'a>>,
+    /// Since when it counts, in nanoseconds of Unix time; 0 is not known.
+    pub start_ns: u64,
+    /// When it was taken, in nanoseconds of Unix time; 0 is not known.
+    pub time_ns: u64,
+    /// Whether the sender says that the series has ended (`NO_RECORDED_VALUE`).
+    pub ended: bool,
+    /// The value.
+    pub value: V,
+    /// Measurements that stand for it.
+    pub exemplars: Vec<Exemplar<'a>>,
+}
+
+/// A number of either kind.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Number {
+    /// A 64-bit integer.
+    Int(i64),
+    /// A double.
+    Double(f64),
+}
+
+impl Number {
+    /// The number as a double.
+    pub fn as_f64(self) -> f64 {
+        match self {
+            Number::Int(value) => value as f64,
+            Number::Double(value) => value,
+        }
+    }
+}
+
+impl Default for Number {
+    fn default() -> Self {
+        Number::Int(0)
+    }
+}
+
+/// A distribution over explicit bounds.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Buckets {
+    /// How many values.
+    pub count: u64,
+    /// Their sum, unless some were negative.
+    pub sum: Option<f64>,
+    /// Upper bounds, ascending.
+    pub bounds: Vec<f64>,
+    /// Values in each bucket, one more than bounds; none where only count and sum are known.
+    pub counts: Vec<u64>,
+}
+
+/// A distribution over exponential bounds.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Exponential {
+    /// How many values.
+    pub count: u64,
+    /// Their sum, unless some were negative.
+    pub sum: Option<f64>,
+    /// Two to the power of this many buckets for each power of two.
+    pub scale: i32,
+    /// Values that count as zero.
+    pub zero_count: u64,
+    /// Up to which distance from zero they do.
+    pub zero_threshold: f64,
+    /// Values above.
+    pub positive: Run,
+    /// Values below.
+    pub negative: Run,
+}
+
+/// Exponential buckets one after the other.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Run {
+    /// Index of the first; bucket `i` holds what lies above base^i and up to base^(i + 1).
+    pub offset: i32,
+    /// Values in each.
+    pub counts: Vec<u64>,
+}
+
+/// Quantiles that the sender has computed.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Quantiles {
+    /// How many values.
+    pub count: u64,
+    /// Their sum.
+    pub sum: f64,
+    /// Quantile and value.
+    pub values: Vec<(f64, f64)>,
+}
+
+/// The spans of one request, and what could not be taken of it.
+#[derive(Debug, Default, PartialEq)]
+pub struct Traces<'a> {
+    /// By the resource that they are of.
+    pub resources: Vec<ResourceSpans<'a>>,
+    /// What was left out or mended.
+    pub faults: Faults,
+}
+
+/// The spans of one resource.
+#[derive(Debug, Default, PartialEq)]
+pub struct ResourceSpans<'a> {
+    /// What the sender says of itself.
+    pub attributes: Vec<Attribute<'a>>,
+    /// What it did.
+    pub spans: Vec<Span<'a>>,
+}
+
+/// One piece of work, as far as metrics are made of it.
+#[derive(Debug, Default, PartialEq)]
+pub struct Span<'a> {
+    /// What was done, as `GET /orders/{id}`.
+    pub name: Cow<'a, str>,
+    /// On whose behalf.
+    pub kind: SpanKind,
+    /// When it began, in nanoseconds of Unix time.
+    pub start_ns: u64,
+    /// When it ended.
+    pub end_ns: u64,
+    /// What is known of it.
+    pub attributes: Vec<Attribute<'a>>,
+    /// Whether its status is an error.
+    pub failed: bool,
+}
+
+/// On whose behalf the work of a span is done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SpanKind {
+    /// Not said, or one that this version does not know.
+    #[default]
+    Unspecified,
+    /// Its own.
+    Internal,
+    /// Answering a request.
+    Server,
+    /// Asking another service.
+    Client,
+    /// Sending a message.
+    Producer,
+    /// Working on a message.
+    Consumer,
+}
+
+impl SpanKind {
+    /// The value of the enum `SpanKind`.
+    pub(super) fn of_number(number: u64) -> Self {
+        match number {
+            1 => SpanKind::Internal,
+            2 => SpanKind::Server,
+            3 => SpanKind::Client,
+            4 => SpanKind::Producer,
+            5 => SpanKind::Consumer,
+            _ => SpanKind::Unspecified,
+        }
+    }
+}
+
+/// A measurement that stands for a point.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Exemplar<'a> {
+    /// When it was taken, in nanoseconds of Unix time.
+    pub time_ns: u64,
+    /// What was measured.
+    pub value: Number,
+    /// The trace it was part of; empty outside of one.
+    pub trace_id: Cow<'a, [u8]>,
+    /// The span it was part of; empty outside of one.
+    pub span_id: Cow<'a, [u8]>,
+    /// Attributes that the point does not have.
+    pub attributes: Vec<Attribute<'a>>,
+}
+
+/// A key with a value.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Attribute<'a> {
+    /// The key, as `service.name`.
+    pub key: Cow<'a, str>,
+    /// The value.
+    pub value: AnyValue<'a>,
+}
+
+impl<'a> Attribute<'a> {
+    /// A text under a key.
+    pub fn text(key: impl Into<Cow<'a, str>>, value: impl Into<Cow<'a, str>>) -> Self {
+        Attribute { key: key.into(), value: AnyValue::Text(value.into()) }
+    }
+}
+
+/// The value of an attribute.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum AnyValue<'a> {
+    /// None, or one that this version does not know.
+    #[default]
+    Empty,
+    /// A text; bytes in base64.
+    Text(Cow<'a, str>),
+    /// True or false.
+    Bool(bool),
+    /// A 64-bit integer.
+    Int(i64),
+    /// A double.
+    Double(f64),
+    /// Lists and maps as JSON, which is how a label shows them.
+    Json(String),
+}
+
+impl AnyValue<'_> {
+    /// The value as a label shows it.
+    pub fn as_text(&self) -> Cow<'_, str> {
+        match self {
+            AnyValue::Empty => Cow::Borrowed(""),
+            AnyValue::Text(text) => Cow::Borrowed(text),
+            AnyValue::Bool(true) => Cow::Borrowed("true"),
+            AnyValue::Bool(false) => Cow::Borrowed("false"),
+            AnyValue::Int(value) => Cow::Owned(value.to_string()),
+            AnyValue::Double(value) => Cow::Owned(value.to_string()),
+            AnyValue::Json(json) => Cow::Borrowed(json),
+        }
+    }
+}

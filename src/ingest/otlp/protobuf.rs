@@ -1,0 +1,418 @@
+//! OTLP requests in protobuf.
+//!
+//! The message is walked by hand: texts are repaired where they are not UTF-8, which a
+//! generated decoder answers by refusing the whole request, and a point that cannot be read
+//! costs that point. Only where the outer messages are broken, so that it is not known where
+//! anything begins, is the request refused. Field numbers are those of opentelemetry-proto.
+
+use std::borrow::Cow;
+
+use super::model::{
+    AnyValue, Attribute, Buckets, Data, Exemplar, Exponential, Faults, Metric, Metrics, Number, Point,
+    Quantiles, ResourceMetrics, ResourceSpans, Run, Span, SpanKind, Temporality, Traces,
+};
+use super::wire::{DEEPEST, Field, Fields, Malformed, text};
+
+/// Flag of a point: the series has ended.
+pub(super) const NO_RECORDED_VALUE: u64 = 1;
+
+/// Code of a span's status: it failed.
+pub(super) const STATUS_ERROR: u64 = 2;
+
+/// Reads an `ExportMetricsServiceRequest`.
+///
+/// # Errors
+/// The bytes are not such a message.
+pub fn metrics(body: &[u8]) -> Result<Metrics<'_>, Malformed> {
+    let mut faults = Faults::default();
+    let mut resources = Vec::new();
+    for field in Fields::of(body) {
+        if let (1, field) = field? {
+            resources.push(resource_metrics(field.bytes(1)?, &mut faults)?);
+        }
+    }
+    Ok(Metrics { resources, faults })
+}
+
+fn resource_metrics<'a>(message: &'a [u8], faults: &mut Faults) -> Result<ResourceMetrics<'a>, Malformed> {
+    let mut read = ResourceMetrics::default();
+    for field in Fields::of(message) {
+        match field? {
+            (1, field) => read.attributes = resource(field.bytes(1)?, &mut faults.mended)?,
+            (2, field) => scope_metrics(field.bytes(2)?, &mut read.metrics, faults)?,
+            _ => {}
+        }
+    }
+    Ok(read)
+}
+
+/// The attributes of a `Resource`.
+pub(super) fn resource<'a>(message: &'a [u8], mended: &mut u64) -> Result<Vec<Attribute<'a>>, Malformed> {
+    let mut attributes = Vec::new();
+    for field in Fields::of(message) {
+        if let (1, field) = field? {
+            attributes.push(attribute(field.bytes(1)?, mended)?);
+        }
+    }
+    Ok(attributes)
+}
+
+fn scope_metrics<'a>(
+    message: &'a [u8],
+    to: &mut Vec<Metric<'a>>,
+    faults: &mut Faults,
+) -> Result<(), Malformed> {
+    for field in Fields::of(message) {
+        let (2, field) = field? else { continue };
+        match metric(field.bytes(2)?, faults) {
+            Ok(metric) => to.push(metric),
+            Err(why) => faults.malformed(1, why),
+        }
+    }
+    Ok(())
+}
+
+fn metric<'a>(message: &'a [u8], faults: &mut Faults) -> Result<Metric<'a>, Malformed> {
+    let mut metric = Metric::default();
+    for field in Fields::of(message) {
+        let (number, field) = field?;
+        match number {
+            1 => metric.name = text(field.bytes(1)?, &mut faults.mended),
+            2 => metric.description = text(field.bytes(2)?, &mut faults.mended),
+            3 => metric.unit = text(field.bytes(3)?, &mut faults.mended),
+            5 | 7 | 9 | 10 | 11 => metric.data = data(number, field.bytes(number)?, faults)?,
+            _ => {}
+        }
+    }
+    Ok(metric)
+}
+
+/// The points of a metric; which kind they are says the field that they are in.
+fn data<'a>(kind: u32, message: &'a [u8], faults: &mut Faults) -> Result<Data<'a>, Malformed> {
+    let mut temporality = Temporality::default();
+    let mut monotonic = false;
+    for field in Fields::of(message) {
+        match field? {
+            (2, field) => temporality = Temporality::of_number(field.varint(2)?),
+            (3, field) => monotonic = field.varint(3)? != 0,
+            _ => {}
+        }
+    }
+    Ok(match kind {
+        5 => Data::Gauge(points(message, faults, number_point)?),
+        7 => Data::Sum { temporality, monotonic, points: points(message, faults, number_point)? },
+        9 => Data::Histogram { temporality, points: points(message, faults, histogram_point)? },
+        10 => Data::ExponentialHistogram { temporality, points: points(message, faults, exponential_point)? },
+        _ => Data::Summary(points(message, faults, summary_point)?),
+    })
+}
+
+/// Reads every point that can be read.
+fn points<'a, V>(
+    message: &'a [u8],
+    faults: &mut Faults,
+    read: fn(&'a [u8], &mut u64) -> Result<Point<'a, V>, Malformed>,
+) -> Result<Vec<Point<'a, V>>, Malformed> {
+    let mut points = Vec::new();
+    for field in Fields::of(message) {
+        let (1, field) = field? else { continue };
+        match field.bytes(1).and_then(|point| read(point, &mut faults.mended)) {
+            Ok(point) => points.push(point),
+            Err(why) => faults.malformed(1, why),
+        }
+    }
+    Ok(points)
+}
+
+/// Where the fields stand that every kind of point has. Start and time are 2 and 3 in all.
+struct Places {
+    attributes: u32,
+    exemplars: u32,
+    flags: u32,
+}
+
+impl<'a, V> Point<'a, V> {
+    /// Takes a field that every kind of point has; gives back one that it does not know.
+    fn take(
+        &mut self,
+        places: &Places,
+        number: u32,
+        field: Field<'a>,
+        mended: &mut u64,
+    ) -> Result<Option<Field<'a>>, Malformed> {
+        if number == places.attributes {
+            self.attributes.push(attribute(field.bytes(number)?, mended)?);
+        } else if number == 2 {
+            self.start_ns = field.fixed64(2)?;
+        } else if number == 3 {
+            self.time_ns = field.fixed64(3)?;
+        } else if number == places.flags {
+            self.ended = field.varint(number)? & NO_RECORDED_VALUE != 0;
+        } else if number == places.exemplars {
+            self.exemplars.push(exemplar(field.bytes(number)?, mended)?);
+        } else {
+            return Ok(Some(field));
+        }
+        Ok(None)
+    }
+}
+
+fn number_point<'a>(message: &'a [u8], mended: &mut u64) -> Result<Point<'a, Number>, Malformed> {
+    const PLACES: Places = Places { attributes: 7, exemplars: 5, flags: 8 };
+    let mut point = Point::default();
+    let mut value = None;
+    for field in Fields::of(message) {
+        let (number, field) = field?;
+        let Some(field) = point.take(&PLACES, number, field, mended)? else { continue };
+        match number {
+            4 => value = Some(Number::Double(field.double(4)?)),
+            6 => value = Some(Number::Int(field.fixed64(6)? as i64)),
+            _ => {}
+        }
+    }
+    point.value = value.or(point.ended.then(Number::default)).ok_or(Malformed::NoValue)?;
+    Ok(point)
+}
+
+fn histogram_point<'a>(message: &'a [u8], mended: &mut u64) -> Result<Point<'a, Buckets>, Malformed> {
+    const PLACES: Places = Places { attributes: 9, exemplars: 8, flags: 10 };
+    let mut point = Point::<Buckets>::default();
+    for field in Fields::of(message) {
+        let (number, field) = field?;
+        let Some(field) = point.take(&PLACES, number, field, mended)? else { continue };
+        match number {
+            4 => point.value.count = field.fixed64(4)?,
+            5 => point.value.sum = Some(field.double(5)?),
+            6 => field.push_fixed64(6, &mut point.value.counts)?,
+            7 => field.push_doubles(7, &mut point.value.bounds)?,
+            _ => {}
+        }
+    }
+    Ok(point)
+}
+
+fn exponential_point<'a>(message: &'a [u8], mended: &mut u64) -> Result<Point<'a, Exponential>, Malformed> {
+    const PLACES: Places = Places { attributes: 1, exemplars: 11, flags: 10 };
+    let mut point = Point::<Exponential>::default();
+    for field in Fields::of(message) {
+        let (number, field) = field?;
+        let Some(field) = point.take(&PLACES, number, field, mended)? else { continue };
+        match number {
+            4 => point.value.count = field.fixed64(4)?,
+            5 => point.value.sum = Some(field.double(5)?),
+            6 => point.value.scale = field.sint32(6)?,
+            7 => point.value.zero_count = field.fixed64(7)?,
+            8 => point.value.positive = run(field.bytes(8)?)?,
+            9 => point.value.negative = run(field.bytes(9)?)?,
+            14 => point.value.zero_threshold = field.double(14)?,
+            _ => {}
+        }
+    }
+    Ok(point)
+}
+
+fn run(message: &[u8]) -> Result<Run, Malformed> {
+    let mut run = Run::default();
+    for field in Fields::of(message) {
+        match field? {
+            (1, field) => run.offset = field.sint32(1)?,
+            (2, field) => field.push_varints(2, &mut run.counts)?,
+            _ => {}
+        }
+    }
+    Ok(run)
+}
+
+fn summary_point<'a>(message: &'a [u8], mended: &mut u64) -> Result<Point<'a, Quantiles>, Malformed> {
+    // A summary has no exemplars: 0 is no field's number.
+    const PLACES: Places = Places { attributes: 7, exemplars: 0, flags: 8 };
+    let mut point = Point::<Quantiles>::default();
+    for field in Fields::of(message) {
+        let (number, field) = field?;
+        let Some(field) = point.take(&PLACES, number, field, mended)? else { continue };
+        match number {
+            4 => point.value.count = field.fixed64(4)?,
+            5 => point.value.sum = field.double(5)?,
+            6 => point.value.values.push(quantile(field.bytes(6)?)?),
+            _ => {}
+        }
+    }
+    Ok(point)
+}
+
+fn quantile(message: &[u8]) -> Result<(f64, f64), Malformed> {
+    let mut read = (0.0, 0.0);
+    for field in Fields::of(message) {
+        match field? {
+            (1, field) => read.0 = field.double(1)?,
+            (2, field) => read.1 = field.double(2)?,
+            _ => {}
+        }
+    }
+    Ok(read)
+}
+
+fn exemplar<'a>(message: &'a [u8], mended: &mut u64) -> Result<Exemplar<'a>, Malformed> {
+    let mut exemplar = Exemplar::default();
+    for field in Fields::of(message) {
+        let (number, field) = field?;
+        match number {
+            2 => exemplar.time_ns = field.fixed64(2)?,
+            3 => exemplar.value = Number::Double(field.double(3)?),
+            4 => exemplar.span_id = Cow::Borrowed(field.bytes(4)?),
+            5 => exemplar.trace_id = Cow::Borrowed(field.bytes(5)?),
+            6 => exemplar.value = Number::Int(field.fixed64(6)? as i64),
+            7 => exemplar.attributes.push(attribute(field.bytes(7)?, mended)?),
+            _ => {}
+        }
+    }
+    Ok(exemplar)
+}
+
+/// Reads an `ExportTraceServiceRequest`.
+///
+/// # Errors
+/// The bytes are not such a message.
+pub fn traces(body: &[u8]) -> Result<Traces<'_>, Malformed> {
+    let mut faults = Faults::default();
+    let mut resources = Vec::new();
+    for field in Fields::of(body) {
+        if let (1, field) = field? {
+            resources.push(resource_spans(field.bytes(1)?, &mut faults)?);
+        }
+    }
+    Ok(Traces { resources, faults })
+}
+
+fn resource_spans<'a>(message: &'a [u8], faults: &mut Faults) -> Result<ResourceSpans<'a>, Malformed> {
+    let mut read = ResourceSpans::default();
+    for field in Fields::of(message) {
+        match field? {
+            (1, field) => read.attributes = resource(field.bytes(1)?, &mut faults.mended)?,
+            (2, field) => scope_spans(field.bytes(2)?, &mut read.spans, faults)?,
+            _ => {}
+        }
+    }
+    Ok(read)
+}
+
+fn scope_spans<'a>(message: &'a [u8], to: &mut Vec<Span<'a>>, faults: &mut Faults) -> Result<(), Malformed> {
+    for field in Fields::of(message) {
+        let (2, field) = field? else { continue };
+        match field.bytes(2).and_then(|message| span(message, &mut faults.mended)) {
+            Ok(span) => to.push(span),
+            Err(why) => faults.malformed(1, why),
+        }
+    }
+    Ok(())
+}
+
+fn span<'a>(message: &'a [u8], mended: &mut u64) -> Result<Span<'a>, Malformed> {
+    let mut span = Span::default();
+    for field in Fields::of(message) {
+        let (number, field) = field?;
+        match number {
+            5 => span.name = text(field.bytes(5)?, mended),
+            6 => span.kind = SpanKind::of_number(field.varint(6)?),
+            7 => span.start_ns = field.fixed64(7)?,
+            8 => span.end_ns = field.fixed64(8)?,
+            9 => span.attributes.push(attribute(field.bytes(9)?, mended)?),
+            15 => span.failed = status_is_error(field.bytes(15)?)?,
+            _ => {}
+        }
+    }
+    Ok(span)
+}
+
+fn status_is_error(message: &[u8]) -> Result<bool, Malformed> {
+    let mut code = 0;
+    for field in Fields::of(message) {
+        if let (3, field) = field? {
+            code = field.varint(3)?;
+        }
+    }
+    Ok(code == STATUS_ERROR)
+}
+
+/// A `KeyValue`.
+pub(super) fn attribute<'a>(message: &'a [u8], mended: &mut u64) -> Result<Attribute<'a>, Malformed> {
+    let mut attribute = Attribute::default();
+    for field in Fields::of(message) {
+        match field? {
+            (1, field) => attribute.key = text(field.bytes(1)?, mended),
+            (2, field) => attribute.value = any_value(field.bytes(2)?, mended)?,
+            _ => {}
+        }
+    }
+    Ok(attribute)
+}
+
+fn any_value<'a>(message: &'a [u8], mended: &mut u64) -> Result<AnyValue<'a>, Malformed> {
+    let mut value = AnyValue::Empty;
+    for field in Fields::of(message) {
+        let (number, field) = field?;
+        value = match number {
+            1 => AnyValue::Text(text(field.bytes(1)?, mended)),
+            2 => AnyValue::Bool(field.varint(2)? != 0),
+            3 => AnyValue::Int(field.varint(3)? as i64),
+            4 => AnyValue::Double(field.double(4)?),
+            5 | 6 => AnyValue::Json(nested(number, field, DEEPEST, mended)?.to_string()),
+            7 => AnyValue::Text(super::base64(field.bytes(7)?).into()),
+            _ => continue,
+        };
+    }
+    Ok(value)
+}
+
+/// A list, a map or bytes as JSON.
+fn nested(
+    number: u32,
+    field: Field<'_>,
+    deeper: u32,
+    mended: &mut u64,
+) -> Result<serde_json::Value, Malformed> {
+    let deeper = deeper.checked_sub(1).ok_or(Malformed::TooDeep)?;
+    let bytes = field.bytes(number)?;
+    if number == 7 {
+        return Ok(super::base64(bytes).into());
+    }
+    let mut list = Vec::new();
+    let mut map = serde_json::Map::new();
+    for field in Fields::of(bytes) {
+        let (1, field) = field? else { continue };
+        if number == 5 {
+            list.push(json_value(field.bytes(1)?, deeper, mended)?);
+            continue;
+        }
+        let (mut key, mut value) = (Cow::default(), serde_json::Value::Null);
+        for field in Fields::of(field.bytes(1)?) {
+            match field? {
+                (1, field) => key = text(field.bytes(1)?, mended),
+                (2, field) => value = json_value(field.bytes(2)?, deeper, mended)?,
+                _ => {}
+            }
+        }
+        map.insert(key.into_owned(), value);
+    }
+    Ok(if number == 5 { list.into() } else { map.into() })
+}
+
+/// An `AnyValue` within another one.
+fn json_value(message: &[u8], deeper: u32, mended: &mut u64) -> Result<serde_json::Value, Malformed> {
+    let mut value = serde_json::Value::Null;
+    for field in Fields::of(message) {
+        let (number, field) = field?;
+        value = match number {
+            1 => text(field.bytes(1)?, mended).into_owned().into(),
+            2 => (field.varint(2)? != 0).into(),
+            3 => (field.varint(3)? as i64).into(),
+            4 => field.double(4)?.into(),
+            5..=7 => nested(number, field, deeper, mended)?,
+            _ => continue,
+        };
+    }
+    Ok(value)
+}
+
+#[cfg(test)]
+mod tests;
