@@ -16,7 +16,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::metrics::catalogue::host as c;
 use crate::metrics::foreign::{NotAdmitted, admit};
-use crate::metrics::{LabelBlock, Sink, Value};
+use crate::metrics::{self, LabelBlock, Sink, Value};
 use crate::snapshot::host::{Host, TextFamily, TextFiles};
 use parse::{Family, Refused};
 
@@ -163,8 +163,8 @@ impl Joined {
     fn add(&mut self, families: &[Family]) -> Result<(), Problem> {
         let mut admitted = Vec::with_capacity(families.len());
         for family in families {
-            let metric = admit(&family.name, family.kind, &family.help)?;
-            if self.families.get(&family.name).is_some_and(|other| !std::ptr::eq(other.metric, metric)) {
+            let foreign = admit(&family.name, family.kind, &family.help)?;
+            if self.families.get(&family.name).is_some_and(|other| other.family != foreign) {
                 return Err(Problem::Differs(family.name.clone()));
             }
             let twice = |(labels, _): &(LabelBlock, f64)| {
@@ -173,17 +173,17 @@ impl Joined {
             if family.samples.iter().any(twice) {
                 return Err(Problem::Twice(family.name.clone()));
             }
-            admitted.push(metric);
+            admitted.push(foreign);
         }
         let more: usize = families.iter().map(|family| family.samples.len()).sum();
         if self.series.len() + more > MOST_SERIES {
             return Err(Problem::Series);
         }
-        for (family, metric) in families.iter().zip(admitted) {
+        for (family, foreign) in families.iter().zip(admitted) {
             let keys = family.samples.iter().map(|(labels, _)| (family.name.clone(), parse::sorted(labels)));
             self.series.extend(keys);
             let joined = self.families.entry(family.name.clone());
-            let joined = joined.or_insert_with(|| TextFamily { metric, samples: Vec::new() });
+            let joined = joined.or_insert_with(|| TextFamily { family: foreign, samples: Vec::new() });
             joined.samples.extend(family.samples.iter().cloned());
         }
         Ok(())
@@ -204,7 +204,7 @@ pub(super) fn collect(host: &Host, sink: &mut dyn Sink) {
     sink.family(&c::TEXTFILE_ERROR);
     sink.sample(&plain, &[], Value::Int(u64::from(text.failed)));
     for family in &text.families {
-        sink.family(family.metric);
+        sink.open(metrics::Family::Foreign(family.family.clone()));
         for (labels, value) in &family.samples {
             sink.sample(labels, &[], Value::Float(*value));
         }

@@ -90,8 +90,6 @@ pub enum Owner {
     NodeExporter,
     /// A convention of the Prometheus client libraries.
     Prometheus,
-    /// Somebody's who writes text files; never in the catalogue.
-    Foreign,
 }
 
 /// One metric.

@@ -1,15 +1,15 @@
 //! Families that somebody else names: those of text files.
 //!
-//! A sink takes only a `&'static Metric`, so a foreign family is kept for good once it has been
-//! admitted. Their number is bounded for that reason; a file that invents a name a minute is
-//! refused in time.
+//! A sink takes none but these and the catalogue's, so no name gets on a page that was not
+//! admitted here. A family lives as long as somebody holds it; their number is bounded, so that
+//! whoever invents names can fill no more than that.
 
 use std::collections::HashMap;
-use std::sync::{LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
 
-use super::catalogue::{ALL, Kind, Labels, Metric, Owner, Unit};
+use super::catalogue::{ALL, Kind, Metric};
 
-/// Families that can be admitted while the program runs.
+/// Families that there can be at a time.
 pub const MOST_FAMILIES: usize = 2_000;
 
 /// Longest name and help that are admitted, in bytes.
@@ -31,62 +31,86 @@ pub enum NotAdmitted {
     #[error("name or help of `{0}` is longer than {LONGEST_TEXT} bytes")]
     Long(String),
     /// There are too many.
-    #[error(
-        "`{0}` is more than the {MOST_FAMILIES} families that are taken from text files until the next restart"
-    )]
+    #[error("`{0}` is more than the {MOST_FAMILIES} families that are taken from text files")]
     TooMany(String),
 }
 
-/// What has been admitted.
+/// A family that was admitted.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Foreign {
+    name: Box<str>,
+    kind: Kind,
+    help: Box<str>,
+}
+
+impl Foreign {
+    /// Its name in the text format.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What its values do.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// What it says.
+    pub fn help(&self) -> &str {
+        &self.help
+    }
+}
+
+/// What has been admitted, by name without `_total`: all that use it have one name.
 #[derive(Default)]
-struct Admitted {
-    metrics: HashMap<(String, Kind, String), &'static Metric>,
-    /// The one name in use of each name without `_total`.
-    names: HashMap<String, String>,
+struct Admitted(HashMap<String, Vec<Weak<Foreign>>>);
+
+impl Admitted {
+    fn living<'a>(families: &'a [Weak<Foreign>]) -> impl Iterator<Item = Arc<Foreign>> + 'a {
+        families.iter().filter_map(Weak::upgrade)
+    }
+
+    /// Forgets what nobody holds any more, and tells how many families are left.
+    fn tidy(&mut self) -> usize {
+        self.0.retain(|_, families| {
+            families.retain(|family| family.strong_count() > 0);
+            !families.is_empty()
+        });
+        self.0.values().map(Vec::len).sum()
+    }
 }
 
 static ADMITTED: LazyLock<Mutex<Admitted>> = LazyLock::new(Mutex::default);
 
-/// The family of a name, kind and help; the same for the same three.
+/// The family of a name, kind and help; the same for the same three while somebody holds it.
 ///
 /// # Errors
 /// The name is taken, impossible, or one too many.
-pub fn admit(name: &str, kind: Kind, help: &str) -> Result<&'static Metric, NotAdmitted> {
+pub fn admit(name: &str, kind: Kind, help: &str) -> Result<Arc<Foreign>, NotAdmitted> {
     if name.len() > LONGEST_TEXT || help.len() > LONGEST_TEXT {
         return Err(NotAdmitted::Long(name.chars().take(64).collect()));
-    }
-    let key = (name.to_owned(), kind, help.to_owned());
-    let mut admitted = ADMITTED.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(metric) = admitted.metrics.get(&key) {
-        return Ok(metric);
     }
     if !is_metric_name(name) {
         return Err(NotAdmitted::Name(name.to_owned()));
     }
     let stem = stem(name);
+    let mut admitted = ADMITTED.lock().unwrap_or_else(PoisonError::into_inner);
+    for known in admitted.0.get(stem).iter().flat_map(|families| Admitted::living(families)) {
+        if &*known.name != name {
+            return Err(NotAdmitted::Twin(name.to_owned(), known.name.to_string()));
+        }
+        if known.kind == kind && &*known.help == help {
+            return Ok(known);
+        }
+    }
     if ALL.iter().any(|metric| is_taken_by(stem, metric)) {
         return Err(NotAdmitted::Ours(name.to_owned()));
     }
-    if let Some(other) = admitted.names.get(stem).filter(|other| *other != name) {
-        return Err(NotAdmitted::Twin(name.to_owned(), other.clone()));
-    }
-    if admitted.metrics.len() >= MOST_FAMILIES {
+    if admitted.tidy() >= MOST_FAMILIES {
         return Err(NotAdmitted::TooMany(name.to_owned()));
     }
-    admitted.names.insert(stem.to_owned(), name.to_owned());
-    let metric = Box::leak(Box::new(Metric {
-        name: name.to_owned().leak(),
-        kind,
-        unit: Unit::None,
-        help: help.to_owned().leak(),
-        labels: Labels::Plain,
-        own_labels: &[],
-        source: "a text file",
-        collector: "textfile",
-        owner: Owner::Foreign,
-    }));
-    admitted.metrics.insert(key, metric);
-    Ok(metric)
+    let family = Arc::new(Foreign { name: name.into(), kind, help: help.into() });
+    admitted.0.entry(stem.to_owned()).or_default().push(Arc::downgrade(&family));
+    Ok(family)
 }
 
 /// Whether a name means a family of ours, or a series of one that is a histogram.
@@ -124,10 +148,18 @@ mod tests {
 
     #[test]
     fn a_family_is_admitted_once_and_keeps_what_was_said() {
-        let metric = admit("foreign_test_jobs_total", Kind::Counter, "Jobs.").unwrap();
+        let family = admit("foreign_test_jobs_total", Kind::Counter, "Jobs.").unwrap();
         let again = admit("foreign_test_jobs_total", Kind::Counter, "Jobs.").unwrap();
-        assert!(std::ptr::eq(metric, again));
-        assert_eq!((metric.name, metric.help), ("foreign_test_jobs_total", "Jobs."));
+        assert!(Arc::ptr_eq(&family, &again));
+        assert_eq!((family.name(), family.help()), ("foreign_test_jobs_total", "Jobs."));
+    }
+
+    #[test]
+    fn a_name_is_free_again_when_nobody_holds_its_family() {
+        let family = admit("foreign_test_fleeting", Kind::Gauge, "x").unwrap();
+        admit("foreign_test_fleeting_total", Kind::Gauge, "x").unwrap_err();
+        drop(family);
+        admit("foreign_test_fleeting_total", Kind::Gauge, "x").unwrap();
     }
 
     #[test]
@@ -137,7 +169,7 @@ mod tests {
         assert!(refused("node_forks").contains("metric of dockmeter itself"), "the same in OpenMetrics");
         assert!(refused("1a").contains("not a metric's name"));
         assert!(refused("").contains("not a metric's name"));
-        admit("foreign_test_twin", Kind::Gauge, "x").unwrap();
+        let _twin = admit("foreign_test_twin", Kind::Gauge, "x").unwrap();
         assert!(refused("foreign_test_twin_total").contains("the same family in OpenMetrics"));
         assert!(admit("foreign_test_long", Kind::Gauge, &"x".repeat(2_000)).is_err());
     }

@@ -12,6 +12,7 @@
 //! that has not changed.
 
 pub mod catalogue;
+mod family;
 pub mod foreign;
 mod format;
 mod histogram;
@@ -26,6 +27,7 @@ pub mod window;
 mod wire;
 
 pub use catalogue::{Kind, Labels, Metric, Unit};
+pub use family::Family;
 pub use format::Format;
 pub use histogram::{Histogram, Native};
 pub use label::LabelBlock;
@@ -36,7 +38,12 @@ use crate::tenant::Narrowing;
 /// Where a collector puts its samples, family by family.
 pub trait Sink {
     /// Opens a family; the samples that follow belong to it. A family is opened once a page.
-    fn family(&mut self, metric: &'static Metric);
+    fn open(&mut self, family: Family);
+
+    /// Opens a family of the catalogue.
+    fn family(&mut self, metric: &'static Metric) {
+        self.open(Family::Ours(metric));
+    }
 
     /// Adds a sample to the open family: a shared block of labels, and those of this sample alone.
     fn sample(&mut self, labels: &LabelBlock, own: &[(&'static str, &str)], value: Value);
@@ -85,9 +92,9 @@ impl<'a> TenantFilter<'a> {
 }
 
 impl Sink for TenantFilter<'_> {
-    fn family(&mut self, metric: &'static Metric) {
-        self.narrowable = metric.labels != Labels::Plain;
-        self.sink.family(metric);
+    fn open(&mut self, family: Family) {
+        self.narrowable = family.has_tenants();
+        self.sink.open(family);
     }
 
     fn sample(&mut self, labels: &LabelBlock, own: &[(&'static str, &str)], value: Value) {

@@ -9,7 +9,7 @@
 
 use super::label::{protobuf_label_length, write_protobuf_label};
 use super::wire;
-use super::{Histogram, Kind, LabelBlock, Mark, Metric, Native, Page, Sink, Value};
+use super::{Family, Histogram, Kind, LabelBlock, Mark, Native, Page, Sink, Value};
 
 /// Fields of `MetricFamily`.
 mod family {
@@ -58,7 +58,7 @@ mod span {
 pub struct ProtobufEncoder {
     page: Vec<u8>,
     series: u64,
-    open: Option<&'static Metric>,
+    open: Option<Family>,
     /// Where the length of the family stands that has been announced last.
     length: Option<usize>,
 }
@@ -76,15 +76,15 @@ impl ProtobufEncoder {
         self.page
     }
 
-    /// The open family, announced if this is its first series.
+    /// The kind of the open family, which is announced if this is its first series.
     #[inline]
-    fn open_family(&mut self) -> Option<&'static Metric> {
-        let metric = self.open?;
+    fn open_family(&mut self) -> Option<Kind> {
+        let family = self.open.as_ref()?;
         if self.length.is_none() {
             self.length = Some(wire::open(&mut self.page));
-            announce(metric, &mut self.page);
+            announce(family, &mut self.page);
         }
-        Some(metric)
+        Some(family.kind())
     }
 
     fn close_family(&mut self) {
@@ -94,17 +94,17 @@ impl ProtobufEncoder {
     }
 }
 
-fn announce(metric: &Metric, page: &mut Vec<u8>) {
-    wire::string(family::NAME, metric.name, page);
-    wire::string(family::HELP, metric.help, page);
-    let kind = match metric.kind {
+fn announce(family: &Family, page: &mut Vec<u8>) {
+    wire::string(family::NAME, family.name(), page);
+    wire::string(family::HELP, family.help(), page);
+    let kind = match family.kind() {
         Kind::Counter => 0,
         Kind::Gauge => 1,
         Kind::Untyped => 3,
         Kind::Histogram => 4,
     };
     wire::number(family::TYPE, kind, page);
-    if let Some(unit) = metric.named_unit() {
+    if let Some(unit) = family.named_unit() {
         wire::string(family::UNIT, unit, page);
     }
 }
@@ -128,18 +128,18 @@ impl Page for ProtobufEncoder {
 }
 
 impl Sink for ProtobufEncoder {
-    fn family(&mut self, metric: &'static Metric) {
+    fn open(&mut self, family: Family) {
         self.close_family();
-        self.open = Some(metric);
+        self.open = Some(family);
     }
 
     fn sample(&mut self, labels: &LabelBlock, own: &[(&'static str, &str)], value: Value) {
-        let Some(metric) = self.open_family() else {
+        let Some(kind) = self.open_family() else {
             debug_assert!(false, "a sample came before its family");
             return;
         };
-        debug_assert!(metric.kind != Kind::Histogram, "`{}` is no family of single samples", metric.name);
-        let field = match metric.kind {
+        debug_assert!(kind != Kind::Histogram, "{:?} is no family of single samples", self.open);
+        let field = match kind {
             Kind::Counter => metric::COUNTER,
             Kind::Untyped => metric::UNTYPED,
             _ => metric::GAUGE,

@@ -45,7 +45,7 @@ fn row(metric: &Metric) -> String {
     let own = metric.own_labels.iter().map(|label| format!("`{label}`"));
     let labels: Vec<String> = shared.map(str::to_owned).into_iter().chain(own).collect();
     let owner = match metric.owner {
-        Owner::Dockmeter | Owner::Foreign => "",
+        Owner::Dockmeter => "",
         Owner::Cadvisor => " *cAdvisor*",
         Owner::NodeExporter => " *node_exporter*",
         Owner::Prometheus => " *Prometheus clients*",

@@ -4,12 +4,12 @@
 
 use prometheus::proto;
 
-use super::{Histogram, Kind, LabelBlock, Mark, Metric, Page, Sink, Value};
+use super::{Family, Histogram, Kind, LabelBlock, Mark, Page, Sink, Value};
 
 /// Collects families as the `prometheus` crate's own types.
 #[derive(Debug, Default)]
 pub struct FamilyPage {
-    families: Vec<(&'static Metric, Vec<proto::Metric>)>,
+    families: Vec<(Family, Vec<proto::Metric>)>,
     series: u64,
 }
 
@@ -17,15 +17,15 @@ impl FamilyPage {
     /// The families that have samples.
     pub fn finish(self) -> Vec<proto::MetricFamily> {
         let filled = self.families.into_iter().filter(|(_, samples)| !samples.is_empty());
-        filled.map(|(metric, samples)| family(metric, samples)).collect()
+        filled.map(|(opened, samples)| family(&opened, samples)).collect()
     }
 }
 
-fn family(metric: &Metric, samples: Vec<proto::Metric>) -> proto::MetricFamily {
+fn family(opened: &Family, samples: Vec<proto::Metric>) -> proto::MetricFamily {
     let mut family = proto::MetricFamily::default();
-    family.set_name(metric.name.to_owned());
-    family.set_help(metric.help.to_owned());
-    family.set_field_type(match metric.kind {
+    family.set_name(opened.name().to_owned());
+    family.set_help(opened.help().to_owned());
+    family.set_field_type(match opened.kind() {
         Kind::Counter => proto::MetricType::COUNTER,
         // The crate's encoder panics at a family that is untyped.
         Kind::Gauge | Kind::Untyped => proto::MetricType::GAUGE,
@@ -51,17 +51,17 @@ impl Page for FamilyPage {
 }
 
 impl Sink for FamilyPage {
-    fn family(&mut self, metric: &'static Metric) {
-        self.families.push((metric, Vec::new()));
+    fn open(&mut self, family: Family) {
+        self.families.push((family, Vec::new()));
     }
 
     fn sample(&mut self, labels: &LabelBlock, own: &[(&'static str, &str)], value: Value) {
-        let Some((metric, samples)) = self.families.last_mut() else {
+        let Some((family, samples)) = self.families.last_mut() else {
             debug_assert!(false, "a sample came before its family");
             return;
         };
         let mut sample = labelled(labels, own);
-        if metric.kind == Kind::Counter {
+        if family.kind() == Kind::Counter {
             let mut counter = proto::Counter::default();
             counter.set_value(value.as_f64());
             sample.set_counter(counter);
@@ -119,6 +119,7 @@ fn label_pair((name, value): (String, String)) -> proto::LabelPair {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metrics::Metric;
     use crate::metrics::catalogue::{Labels, Owner, Unit};
 
     static DURATION: Metric = Metric {

@@ -5,7 +5,7 @@
 //! a family without samples leaves nothing; what a failed collector wrote is taken back.
 
 use super::label::write_label;
-use super::{Histogram, Kind, LabelBlock, Mark, Metric, Page, Sink, Value};
+use super::{Family, Histogram, Kind, LabelBlock, Mark, Page, Sink, Value};
 
 /// Which text format a page is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub struct TextEncoder {
     dialect: Dialect,
     page: Vec<u8>,
     series: u64,
-    open: Option<&'static Metric>,
+    open: Option<Family>,
     announced: bool,
 }
 
@@ -41,83 +41,81 @@ impl TextEncoder {
         self.page
     }
 
-    /// The name in `HELP` and `TYPE`, and the type: in OpenMetrics a counter's family has no
-    /// `_total`, and a counter whose name does not end so has to be `unknown`.
-    fn announced_as(&self, metric: &Metric) -> (&'static str, &'static str) {
-        match (self.dialect, metric.kind) {
-            (_, Kind::Gauge) => (metric.name, "gauge"),
-            (_, Kind::Histogram) => (metric.name, "histogram"),
-            (Dialect::Prometheus, Kind::Untyped) => (metric.name, "untyped"),
-            (Dialect::OpenMetrics, Kind::Untyped) => (metric.name, "unknown"),
-            (Dialect::Prometheus, Kind::Counter) => (metric.name, "counter"),
-            (Dialect::OpenMetrics, Kind::Counter) => match metric.name.strip_suffix("_total") {
-                Some(family) => (family, "counter"),
-                None => (metric.name, "unknown"),
-            },
-        }
-    }
-
-    /// The open family, announced if this is its first sample.
-    fn open_family(&mut self) -> Option<&'static Metric> {
-        let metric = self.open?;
-        if !self.announced {
+    /// Announces the open family if this is its first sample; false if none is open.
+    fn announce_open(&mut self) -> bool {
+        if let Some(family) = self.open.as_ref().filter(|_| !self.announced) {
             self.announced = true;
-            self.announce(metric);
+            announce(family, self.dialect, &mut self.page);
         }
-        Some(metric)
+        self.open.is_some()
     }
+}
 
-    /// One line. `parts` make the name, and `bound` is the `le` of a bucket.
-    fn line(
-        &mut self,
-        parts: [&str; 2],
-        labels: &LabelBlock,
-        own: &[(&'static str, &str)],
-        bound: Option<f64>,
-        value: Value,
-    ) {
-        let page = &mut self.page;
-        for part in parts {
-            page.extend_from_slice(part.as_bytes());
-        }
-        let shared = labels.rendered();
-        if !shared.is_empty() || !own.is_empty() || bound.is_some() {
-            page.push(b'{');
-            page.extend_from_slice(shared);
-            let mut first = shared.is_empty();
-            for (name, value) in own {
-                separate(&mut first, page);
-                write_label(name, value, page);
-            }
-            if let Some(bound) = bound {
-                separate(&mut first, page);
-                page.extend_from_slice(b"le=\"");
-                write_bound(bound, page);
-                page.push(b'"');
-            }
-            page.push(b'}');
-        }
-        page.push(b' ');
-        value.write(page);
-        page.push(b'\n');
+/// The name in `HELP` and `TYPE`, and the type: in OpenMetrics a counter's family has no
+/// `_total`, and a counter whose name does not end so has to be `unknown`.
+fn announced_as(family: &Family, dialect: Dialect) -> (&str, &'static str) {
+    let name = family.name();
+    match (dialect, family.kind()) {
+        (_, Kind::Gauge) => (name, "gauge"),
+        (_, Kind::Histogram) => (name, "histogram"),
+        (Dialect::Prometheus, Kind::Untyped) => (name, "untyped"),
+        (Dialect::OpenMetrics, Kind::Untyped) => (name, "unknown"),
+        (Dialect::Prometheus, Kind::Counter) => (name, "counter"),
+        (Dialect::OpenMetrics, Kind::Counter) => match name.strip_suffix("_total") {
+            Some(family) => (family, "counter"),
+            None => (name, "unknown"),
+        },
     }
+}
 
-    fn announce(&mut self, metric: &'static Metric) {
-        let (name, kind) = self.announced_as(metric);
-        let page = &mut self.page;
-        for part in ["# HELP ", name, " "] {
+fn announce(family: &Family, dialect: Dialect, page: &mut Vec<u8>) {
+    let (name, kind) = announced_as(family, dialect);
+    for part in ["# HELP ", name, " "] {
+        page.extend_from_slice(part.as_bytes());
+    }
+    write_help(family.help(), dialect, page);
+    for part in ["\n# TYPE ", name, " ", kind, "\n"] {
+        page.extend_from_slice(part.as_bytes());
+    }
+    if let (Dialect::OpenMetrics, Some(unit)) = (dialect, family.named_unit()) {
+        for part in ["# UNIT ", name, " ", unit, "\n"] {
             page.extend_from_slice(part.as_bytes());
-        }
-        write_help(metric.help, self.dialect, page);
-        for part in ["\n# TYPE ", name, " ", kind, "\n"] {
-            page.extend_from_slice(part.as_bytes());
-        }
-        if let (Dialect::OpenMetrics, Some(unit)) = (self.dialect, metric.named_unit()) {
-            for part in ["# UNIT ", name, " ", unit, "\n"] {
-                page.extend_from_slice(part.as_bytes());
-            }
         }
     }
+}
+
+/// One line. `parts` make the name, and `bound` is the `le` of a bucket.
+fn line(
+    page: &mut Vec<u8>,
+    parts: [&str; 2],
+    labels: &LabelBlock,
+    own: &[(&'static str, &str)],
+    bound: Option<f64>,
+    value: Value,
+) {
+    for part in parts {
+        page.extend_from_slice(part.as_bytes());
+    }
+    let shared = labels.rendered();
+    if !shared.is_empty() || !own.is_empty() || bound.is_some() {
+        page.push(b'{');
+        page.extend_from_slice(shared);
+        let mut first = shared.is_empty();
+        for (name, value) in own {
+            separate(&mut first, page);
+            write_label(name, value, page);
+        }
+        if let Some(bound) = bound {
+            separate(&mut first, page);
+            page.extend_from_slice(b"le=\"");
+            write_bound(bound, page);
+            page.push(b'"');
+        }
+        page.push(b'}');
+    }
+    page.push(b' ');
+    value.write(page);
+    page.push(b'\n');
 }
 
 impl Page for TextEncoder {
@@ -137,32 +135,31 @@ impl Page for TextEncoder {
 }
 
 impl Sink for TextEncoder {
-    fn family(&mut self, metric: &'static Metric) {
-        self.open = Some(metric);
+    fn open(&mut self, family: Family) {
+        self.open = Some(family);
         self.announced = false;
     }
 
     fn sample(&mut self, labels: &LabelBlock, own: &[(&'static str, &str)], value: Value) {
-        let Some(metric) = self.open_family() else {
-            debug_assert!(false, "a sample came before its family");
-            return;
-        };
-        debug_assert!(metric.kind != Kind::Histogram, "`{}` is no family of single samples", metric.name);
-        self.line([metric.name, ""], labels, own, None, value);
+        let announced = self.announce_open();
+        debug_assert!(announced, "a sample came before its family");
+        let Some(family) = &self.open else { return };
+        debug_assert!(family.kind() != Kind::Histogram, "`{}` is no family of single samples", family.name());
+        line(&mut self.page, [family.name(), ""], labels, own, None, value);
         self.series += 1;
     }
 
     fn histogram(&mut self, labels: &LabelBlock, own: &[(&'static str, &str)], histogram: &Histogram) {
-        let Some(metric) = self.open_family() else {
-            debug_assert!(false, "a histogram came before its family");
-            return;
-        };
+        let announced = self.announce_open();
+        debug_assert!(announced, "a histogram came before its family");
+        let Some(family) = &self.open else { return };
+        let (page, name) = (&mut self.page, family.name());
         let count = histogram.count();
         for (bound, below) in histogram.cumulative().chain([(f64::INFINITY, count)]) {
-            self.line([metric.name, "_bucket"], labels, own, Some(bound), Value::Int(below));
+            line(page, [name, "_bucket"], labels, own, Some(bound), Value::Int(below));
         }
-        self.line([metric.name, "_sum"], labels, own, None, Value::Float(histogram.sum()));
-        self.line([metric.name, "_count"], labels, own, None, Value::Int(count));
+        line(page, [name, "_sum"], labels, own, None, Value::Float(histogram.sum()));
+        line(page, [name, "_count"], labels, own, None, Value::Int(count));
         self.series += histogram.series();
     }
 }
@@ -183,7 +180,7 @@ fn write_bound(bound: f64, page: &mut Vec<u8>) {
     }
 }
 
-/// Help texts are our own constants, but the escapes differ: OpenMetrics also wants `"`.
+/// The escapes of a help text differ: OpenMetrics also wants that of `"`.
 fn write_help(help: &str, dialect: Dialect, out: &mut Vec<u8>) {
     for byte in help.bytes() {
         match byte {

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use crate::metrics::foreign::Foreign;
 use crate::metrics::{Histogram, LabelBlock, Metric};
 
 /// What was read of the machine.
@@ -524,7 +525,7 @@ pub struct TextFiles {
 #[derive(Clone, Debug, PartialEq)]
 pub struct TextFamily {
     /// Its name, kind and help.
-    pub metric: &'static Metric,
+    pub family: Arc<Foreign>,
     /// Its samples.
     pub samples: Vec<(LabelBlock, f64)>,
 }

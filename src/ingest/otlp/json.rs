@@ -13,8 +13,8 @@ use serde_json::value::RawValue;
 use super::json_value::{KeyValue, attributes};
 use super::lenient::{Double, Enum, Hex, Integer, Text, Unsigned, or_default};
 use super::model::{
-    Attribute, Buckets, Data, Exemplar, Exponential, Faults, Metric, Metrics, Number, Point, Quantiles,
-    ResourceMetrics, ResourceSpans, Run, Span, SpanKind, Temporality, Traces,
+    Buckets, Data, Exemplar, Exponential, Faults, Metric, Metrics, Number, Point, Quantiles, ResourceMetrics,
+    ResourceSpans, Run, Span, SpanKind, Temporality, Traces,
 };
 use super::protobuf::{NO_RECORDED_VALUE, STATUS_ERROR};
 

@@ -1,6 +1,7 @@
 //! Pages byte by byte, written as people read them: hexadecimal bytes, `'text'`, `# comment`.
 
 use super::*;
+use crate::metrics::Metric;
 use crate::metrics::catalogue::{Labels, Owner, Unit};
 use crate::metrics::{TenantFilter, catalogue};
 use crate::tenant::{Dimension, Narrowing, Tenant};

@@ -1,5 +1,6 @@
 use super::*;
-use crate::ingest::otlp::model::AnyValue;
+use crate::ingest::otlp::model::{AnyValue, Attribute};
+
 use proptest::prelude::*;
 
 fn request(metric: &str) -> String {
