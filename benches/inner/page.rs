@@ -74,5 +74,5 @@ pub(crate) fn histogram() -> Histogram {
 
 pub(crate) fn fill_histograms(sink: &mut dyn Sink, blocks: &[LabelBlock], histogram: &Histogram) {
     sink.family(&catalogue::CPU_USAGE_CORES);
-    blocks.iter().for_each(|labels| sink.histogram(labels, &[], histogram));
+    blocks.iter().for_each(|labels| sink.histogram(labels, &[], histogram.view()));
 }

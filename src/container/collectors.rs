@@ -96,7 +96,7 @@ fn cpu(snapshot: &Snapshot, sink: &mut dyn Sink) {
     sink.family(&c::CPU_USAGE_CORES);
     for reading in &snapshot.containers {
         if let Some(fast) = reading.fast.as_ref().filter(|fast| fast.cpu_usage.count() > 0) {
-            sink.histogram(&reading.labels, &[], &fast.cpu_usage);
+            sink.histogram(&reading.labels, &[], fast.cpu_usage.view());
         }
     }
     each(snapshot, sink, &c::CPU_PEAK, |reading| reading.fast.as_ref()?.cpu_peak_cores.map(Value::Float));
@@ -264,7 +264,7 @@ fn operations(snapshot: &Snapshot, sink: &mut dyn Sink) {
     sink.family(&c::OPERATION_DURATION);
     for line in &snapshot.operations {
         for (operation, durations) in &line.durations {
-            sink.histogram(&line.labels, &[("operation", operation.as_str())], durations);
+            sink.histogram(&line.labels, &[("operation", operation.as_str())], durations.view());
         }
     }
 }

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::metrics::catalogue::host as c;
-use crate::metrics::foreign::{NotAdmitted, admit};
+use crate::metrics::foreign::{Namer, NotAdmitted, admit};
 use crate::metrics::{self, LabelBlock, Sink, Value};
 use crate::snapshot::host::{Host, TextFamily, TextFiles};
 use parse::{Family, Refused};
@@ -163,7 +163,7 @@ impl Joined {
     fn add(&mut self, families: &[Family]) -> Result<(), Problem> {
         let mut admitted = Vec::with_capacity(families.len());
         for family in families {
-            let foreign = admit(&family.name, family.kind, &family.help)?;
+            let foreign = admit(&family.name, family.kind, &family.help, Namer::TextFiles)?;
             if self.families.get(&family.name).is_some_and(|other| other.family != foreign) {
                 return Err(Problem::Differs(family.name.clone()));
             }

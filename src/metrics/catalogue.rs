@@ -15,8 +15,17 @@ pub enum Kind {
     Gauge,
     /// Counts of values by size, cumulative.
     Histogram,
+    /// Quantiles of values, count and sum; only of families that others name.
+    Summary,
     /// Not said; node_exporter's counters whose names do not end with `_total` only.
     Untyped,
+}
+
+impl Kind {
+    /// Whether a series is one sample.
+    pub(super) fn is_single(self) -> bool {
+        !matches!(self, Kind::Histogram | Kind::Summary)
+    }
 }
 
 /// The base unit of a value.
@@ -122,7 +131,7 @@ impl Metric {
         let unit = self.unit.suffix();
         let stem = match self.kind {
             Kind::Counter => self.name.strip_suffix("_total").unwrap_or(self.name),
-            Kind::Gauge | Kind::Histogram | Kind::Untyped => self.name,
+            _ => self.name,
         };
         let named = !unit.is_empty() && stem.strip_suffix(unit).is_some_and(|rest| rest.ends_with('_'));
         named.then_some(unit)

@@ -1,4 +1,4 @@
-//! Families that somebody else names: those of text files.
+//! Families that somebody else names: text files, and programs that send what they measure.
 //!
 //! A sink takes none but these and the catalogue's, so no name gets on a page that was not
 //! admitted here. A family lives as long as somebody holds it; their number is bounded, so that
@@ -15,6 +15,15 @@ pub const MOST_FAMILIES: usize = 2_000;
 /// Longest name and help that are admitted, in bytes.
 const LONGEST_TEXT: usize = 1_024;
 
+/// Who names a family. A name belongs to one of them at a time, so that no page has it twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Namer {
+    /// Whoever writes text files; the series are the host's.
+    TextFiles,
+    /// Programs that send what they measure; the series are their tenants'.
+    Programs,
+}
+
 /// Why a family is not admitted.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotAdmitted {
@@ -27,11 +36,14 @@ pub enum NotAdmitted {
     /// Another foreign family would be the same in OpenMetrics, where `_total` is not part of the name.
     #[error("`{0}` and `{1}` are the same family in OpenMetrics; rename one")]
     Twin(String, String),
+    /// The other namer has the name.
+    #[error("`{0}` is already in use, by programs or by text files; choose another name")]
+    Taken(String),
     /// Name or help is too long.
     #[error("name or help of `{0}` is longer than {LONGEST_TEXT} bytes")]
     Long(String),
     /// There are too many.
-    #[error("`{0}` is more than the {MOST_FAMILIES} families that are taken from text files")]
+    #[error("`{0}` is more than the {MOST_FAMILIES} families that there can be beside dockmeter's own")]
     TooMany(String),
 }
 
@@ -41,6 +53,7 @@ pub struct Foreign {
     name: Box<str>,
     kind: Kind,
     help: Box<str>,
+    namer: Namer,
 }
 
 impl Foreign {
@@ -57,6 +70,11 @@ impl Foreign {
     /// What it says.
     pub fn help(&self) -> &str {
         &self.help
+    }
+
+    /// Whether its series belong to tenants.
+    pub(super) fn has_tenants(&self) -> bool {
+        self.namer == Namer::Programs
     }
 }
 
@@ -85,7 +103,7 @@ static ADMITTED: LazyLock<Mutex<Admitted>> = LazyLock::new(Mutex::default);
 ///
 /// # Errors
 /// The name is taken, impossible, or one too many.
-pub fn admit(name: &str, kind: Kind, help: &str) -> Result<Arc<Foreign>, NotAdmitted> {
+pub fn admit(name: &str, kind: Kind, help: &str, namer: Namer) -> Result<Arc<Foreign>, NotAdmitted> {
     if name.len() > LONGEST_TEXT || help.len() > LONGEST_TEXT {
         return Err(NotAdmitted::Long(name.chars().take(64).collect()));
     }
@@ -95,6 +113,9 @@ pub fn admit(name: &str, kind: Kind, help: &str) -> Result<Arc<Foreign>, NotAdmi
     let stem = stem(name);
     let mut admitted = ADMITTED.lock().unwrap_or_else(PoisonError::into_inner);
     for known in admitted.0.get(stem).iter().flat_map(|families| Admitted::living(families)) {
+        if known.namer != namer {
+            return Err(NotAdmitted::Taken(name.to_owned()));
+        }
         if &*known.name != name {
             return Err(NotAdmitted::Twin(name.to_owned(), known.name.to_string()));
         }
@@ -108,7 +129,7 @@ pub fn admit(name: &str, kind: Kind, help: &str) -> Result<Arc<Foreign>, NotAdmi
     if admitted.tidy() >= MOST_FAMILIES {
         return Err(NotAdmitted::TooMany(name.to_owned()));
     }
-    let family = Arc::new(Foreign { name: name.into(), kind, help: help.into() });
+    let family = Arc::new(Foreign { name: name.into(), kind, help: help.into(), namer });
     admitted.0.entry(stem.to_owned()).or_default().push(Arc::downgrade(&family));
     Ok(family)
 }
@@ -148,30 +169,37 @@ mod tests {
 
     #[test]
     fn a_family_is_admitted_once_and_keeps_what_was_said() {
-        let family = admit("foreign_test_jobs_total", Kind::Counter, "Jobs.").unwrap();
-        let again = admit("foreign_test_jobs_total", Kind::Counter, "Jobs.").unwrap();
+        let family = admit("foreign_test_jobs_total", Kind::Counter, "Jobs.", Namer::TextFiles).unwrap();
+        let again = admit("foreign_test_jobs_total", Kind::Counter, "Jobs.", Namer::TextFiles).unwrap();
         assert!(Arc::ptr_eq(&family, &again));
         assert_eq!((family.name(), family.help()), ("foreign_test_jobs_total", "Jobs."));
     }
 
     #[test]
+    fn a_name_belongs_to_text_files_or_to_programs() {
+        let _family = admit("foreign_test_owned", Kind::Gauge, "x", Namer::TextFiles).unwrap();
+        let refused = admit("foreign_test_owned", Kind::Gauge, "x", Namer::Programs).unwrap_err();
+        assert!(refused.to_string().contains("already in use"));
+    }
+
+    #[test]
     fn a_name_is_free_again_when_nobody_holds_its_family() {
-        let family = admit("foreign_test_fleeting", Kind::Gauge, "x").unwrap();
-        admit("foreign_test_fleeting_total", Kind::Gauge, "x").unwrap_err();
+        let family = admit("foreign_test_fleeting", Kind::Gauge, "x", Namer::TextFiles).unwrap();
+        admit("foreign_test_fleeting_total", Kind::Gauge, "x", Namer::TextFiles).unwrap_err();
         drop(family);
-        admit("foreign_test_fleeting_total", Kind::Gauge, "x").unwrap();
+        admit("foreign_test_fleeting_total", Kind::Gauge, "x", Namer::TextFiles).unwrap();
     }
 
     #[test]
     fn a_name_that_is_ours_or_impossible_is_refused_with_a_reason() {
-        let refused = |name: &str| admit(name, Kind::Gauge, "x").unwrap_err().to_string();
+        let refused = |name: &str| admit(name, Kind::Gauge, "x", Namer::TextFiles).unwrap_err().to_string();
         assert!(refused("node_load1").contains("metric of dockmeter itself"));
         assert!(refused("node_forks").contains("metric of dockmeter itself"), "the same in OpenMetrics");
         assert!(refused("1a").contains("not a metric's name"));
         assert!(refused("").contains("not a metric's name"));
-        let _twin = admit("foreign_test_twin", Kind::Gauge, "x").unwrap();
+        let _twin = admit("foreign_test_twin", Kind::Gauge, "x", Namer::TextFiles).unwrap();
         assert!(refused("foreign_test_twin_total").contains("the same family in OpenMetrics"));
-        assert!(admit("foreign_test_long", Kind::Gauge, &"x".repeat(2_000)).is_err());
+        assert!(admit("foreign_test_long", Kind::Gauge, &"x".repeat(2_000), Namer::TextFiles).is_err());
     }
 
     #[test]

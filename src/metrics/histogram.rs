@@ -4,6 +4,8 @@
 //! native ones have exponential bounds, and only those that were hit take room. Source of the
 //! latter: Prometheus' native histogram specification.
 
+use super::distribution::{Distribution, Exponential};
+
 /// Buckets for each power of two, as a power of two: 2³, so a bucket is 9 % wide.
 const FINEST_SCHEMA: i8 = 3;
 
@@ -89,24 +91,27 @@ impl Histogram {
         self.sum
     }
 
-    /// Upper bounds of the classic buckets with the number of values at or below each,
-    /// without the last one that holds everything.
-    pub fn cumulative(&self) -> impl Iterator<Item = (f64, u64)> {
-        let below = self.counts.iter().scan(0, |total, count| {
-            *total += count;
-            Some(*total)
-        });
-        self.bounds.iter().copied().zip(below)
+    /// Both forms, as a sink takes them.
+    pub fn view(&self) -> Distribution<'_> {
+        let native = Exponential {
+            schema: self.native.schema,
+            zero_count: self.native.zero,
+            zero_threshold: ZERO_THRESHOLD,
+            positive: &self.native.buckets,
+            negative: &[],
+        };
+        Distribution {
+            count: self.count,
+            sum: Some(self.sum),
+            bounds: self.bounds,
+            counts: &self.counts,
+            native: Some(native),
+        }
     }
 
     /// The native form.
     pub fn native(&self) -> &Native {
         &self.native
-    }
-
-    /// How many series the classic form makes: buckets, `+Inf`, sum and count.
-    pub fn series(&self) -> u64 {
-        self.bounds.len() as u64 + 3
     }
 }
 
@@ -124,27 +129,6 @@ impl Native {
     /// Index and count of every bucket that was hit, by index.
     pub fn buckets(&self) -> &[(i32, u64)] {
         &self.buckets
-    }
-
-    /// Runs of buckets with neighbouring indices: how far each begins behind the end of the
-    /// one before it (the first: its index), and how many buckets it has.
-    pub(super) fn spans(&self) -> impl Iterator<Item = (i32, u32)> {
-        let mut end = 0;
-        self.buckets.chunk_by(|(one, _), (next, _)| one + 1 == *next).map(move |run| {
-            let (start, length) = (run[0].0, run.len() as u32);
-            let offset = start - end;
-            end = start + length as i32;
-            (offset, length)
-        })
-    }
-
-    /// Each bucket's count less that of the bucket before it (the first: its count).
-    pub(super) fn deltas(&self) -> impl Iterator<Item = i64> {
-        self.buckets.iter().scan(0_u64, |before, (_, count)| {
-            let delta = count.wrapping_sub(*before) as i64;
-            *before = *count;
-            Some(delta)
-        })
     }
 
     fn observe(&mut self, value: f64) {
@@ -208,7 +192,7 @@ mod tests {
 
     #[test]
     fn a_value_on_a_bound_lies_below_it() {
-        let cumulative: Vec<_> = observed(&[0.1, 0.2, 1.0, 11.0]).cumulative().collect();
+        let cumulative: Vec<_> = observed(&[0.1, 0.2, 1.0, 11.0]).view().cumulative().collect();
         assert_eq!(cumulative, [(0.1, 1), (1.0, 3), (10.0, 3)]);
     }
 
@@ -253,7 +237,7 @@ mod tests {
         #[test]
         fn cumulative_counts_are_those_of_a_naive_count(values in proptest::collection::vec(0.0_f64..20.0, 0..50)) {
             let histogram = observed(&values);
-            for (bound, count) in histogram.cumulative() {
+            for (bound, count) in histogram.view().cumulative() {
                 prop_assert_eq!(count, values.iter().filter(|value| **value <= bound).count() as u64);
             }
             prop_assert_eq!(histogram.count(), values.len() as u64);

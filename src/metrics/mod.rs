@@ -12,6 +12,7 @@
 //! that has not changed.
 
 pub mod catalogue;
+mod distribution;
 mod family;
 pub mod foreign;
 mod format;
@@ -27,6 +28,7 @@ pub mod window;
 mod wire;
 
 pub use catalogue::{Kind, Labels, Metric, Unit};
+pub use distribution::{Distribution, Exponential, Summary};
 pub use family::Family;
 pub use format::Format;
 pub use histogram::{Histogram, Native};
@@ -49,7 +51,10 @@ pub trait Sink {
     fn sample(&mut self, labels: &LabelBlock, own: &[(&'static str, &str)], value: Value);
 
     /// Adds a histogram to the open family, which has to be of that kind.
-    fn histogram(&mut self, labels: &LabelBlock, own: &[(&'static str, &str)], histogram: &Histogram);
+    fn histogram(&mut self, labels: &LabelBlock, own: &[(&'static str, &str)], histogram: Distribution<'_>);
+
+    /// Adds a summary to the open family, which has to be of that kind.
+    fn summary(&mut self, labels: &LabelBlock, own: &[(&'static str, &str)], summary: Summary<'_>);
 }
 
 /// A sink that can take back what a failed collector has put into it.
@@ -103,9 +108,15 @@ impl Sink for TenantFilter<'_> {
         }
     }
 
-    fn histogram(&mut self, labels: &LabelBlock, own: &[(&'static str, &str)], histogram: &Histogram) {
+    fn histogram(&mut self, labels: &LabelBlock, own: &[(&'static str, &str)], histogram: Distribution<'_>) {
         if self.admits(labels) {
             self.sink.histogram(labels, own, histogram);
+        }
+    }
+
+    fn summary(&mut self, labels: &LabelBlock, own: &[(&'static str, &str)], summary: Summary<'_>) {
+        if self.admits(labels) {
+            self.sink.summary(labels, own, summary);
         }
     }
 }

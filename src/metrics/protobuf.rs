@@ -7,9 +7,10 @@
 //! A page is one buffer, as in [`text`](super::text). The length before a family is filled in
 //! when the next one opens, and that before a series is reckoned before it is written.
 
+use super::distribution::{deltas, spans};
 use super::label::{protobuf_label_length, write_protobuf_label};
 use super::wire;
-use super::{Family, Histogram, Kind, LabelBlock, Mark, Native, Page, Sink, Value};
+use super::{Distribution, Exponential, Family, Kind, LabelBlock, Mark, Page, Sink, Summary, Value};
 
 /// Fields of `MetricFamily`.
 mod family {
@@ -25,6 +26,7 @@ mod family {
 mod metric {
     pub(super) const GAUGE: u8 = 2;
     pub(super) const COUNTER: u8 = 3;
+    pub(super) const SUMMARY: u8 = 4;
     pub(super) const UNTYPED: u8 = 5;
     pub(super) const HISTOGRAM: u8 = 7;
 }
@@ -37,6 +39,8 @@ mod histogram {
     pub(super) const SCHEMA: u8 = 5;
     pub(super) const ZERO_THRESHOLD: u8 = 6;
     pub(super) const ZERO_COUNT: u8 = 7;
+    pub(super) const NEGATIVE_SPAN: u8 = 9;
+    pub(super) const NEGATIVE_DELTA: u8 = 10;
     pub(super) const POSITIVE_SPAN: u8 = 12;
     pub(super) const POSITIVE_DELTA: u8 = 13;
 }
@@ -45,6 +49,13 @@ mod histogram {
 mod bucket {
     pub(super) const CUMULATIVE_COUNT: u8 = 1;
     pub(super) const UPPER_BOUND: u8 = 2;
+}
+
+/// Fields of `Summary`; a `Quantile` holds quantile and value as fields 1 and 2.
+mod summary {
+    pub(super) const SAMPLE_COUNT: u8 = 1;
+    pub(super) const SAMPLE_SUM: u8 = 2;
+    pub(super) const QUANTILE: u8 = 3;
 }
 
 /// Fields of `BucketSpan`.
@@ -100,6 +111,7 @@ fn announce(family: &Family, page: &mut Vec<u8>) {
     let kind = match family.kind() {
         Kind::Counter => 0,
         Kind::Gauge => 1,
+        Kind::Summary => 2,
         Kind::Untyped => 3,
         Kind::Histogram => 4,
     };
@@ -138,7 +150,7 @@ impl Sink for ProtobufEncoder {
             debug_assert!(false, "a sample came before its family");
             return;
         };
-        debug_assert!(kind != Kind::Histogram, "{:?} is no family of single samples", self.open);
+        debug_assert!(kind.is_single(), "{:?} is no family of single samples", self.open);
         let field = match kind {
             Kind::Counter => metric::COUNTER,
             Kind::Untyped => metric::UNTYPED,
@@ -156,9 +168,28 @@ impl Sink for ProtobufEncoder {
         self.series += 1;
     }
 
-    fn histogram(&mut self, labels: &LabelBlock, own: &[(&'static str, &str)], histogram: &Histogram) {
+    fn histogram(&mut self, labels: &LabelBlock, own: &[(&'static str, &str)], histogram: Distribution<'_>) {
+        self.message(metric::HISTOGRAM, labels, own, |page| write_histogram(&histogram, page));
+        self.series += histogram.series();
+    }
+
+    fn summary(&mut self, labels: &LabelBlock, own: &[(&'static str, &str)], summary: Summary<'_>) {
+        self.message(metric::SUMMARY, labels, own, |page| write_summary(&summary, page));
+        self.series += summary.series();
+    }
+}
+
+impl ProtobufEncoder {
+    /// A series of the open family whose value is a message of unknown length.
+    fn message(
+        &mut self,
+        field: u8,
+        labels: &LabelBlock,
+        own: &[(&'static str, &str)],
+        value: impl FnOnce(&mut Vec<u8>),
+    ) {
         if self.open_family().is_none() {
-            debug_assert!(false, "a histogram came before its family");
+            debug_assert!(false, "a series came before its family");
             return;
         }
         wire::message(family::METRIC, &mut self.page, |page| {
@@ -166,38 +197,56 @@ impl Sink for ProtobufEncoder {
             for (name, value) in own {
                 write_protobuf_label(name, value, page);
             }
-            wire::message(metric::HISTOGRAM, page, |page| write_histogram(histogram, page));
+            wire::message(field, page, value);
         });
-        self.series += histogram.series();
     }
 }
 
 /// Both forms. The last classic bucket is left out, as the count says the same.
-fn write_histogram(histogram: &Histogram, page: &mut Vec<u8>) {
-    wire::number(histogram::SAMPLE_COUNT, histogram.count(), page);
-    wire::double(histogram::SAMPLE_SUM, histogram.sum(), page);
+fn write_histogram(histogram: &Distribution<'_>, page: &mut Vec<u8>) {
+    wire::number(histogram::SAMPLE_COUNT, histogram.count, page);
+    if let Some(sum) = histogram.sum {
+        wire::double(histogram::SAMPLE_SUM, sum, page);
+    }
     for (bound, below) in histogram.cumulative() {
         wire::head(histogram::BUCKET, 1 + wire::varint_length(below) + wire::DOUBLE_FIELD, page);
         wire::number(bucket::CUMULATIVE_COUNT, below, page);
         wire::double(bucket::UPPER_BOUND, bound, page);
     }
-    write_native(histogram.native(), page);
+    if let Some(native) = &histogram.native {
+        write_native(native, page);
+    }
 }
 
 /// The native form. Its zero threshold is above zero, by which readers tell that there is one.
-fn write_native(native: &Native, page: &mut Vec<u8>) {
-    let (zero_count, zero_threshold) = native.zero();
-    wire::signed(histogram::SCHEMA, native.schema().into(), page);
-    wire::double(histogram::ZERO_THRESHOLD, zero_threshold, page);
-    wire::number(histogram::ZERO_COUNT, zero_count, page);
-    for (offset, length) in native.spans() {
-        wire::message(histogram::POSITIVE_SPAN, page, |page| {
+fn write_native(native: &Exponential<'_>, page: &mut Vec<u8>) {
+    wire::signed(histogram::SCHEMA, native.schema.into(), page);
+    wire::double(histogram::ZERO_THRESHOLD, native.zero_threshold, page);
+    wire::number(histogram::ZERO_COUNT, native.zero_count, page);
+    write_buckets(histogram::NEGATIVE_SPAN, histogram::NEGATIVE_DELTA, native.negative, page);
+    write_buckets(histogram::POSITIVE_SPAN, histogram::POSITIVE_DELTA, native.positive, page);
+}
+
+fn write_buckets(span: u8, delta: u8, buckets: &[(i32, u64)], page: &mut Vec<u8>) {
+    for (offset, length) in spans(buckets) {
+        wire::message(span, page, |page| {
             wire::signed(span::OFFSET, offset.into(), page);
             wire::number(span::LENGTH, length.into(), page);
         });
     }
-    if !native.buckets().is_empty() {
-        wire::packed_signed(histogram::POSITIVE_DELTA, native.deltas(), page);
+    if !buckets.is_empty() {
+        wire::packed_signed(delta, deltas(buckets), page);
+    }
+}
+
+fn write_summary(summary: &Summary<'_>, page: &mut Vec<u8>) {
+    wire::number(summary::SAMPLE_COUNT, summary.count, page);
+    wire::double(summary::SAMPLE_SUM, summary.sum, page);
+    for (quantile, value) in summary.quantiles {
+        wire::message(summary::QUANTILE, page, |page| {
+            wire::double(1, *quantile, page);
+            wire::double(2, *value, page);
+        });
     }
 }
 

@@ -35,6 +35,7 @@ fn row(metric: &Metric) -> String {
         Kind::Counter => "counter",
         Kind::Gauge => "gauge",
         Kind::Histogram => "histogram",
+        Kind::Summary => "summary",
         Kind::Untyped => "untyped",
     };
     let shared = match metric.labels {

@@ -4,7 +4,7 @@
 
 use prometheus::proto;
 
-use super::{Family, Histogram, Kind, LabelBlock, Mark, Page, Sink, Value};
+use super::{Distribution, Family, Kind, LabelBlock, Mark, Page, Sink, Summary, Value};
 
 /// Collects families as the `prometheus` crate's own types.
 #[derive(Debug, Default)]
@@ -30,6 +30,7 @@ fn family(opened: &Family, samples: Vec<proto::Metric>) -> proto::MetricFamily {
         // The crate's encoder panics at a family that is untyped.
         Kind::Gauge | Kind::Untyped => proto::MetricType::GAUGE,
         Kind::Histogram => proto::MetricType::HISTOGRAM,
+        Kind::Summary => proto::MetricType::SUMMARY,
     });
     family.set_metric(samples);
     family
@@ -74,15 +75,26 @@ impl Sink for FamilyPage {
         self.series += 1;
     }
 
-    fn histogram(&mut self, labels: &LabelBlock, own: &[(&'static str, &str)], histogram: &Histogram) {
+    fn histogram(&mut self, labels: &LabelBlock, own: &[(&'static str, &str)], histogram: Distribution<'_>) {
         let Some((_, samples)) = self.families.last_mut() else {
             debug_assert!(false, "a histogram came before its family");
             return;
         };
         let mut sample = labelled(labels, own);
-        sample.set_histogram(classic(histogram));
+        sample.set_histogram(classic(&histogram));
         samples.push(sample);
         self.series += histogram.series();
+    }
+
+    fn summary(&mut self, labels: &LabelBlock, own: &[(&'static str, &str)], summary: Summary<'_>) {
+        let Some((_, samples)) = self.families.last_mut() else {
+            debug_assert!(false, "a summary came before its family");
+            return;
+        };
+        let mut sample = labelled(labels, own);
+        sample.set_summary(quantiles(&summary));
+        samples.push(sample);
+        self.series += summary.series();
     }
 }
 
@@ -95,7 +107,7 @@ fn labelled(labels: &LabelBlock, own: &[(&'static str, &str)]) -> proto::Metric 
 }
 
 /// The classic buckets.
-fn classic(histogram: &Histogram) -> proto::Histogram {
+fn classic(histogram: &Distribution<'_>) -> proto::Histogram {
     let buckets = histogram.cumulative().map(|(bound, below)| {
         let mut bucket = proto::Bucket::default();
         bucket.set_upper_bound(bound);
@@ -104,9 +116,23 @@ fn classic(histogram: &Histogram) -> proto::Histogram {
     });
     let mut classic = proto::Histogram::default();
     classic.set_bucket(buckets.collect());
-    classic.set_sample_sum(histogram.sum());
-    classic.set_sample_count(histogram.count());
+    classic.set_sample_sum(histogram.sum.unwrap_or_default());
+    classic.set_sample_count(histogram.count);
     classic
+}
+
+fn quantiles(summary: &Summary<'_>) -> proto::Summary {
+    let quantiles = summary.quantiles.iter().map(|(quantile, value)| {
+        let mut at = proto::Quantile::default();
+        at.set_quantile(*quantile);
+        at.set_value(*value);
+        at
+    });
+    let mut made = proto::Summary::default();
+    made.set_quantile(quantiles.collect());
+    made.set_sample_sum(summary.sum);
+    made.set_sample_count(summary.count);
+    made
 }
 
 fn label_pair((name, value): (String, String)) -> proto::LabelPair {
@@ -119,8 +145,8 @@ fn label_pair((name, value): (String, String)) -> proto::LabelPair {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::Metric;
     use crate::metrics::catalogue::{Labels, Owner, Unit};
+    use crate::metrics::{Histogram, Metric};
 
     static DURATION: Metric = Metric {
         name: "test_duration_seconds",
@@ -140,7 +166,7 @@ mod tests {
         [0.5, 1.0, 1.0, 3.0].into_iter().for_each(|value| histogram.observe(value));
         let mut page = FamilyPage::default();
         page.family(&DURATION);
-        page.histogram(&LabelBlock::new([("c", "shared")]), &[("b", "own")], &histogram);
+        page.histogram(&LabelBlock::new([("c", "shared")]), &[("b", "own")], histogram.view());
         assert_eq!(page.series(), 5);
         let families = page.finish();
         assert_eq!(families[0].get_field_type(), proto::MetricType::HISTOGRAM);

@@ -5,7 +5,7 @@
 //! a family without samples leaves nothing; what a failed collector wrote is taken back.
 
 use super::label::write_label;
-use super::{Family, Histogram, Kind, LabelBlock, Mark, Page, Sink, Value};
+use super::{Distribution, Family, Kind, LabelBlock, Mark, Page, Sink, Summary, Value};
 
 /// Which text format a page is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +58,7 @@ fn announced_as(family: &Family, dialect: Dialect) -> (&str, &'static str) {
     match (dialect, family.kind()) {
         (_, Kind::Gauge) => (name, "gauge"),
         (_, Kind::Histogram) => (name, "histogram"),
+        (_, Kind::Summary) => (name, "summary"),
         (Dialect::Prometheus, Kind::Untyped) => (name, "untyped"),
         (Dialect::OpenMetrics, Kind::Untyped) => (name, "unknown"),
         (Dialect::Prometheus, Kind::Counter) => (name, "counter"),
@@ -84,20 +85,21 @@ fn announce(family: &Family, dialect: Dialect, page: &mut Vec<u8>) {
     }
 }
 
-/// One line. `parts` make the name, and `bound` is the `le` of a bucket.
+/// One line. `parts` make the name, and `number` is a label whose value is one: the `le` of a
+/// bucket, or a `quantile`.
 fn line(
     page: &mut Vec<u8>,
     parts: [&str; 2],
     labels: &LabelBlock,
     own: &[(&'static str, &str)],
-    bound: Option<f64>,
+    number: Option<(&str, f64)>,
     value: Value,
 ) {
     for part in parts {
         page.extend_from_slice(part.as_bytes());
     }
     let shared = labels.rendered();
-    if !shared.is_empty() || !own.is_empty() || bound.is_some() {
+    if !shared.is_empty() || !own.is_empty() || number.is_some() {
         page.push(b'{');
         page.extend_from_slice(shared);
         let mut first = shared.is_empty();
@@ -105,10 +107,11 @@ fn line(
             separate(&mut first, page);
             write_label(name, value, page);
         }
-        if let Some(bound) = bound {
+        if let Some((name, number)) = number {
             separate(&mut first, page);
-            page.extend_from_slice(b"le=\"");
-            write_bound(bound, page);
+            page.extend_from_slice(name.as_bytes());
+            page.extend_from_slice(b"=\"");
+            write_decimal(number, page);
             page.push(b'"');
         }
         page.push(b'}');
@@ -144,23 +147,37 @@ impl Sink for TextEncoder {
         let announced = self.announce_open();
         debug_assert!(announced, "a sample came before its family");
         let Some(family) = &self.open else { return };
-        debug_assert!(family.kind() != Kind::Histogram, "`{}` is no family of single samples", family.name());
+        debug_assert!(family.kind().is_single(), "`{}` is no family of single samples", family.name());
         line(&mut self.page, [family.name(), ""], labels, own, None, value);
         self.series += 1;
     }
 
-    fn histogram(&mut self, labels: &LabelBlock, own: &[(&'static str, &str)], histogram: &Histogram) {
+    fn histogram(&mut self, labels: &LabelBlock, own: &[(&'static str, &str)], histogram: Distribution<'_>) {
         let announced = self.announce_open();
         debug_assert!(announced, "a histogram came before its family");
         let Some(family) = &self.open else { return };
         let (page, name) = (&mut self.page, family.name());
-        let count = histogram.count();
-        for (bound, below) in histogram.cumulative().chain([(f64::INFINITY, count)]) {
-            line(page, [name, "_bucket"], labels, own, Some(bound), Value::Int(below));
+        for (bound, below) in histogram.cumulative().chain([(f64::INFINITY, histogram.count)]) {
+            line(page, [name, "_bucket"], labels, own, Some(("le", bound)), Value::Int(below));
         }
-        line(page, [name, "_sum"], labels, own, None, Value::Float(histogram.sum()));
-        line(page, [name, "_count"], labels, own, None, Value::Int(count));
+        if let Some(sum) = histogram.sum {
+            line(page, [name, "_sum"], labels, own, None, Value::Float(sum));
+        }
+        line(page, [name, "_count"], labels, own, None, Value::Int(histogram.count));
         self.series += histogram.series();
+    }
+
+    fn summary(&mut self, labels: &LabelBlock, own: &[(&'static str, &str)], summary: Summary<'_>) {
+        let announced = self.announce_open();
+        debug_assert!(announced, "a summary came before its family");
+        let Some(family) = &self.open else { return };
+        let (page, name) = (&mut self.page, family.name());
+        for (quantile, value) in summary.quantiles {
+            line(page, [name, ""], labels, own, Some(("quantile", *quantile)), Value::Float(*value));
+        }
+        line(page, [name, "_sum"], labels, own, None, Value::Float(summary.sum));
+        line(page, [name, "_count"], labels, own, None, Value::Int(summary.count));
+        self.series += summary.series();
     }
 }
 
@@ -171,10 +188,10 @@ fn separate(first: &mut bool, page: &mut Vec<u8>) {
     }
 }
 
-/// A bound as a float in every format: `1.0`, not `1`.
-fn write_bound(bound: f64, page: &mut Vec<u8>) {
+/// A bound or quantile as a float in every format: `1.0`, not `1`.
+fn write_decimal(number: f64, page: &mut Vec<u8>) {
     let start = page.len();
-    Value::Float(bound).write(page);
+    Value::Float(number).write(page);
     if page[start..].iter().all(u8::is_ascii_digit) {
         page.extend_from_slice(b".0");
     }

@@ -48,7 +48,7 @@ impl Collector for Durations {
             (0..times).for_each(|_| histogram.observe(value));
         }
         sink.family(&DURATION);
-        sink.histogram(&LabelBlock::new([("shared", "a \"b\"")]), &[], &histogram);
+        sink.histogram(&LabelBlock::new([("shared", "a \"b\"")]), &[], histogram.view());
         sink.family(&catalogue::DOCKER_UP);
         sink.sample(&LabelBlock::default(), &[], Value::Int(1));
         Ok(())

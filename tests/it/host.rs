@@ -115,6 +115,7 @@ fn kind(metric: &Metric) -> &'static str {
         Kind::Gauge => "gauge",
         Kind::Untyped => "untyped",
         Kind::Histogram => "histogram",
+        Kind::Summary => "summary",
     }
 }
 

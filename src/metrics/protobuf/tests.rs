@@ -1,9 +1,9 @@
 //! Pages byte by byte, written as people read them: hexadecimal bytes, `'text'`, `# comment`.
 
 use super::*;
-use crate::metrics::Metric;
 use crate::metrics::catalogue::{Labels, Owner, Unit};
-use crate::metrics::{TenantFilter, catalogue};
+use crate::metrics::foreign::{Namer, admit};
+use crate::metrics::{Histogram, Metric, TenantFilter, catalogue};
 use crate::tenant::{Dimension, Narrowing, Tenant};
 
 static DURATION: Metric = Metric {
@@ -88,7 +88,7 @@ fn what_a_failed_collector_has_written_is_taken_back() {
         page.family(&catalogue::MACHINE_MEMORY);
         page.sample(&LabelBlock::default(), &[], Value::Int(1));
         page.family(&DURATION);
-        page.histogram(&LabelBlock::default(), &[], &Histogram::new(&[1.0]));
+        page.histogram(&LabelBlock::default(), &[], Histogram::new(&[1.0]).view());
     };
     let rolled_back = page(|page| {
         kept(page);
@@ -116,7 +116,7 @@ fn a_histogram_has_both_forms_in_one_message() {
     }
     let written = page(|page| {
         page.family(&DURATION);
-        page.histogram(&LabelBlock::new([("a", "b")]), &[("c", "d")], &histogram);
+        page.histogram(&LabelBlock::new([("a", "b")]), &[("c", "d")], histogram.view());
     });
     let expected = bytes(
         "
@@ -152,7 +152,7 @@ fn a_histogram_has_both_forms_in_one_message() {
 fn an_empty_histogram_is_a_native_one_all_the_same() {
     let written = page(|page| {
         page.family(&DURATION);
-        page.histogram(&LabelBlock::default(), &[], &Histogram::new(&[]));
+        page.histogram(&LabelBlock::default(), &[], Histogram::new(&[]).view());
     });
     let expected = bytes(
         "
@@ -182,9 +182,33 @@ fn a_page_is_narrowed_to_a_tenant_as_text_is() {
         page.family(&catalogue::TENANT_CPU);
         blocks.iter().for_each(|labels| page.sample(labels, &[], Value::Nanos(1)));
         page.family(&DURATION);
-        blocks.iter().for_each(|labels| page.histogram(labels, &[], &Histogram::new(&[1.0])));
+        blocks.iter().for_each(|labels| page.histogram(labels, &[], Histogram::new(&[1.0]).view()));
     };
     let narrowed =
         page(|page| fill(&mut TenantFilter::new(page, &wanted), &[&bob, &ann, &LabelBlock::default()]));
     assert_eq!(narrowed, page(|page| fill(page, &[&ann])));
+}
+
+#[test]
+fn a_summary_has_quantiles_count_and_sum() {
+    let quantiles = admit("protobuf_test_seconds", Kind::Summary, "A summary.", Namer::Programs).unwrap();
+    let written = page(|page| {
+        page.open(Family::Foreign(quantiles.clone()));
+        page.summary(&LabelBlock::default(), &[], Summary { count: 3, sum: 1.5, quantiles: &[(0.5, 0.25)] });
+    });
+    let expected = bytes(
+        "
+        c8 80 80 80 00                              # a family of 72 bytes
+          0a 15 'protobuf_test_seconds'             #   name
+          12 0a 'A summary.'                        #   help
+          18 02                                     #   type: summary
+          22 21                                     #   metric
+            22 1f                                   #     summary
+              08 03  11 00 00 00 00 00 00 f8 3f     #       3 values, 1.5 in all
+              1a 12                                 #       quantile
+                09 00 00 00 00 00 00 e0 3f          #         0.5
+                11 00 00 00 00 00 00 d0 3f          #         0.25
+        ",
+    );
+    assert_eq!(written, expected);
 }

@@ -97,7 +97,7 @@ fn every_family_of_the_catalogue_makes_a_valid_page_in_every_format() {
                 let own: Vec<_> = metric.own_labels.iter().map(|name| (*name, "value")).collect();
                 match metric.kind {
                     Kind::Histogram => {
-                        sink.histogram(&LabelBlock::default(), &own, &Histogram::new(BOUNDS));
+                        sink.histogram(&LabelBlock::default(), &own, Histogram::new(BOUNDS).view());
                     }
                     _ => sink.sample(&LabelBlock::default(), &own, Value::Int(1)),
                 }
@@ -276,7 +276,7 @@ proptest! {
                 sink.family(&DURATION);
                 for (number, (own, histogram)) in histograms.iter().enumerate() {
                     let shared = LabelBlock::new([("number", number.to_string().as_str())]);
-                    sink.histogram(&shared, &[("own", own)], histogram);
+                    sink.histogram(&shared, &[("own", own)], histogram.view());
                 }
             });
             Page::parse(&page, dialect)
