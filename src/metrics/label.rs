@@ -1,6 +1,6 @@
 //! A set of labels, rendered once.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use super::wire;
 use crate::tenant::Tenant;
@@ -12,12 +12,23 @@ pub struct LabelBlock {
     rendered: Box<[u8]>,
     /// Made from the former when it is first asked for: most hosts are scraped as text only.
     protobuf: OnceLock<Box<[u8]>>,
-    tenant: Option<Tenant>,
+    base: Base,
+}
+
+/// What a block has besides its own labels.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+enum Base {
+    #[default]
+    Nothing,
+    /// Whose series these are.
+    Tenant(Box<Tenant>),
+    /// Labels that stand before its own, shared with other blocks.
+    Within(Arc<LabelBlock>),
 }
 
 impl PartialEq for LabelBlock {
     fn eq(&self, other: &Self) -> bool {
-        self.rendered == other.rendered && self.tenant == other.tenant
+        self.rendered == other.rendered && self.base == other.base
     }
 }
 
@@ -45,19 +56,48 @@ impl LabelBlock {
             ("team", tenant.team.as_str()),
         ];
         let block = LabelBlock::new(labels.into_iter().chain(tenancy));
-        LabelBlock { tenant: Some(tenant.clone()), ..block }
+        LabelBlock { base: Base::Tenant(Box::new(tenant.clone())), ..block }
     }
 
-    /// The rendered labels.
+    /// Labels behind those of a block that many share, and of its tenant.
+    pub fn within<'a>(
+        shared: &Arc<LabelBlock>,
+        labels: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Self {
+        LabelBlock { base: Base::Within(shared.clone()), ..LabelBlock::new(labels) }
+    }
+
+    /// The block's own rendered labels, without those that it shares.
     pub fn rendered(&self) -> &[u8] {
         &self.rendered
     }
 
-    /// The labels as fields of a protobuf `Metric`.
-    pub(super) fn protobuf(&self) -> &[u8] {
+    /// Appends all rendered labels; false if there is none.
+    pub(super) fn write(&self, page: &mut Vec<u8>) -> bool {
+        let before = match &self.base {
+            Base::Within(shared) => shared.write(page),
+            Base::Nothing | Base::Tenant(_) => false,
+        };
+        if before && !self.rendered.is_empty() {
+            page.push(b',');
+        }
+        page.extend_from_slice(&self.rendered);
+        before || !self.rendered.is_empty()
+    }
+
+    /// The labels as fields of a protobuf `Metric`: those that are shared, and its own.
+    pub(super) fn protobuf(&self) -> [&[u8]; 2] {
+        let shared = match &self.base {
+            Base::Within(shared) => shared.own_protobuf(),
+            Base::Nothing | Base::Tenant(_) => &[],
+        };
+        [shared, self.own_protobuf()]
+    }
+
+    fn own_protobuf(&self) -> &[u8] {
         self.protobuf.get_or_init(|| {
             let mut fields = Vec::with_capacity(self.rendered.len() + self.rendered.len() / 4);
-            for (name, value) in self.pairs() {
+            for (name, value) in self.own_pairs() {
                 write_protobuf_label(&name, &value, &mut fields);
             }
             fields.into_boxed_slice()
@@ -66,11 +106,25 @@ impl LabelBlock {
 
     /// Whose series these are, if anyone's.
     pub fn tenant(&self) -> Option<&Tenant> {
-        self.tenant.as_ref()
+        match &self.base {
+            Base::Nothing => None,
+            Base::Tenant(tenant) => Some(tenant),
+            Base::Within(shared) => shared.tenant(),
+        }
+    }
+
+    /// The names and unescaped values, those of a shared block first.
+    pub fn pairs(&self) -> Vec<(String, String)> {
+        let mut pairs = match &self.base {
+            Base::Within(shared) => shared.pairs(),
+            Base::Nothing | Base::Tenant(_) => Vec::new(),
+        };
+        pairs.extend(self.own_pairs());
+        pairs
     }
 
     /// The names and unescaped values, read back from the rendered form.
-    pub fn pairs(&self) -> Vec<(String, String)> {
+    fn own_pairs(&self) -> Vec<(String, String)> {
         let mut pairs = Vec::new();
         let mut rest = std::str::from_utf8(&self.rendered).unwrap_or_default();
         while let Some((name, quoted)) = rest.split_once("=\"") {
@@ -148,6 +202,26 @@ mod tests {
             r#"name="api",user="ann",project="shop",team="unknown""#
         );
         assert_eq!(block.tenant(), Some(&tenant));
+    }
+
+    #[test]
+    fn a_block_within_another_has_its_labels_and_its_tenant() {
+        let shared = Arc::new(LabelBlock::of_tenant(&Tenant::unknown(), [("service", "api")]));
+        let block = LabelBlock::within(&shared, [("route", "/")]);
+        let mut page = Vec::new();
+        assert!(block.write(&mut page));
+        let text = r#"service="api",user="unknown",project="unknown",team="unknown",route="/""#;
+        assert_eq!(std::str::from_utf8(&page).unwrap(), text);
+        assert_eq!(block.tenant(), Some(&Tenant::unknown()));
+        assert_eq!(block.pairs().last().unwrap(), &("route".to_owned(), "/".to_owned()));
+        assert_eq!(
+            block.protobuf().concat().len(),
+            LabelBlock::new(borrowed(&block.pairs())).protobuf()[1].len()
+        );
+    }
+
+    fn borrowed(pairs: &[(String, String)]) -> impl Iterator<Item = (&str, &str)> {
+        pairs.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
     proptest! {

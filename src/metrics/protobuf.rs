@@ -156,11 +156,13 @@ impl Sink for ProtobufEncoder {
             Kind::Untyped => metric::UNTYPED,
             _ => metric::GAUGE,
         };
-        let shared = labels.protobuf();
+        let [shared, own_block] = labels.protobuf();
         let own_length: usize = own.iter().map(|(name, value)| protobuf_label_length(name, value)).sum();
         let page = &mut self.page;
-        wire::head(family::METRIC, shared.len() + own_length + wire::DOUBLE_MESSAGE, page);
+        let length = shared.len() + own_block.len() + own_length + wire::DOUBLE_MESSAGE;
+        wire::head(family::METRIC, length, page);
         page.extend_from_slice(shared);
+        page.extend_from_slice(own_block);
         for (name, value) in own {
             write_protobuf_label(name, value, page);
         }
@@ -193,7 +195,7 @@ impl ProtobufEncoder {
             return;
         }
         wire::message(family::METRIC, &mut self.page, |page| {
-            page.extend_from_slice(labels.protobuf());
+            labels.protobuf().iter().for_each(|part| page.extend_from_slice(part));
             for (name, value) in own {
                 write_protobuf_label(name, value, page);
             }

@@ -98,22 +98,23 @@ fn line(
     for part in parts {
         page.extend_from_slice(part.as_bytes());
     }
-    let shared = labels.rendered();
-    if !shared.is_empty() || !own.is_empty() || number.is_some() {
-        page.push(b'{');
-        page.extend_from_slice(shared);
-        let mut first = shared.is_empty();
-        for (name, value) in own {
-            separate(&mut first, page);
-            write_label(name, value, page);
-        }
-        if let Some((name, number)) = number {
-            separate(&mut first, page);
-            page.extend_from_slice(name.as_bytes());
-            page.extend_from_slice(b"=\"");
-            write_decimal(number, page);
-            page.push(b'"');
-        }
+    let place = page.len();
+    page.push(b'{');
+    let mut first = !labels.write(page);
+    for (name, value) in own {
+        separate(&mut first, page);
+        write_label(name, value, page);
+    }
+    if let Some((name, number)) = number {
+        separate(&mut first, page);
+        page.extend_from_slice(name.as_bytes());
+        page.extend_from_slice(b"=\"");
+        write_decimal(number, page);
+        page.push(b'"');
+    }
+    if first {
+        page.truncate(place);
+    } else {
         page.push(b'}');
     }
     page.push(b' ');

@@ -1,0 +1,118 @@
+//! The series that programs have sent, bounded per tenant, per metric and in all.
+//!
+//! A sender has a lock of its own, so that a slow one or a big page holds up nobody else. What
+//! a series is, is found by a keyed hash of its attributes as they came; only new ones are
+//! made into labels. Series that nobody has sent for a while go, and with the last one of a
+//! family its name.
+
+mod names;
+mod senders;
+mod series;
+mod show;
+mod value;
+
+pub(crate) use senders::{Limits, Refused, Sender, Writer};
+pub use show::Programs;
+pub(crate) use value::Update;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use crate::metrics::foreign::Foreign;
+use crate::tenant::Tenant;
+use names::Names;
+use senders::{Budget, Budgets, Streams, TenantBudget};
+
+/// Everything that programs have sent.
+#[derive(Debug)]
+pub struct Store {
+    limits: Limits,
+    names: Mutex<Names>,
+    senders: Mutex<HashMap<Sender, Arc<Mutex<Streams>>>>,
+    budgets: Mutex<HashMap<Tenant, Arc<TenantBudget>>>,
+    all: Arc<Budget>,
+}
+
+/// A lock that a panic has left behind guards numbers that are still whole.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Store {
+    /// An empty store.
+    pub(crate) fn new(limits: Limits) -> Self {
+        Store {
+            limits,
+            names: Mutex::default(),
+            senders: Mutex::default(),
+            budgets: Mutex::default(),
+            all: Arc::new(Budget::new(limits.series_total)),
+        }
+    }
+
+    /// Lets a sender write, while nobody else writes or shows the same one.
+    pub(crate) fn record<T>(
+        &self,
+        sender: &Sender,
+        now: Instant,
+        write: impl FnOnce(&mut Writer<'_>) -> T,
+    ) -> T {
+        let streams = self.streams(sender, now);
+        let mut streams = lock(&streams);
+        write(&mut Writer::new(&mut streams, &self.names, self.limits, now))
+    }
+
+    fn streams(&self, sender: &Sender, now: Instant) -> Arc<Mutex<Streams>> {
+        if let Some(known) = lock(&self.senders).get(sender) {
+            return known.clone();
+        }
+        let tenant = lock(&self.budgets)
+            .entry(sender.tenant.clone())
+            .or_insert_with(|| Arc::new(TenantBudget::new(self.limits)))
+            .clone();
+        let budgets = Budgets { tenant, all: self.all.clone() };
+        let streams = Arc::new(Mutex::new(Streams::new(sender, budgets, now)));
+        lock(&self.senders).entry(sender.clone()).or_insert(streams).clone()
+    }
+
+    /// Removes what has not been sent for long; to be called now and then.
+    pub(crate) fn expire(&self, now: Instant) {
+        let senders: Vec<_> =
+            lock(&self.senders).iter().map(|(s, streams)| (s.clone(), streams.clone())).collect();
+        for (sender, streams) in senders {
+            let empty = {
+                let mut streams = lock(&streams);
+                streams.expire(now, self.limits.idle);
+                streams.is_idle(now, self.limits.idle)
+            };
+            if empty {
+                lock(&self.senders).remove(&sender);
+            }
+        }
+        lock(&self.budgets).retain(|_, budget| Arc::strong_count(budget) > 1);
+    }
+
+    /// How many series there are.
+    pub fn series(&self) -> u64 {
+        self.all.used()
+    }
+
+    /// The families in the order of their names, with the senders that have any of it.
+    fn families(&self) -> BTreeMap<Box<str>, (Arc<Foreign>, Vec<Arc<Mutex<Streams>>>)> {
+        let mut families = BTreeMap::new();
+        let mut senders: Vec<_> =
+            lock(&self.senders).iter().map(|(s, streams)| (s.clone(), streams.clone())).collect();
+        senders.sort_by(|(one, _), (other, _)| one.cmp(other));
+        for (_, streams) in senders {
+            for family in lock(&streams).families() {
+                let entry = families.entry(Box::from(family.name())).or_insert_with(|| (family, Vec::new()));
+                entry.1.push(streams.clone());
+            }
+        }
+        families
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,143 @@
+use super::*;
+use crate::collect::Collector;
+use crate::ingest::otlp::model::{Attribute, Temporality};
+use crate::metrics::Kind;
+use crate::metrics::text::{Dialect, TextEncoder};
+use crate::snapshot::Snapshot;
+use crate::tenant::LabelValue;
+use std::time::Duration;
+
+const LIMITS: Limits = Limits {
+    metrics_per_tenant: 3,
+    series_per_tenant: 10,
+    series_per_metric: 5,
+    series_total: 15,
+    idle: Duration::from_secs(300),
+};
+
+fn sender(user: &str, service: &str) -> Sender {
+    Sender {
+        tenant: Tenant::claimed(Some(user), Some("shop"), None),
+        service: LabelValue::clean(service),
+        instance: LabelValue::clean("1"),
+    }
+}
+
+/// Adds one to a counter; the names of a test are its own, since names are the process's.
+fn count(
+    store: &Store,
+    sender: &Sender,
+    name: &str,
+    attributes: &[(&'static str, String)],
+    now: Instant,
+) -> Result<(), Refused> {
+    let attributes: Vec<_> = attributes.iter().map(|(key, value)| Attribute::text(*key, value)).collect();
+    store.record(sender, now, |writer| {
+        let stream = writer.stream(name, || Ok((name.to_owned(), Kind::Counter, "Help.".to_owned())))?;
+        writer.point(stream, &attributes, Update::Sum(1.0, Temporality::Delta), (0, 0))
+    })
+}
+
+fn page(store: &Arc<Store>) -> String {
+    let mut encoder = TextEncoder::new(Dialect::Prometheus, Vec::new());
+    Programs::new(store.clone()).collect(&Snapshot::of_host(Default::default()), &mut encoder).unwrap();
+    String::from_utf8(encoder.finish()).unwrap()
+}
+
+fn store() -> (Arc<Store>, Instant) {
+    (Arc::new(Store::new(LIMITS)), Instant::now())
+}
+
+#[test]
+fn what_senders_count_stands_on_the_page_by_family_and_tenant() {
+    let (store, now) = store();
+    let route = |route: &str| [("route", route.to_owned())];
+    for (user, path) in [("bob", "/b"), ("ann", "/a"), ("ann", "/a")] {
+        count(&store, &sender(user, "api"), "store_test_page_total", &route(path), now).unwrap();
+    }
+    let expected = [
+        "# HELP store_test_page_total Help.",
+        "# TYPE store_test_page_total counter",
+        r#"store_test_page_total{service="api",service_instance="1",user="ann",project="shop",team="unknown",route="/a"} 2"#,
+        r#"store_test_page_total{service="api",service_instance="1",user="bob",project="shop",team="unknown",route="/b"} 1"#,
+    ];
+    assert_eq!(page(&store).lines().collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn attributes_in_another_order_are_the_same_series() {
+    let (store, now) = store();
+    let (a, b) = (("a", "1".to_owned()), ("b", "2".to_owned()));
+    let ann = sender("ann", "api");
+    for attributes in [[a.clone(), b.clone()], [b, a]] {
+        count(&store, &ann, "store_test_order_total", &attributes, now).unwrap();
+    }
+    assert!(page(&store).ends_with("a=\"1\",b=\"2\"} 2\n"));
+    assert_eq!(store.series(), 1);
+}
+
+fn number(n: usize) -> [(&'static str, String); 1] {
+    [("n", n.to_string())]
+}
+
+#[test]
+fn a_tenant_that_sends_too_much_hurts_itself_alone() {
+    let (store, now) = store();
+    let (ann, bob) = (sender("ann", "api"), sender("bob", "api"));
+    let of = |sender: &Sender, name: &str, n| count(&store, sender, name, &number(n), now);
+    let refused = |result: Result<(), Refused>| result.unwrap_err().to_string();
+    for n in 0..5 {
+        of(&ann, "store_test_a_total", n).unwrap();
+        of(&ann, "store_test_b_total", n).unwrap();
+    }
+    assert!(refused(of(&ann, "store_test_a_total", 5)).contains("series of this metric"));
+    assert!(refused(of(&ann, "store_test_c_total", 0)).contains("series of this tenant"));
+    assert!(refused(of(&ann, "store_test_d_total", 0)).contains("metrics of this tenant"));
+    of(&ann, "store_test_a_total", 4).unwrap();
+    for n in 0..5 {
+        of(&bob, "store_test_a_total", n).unwrap();
+    }
+    assert!(refused(of(&bob, "store_test_b_total", 0)).contains("series in all"));
+}
+
+#[test]
+fn what_nobody_sends_any_more_goes_and_makes_room() {
+    let (store, start) = store();
+    let ann = sender("ann", "api");
+    for n in 0..5 {
+        count(&store, &ann, "store_test_idle_total", &number(n), start).unwrap();
+    }
+    let later = start + Duration::from_secs(200);
+    count(&store, &ann, "store_test_idle_total", &number(3), later).unwrap();
+    store.expire(start + Duration::from_secs(400));
+    assert_eq!(store.series(), 5, "a sender that comes every 200 s is waited for 600 s");
+    let much_later = start + Duration::from_secs(700);
+    store.expire(much_later);
+    assert_eq!(store.series(), 1);
+    count(&store, &ann, "store_test_idle_total", &number(3), much_later).unwrap();
+    count(&store, &ann, "store_test_idle_total", &number(4), much_later).unwrap();
+    let page = page(&store);
+    assert!(page.contains("n=\"3\"} 3") && page.contains("n=\"4\"} 1"), "{page}");
+    store.expire(much_later + Duration::from_secs(10_000));
+    assert_eq!((store.series(), lock(&store.senders).len(), lock(&store.budgets).len()), (0, 0, 0));
+}
+
+#[test]
+fn a_series_that_its_sender_ends_is_gone_at_once() {
+    let (store, now) = store();
+    let ann = sender("ann", "api");
+    for n in 0..3 {
+        count(&store, &ann, "store_test_end_total", &number(n), now).unwrap();
+    }
+    store.record(&ann, now, |writer| {
+        let stream = writer.stream("store_test_end_total", || unreachable!()).unwrap();
+        writer.end(stream, &[Attribute::text("n", "0")]);
+    });
+    count(&store, &ann, "store_test_end_total", &number(2), now).unwrap();
+    let page = page(&store);
+    assert!(
+        !page.contains("n=\"0\"") && page.contains("n=\"1\"} 1") && page.contains("n=\"2\"} 2"),
+        "{page}"
+    );
+    assert_eq!(store.series(), 2);
+}

@@ -1,0 +1,101 @@
+use super::*;
+use crate::collect::Collector;
+use crate::ingest::otlp::json;
+use crate::ingest::store::{Limits, Programs};
+use crate::metrics::text::{Dialect, TextEncoder};
+use crate::snapshot::Snapshot;
+use std::sync::Arc;
+use std::time::Duration;
+
+const LIMITS: Limits = Limits {
+    metrics_per_tenant: 100,
+    series_per_tenant: 100,
+    series_per_metric: 100,
+    series_total: 100,
+    idle: Duration::from_secs(300),
+};
+
+/// What becomes of metrics in JSON, and the page that they make.
+fn sent(metrics: &str) -> (Outcome, String) {
+    let body = format!(
+        r#"{{"resourceMetrics":[{{"resource":{{"attributes":[
+            {{"key":"service.namespace","value":{{"stringValue":"shop"}}}},
+            {{"key":"service.name","value":{{"stringValue":"api"}}}},
+            {{"key":"user","value":{{"stringValue":"eve"}}}}]}},"scopeMetrics":[{{"metrics":[{metrics}]}}]}}]}}"#
+    );
+    let store = Arc::new(Store::new(LIMITS));
+    let tenant = Tenant::claimed(Some("ann"), None, None);
+    let request = json::metrics(&body).unwrap();
+    let outcome = record(&store, &tenant, &LabelValue::clean("0123456789ab"), &request, Instant::now());
+    let mut encoder = TextEncoder::new(Dialect::OpenMetrics, Vec::new());
+    Programs::new(store).collect(&Snapshot::of_host(Default::default()), &mut encoder).unwrap();
+    (outcome, String::from_utf8(encoder.finish()).unwrap())
+}
+
+const SENDER: &str =
+    r#"service="shop/api",service_instance="0123456789ab",user="ann",project="unknown",team="unknown""#;
+
+#[test]
+fn every_kind_of_metric_has_its_shape_on_the_page() {
+    let (outcome, page) = sent(
+        r#"{"name":"translate.test.requests","unit":"{request}","description":"Requests.",
+            "sum":{"aggregationTemporality":2,"isMonotonic":true,"dataPoints":[{"asInt":"5","attributes":[
+                {"key":"http.route","value":{"stringValue":"/a"}}]}]}},
+           {"name":"translate.test.open","sum":{"aggregationTemporality":2,"dataPoints":[{"asInt":3}]}},
+           {"name":"translate.test.heat","unit":"Cel","gauge":{"dataPoints":[{"asDouble":-1.5}]}},
+           {"name":"translate.test.duration","unit":"s","histogram":{"aggregationTemporality":1,"dataPoints":[
+                {"count":3,"sum":2.5,"bucketCounts":[1,2],"explicitBounds":[1]}]}},
+           {"name":"translate.test.size","unit":"By","exponentialHistogram":{"aggregationTemporality":2,"dataPoints":[
+                {"count":2,"scale":0,"positive":{"offset":0,"bucketCounts":[2]}}]}},
+           {"name":"translate.test.wait","unit":"s","summary":{"dataPoints":[
+                {"count":2,"sum":6,"quantileValues":[{"quantile":0.5,"value":3}]}]}}"#,
+    );
+    assert_eq!(outcome, Outcome { taken: 6, refused: vec![] });
+    let expected = r##"# HELP translate_test_duration_seconds 
+# TYPE translate_test_duration_seconds histogram
+translate_test_duration_seconds_bucket{SENDER,le="1.0"} 1
+translate_test_duration_seconds_bucket{SENDER,le="+Inf"} 3
+translate_test_duration_seconds_sum{SENDER} 2.5
+translate_test_duration_seconds_count{SENDER} 3
+# HELP translate_test_heat_celsius 
+# TYPE translate_test_heat_celsius gauge
+translate_test_heat_celsius{SENDER} -1.5
+# HELP translate_test_open 
+# TYPE translate_test_open gauge
+translate_test_open{SENDER} 3
+# HELP translate_test_requests Requests.
+# TYPE translate_test_requests counter
+translate_test_requests_total{SENDER,http_route="/a"} 5
+# HELP translate_test_size_bytes 
+# TYPE translate_test_size_bytes histogram
+translate_test_size_bytes_bucket{SENDER,le="1e-128"} 0
+translate_test_size_bytes_bucket{SENDER,le="1.0"} 0
+translate_test_size_bytes_bucket{SENDER,le="2.0"} 2
+translate_test_size_bytes_bucket{SENDER,le="+Inf"} 2
+translate_test_size_bytes_count{SENDER} 2
+# HELP translate_test_wait_seconds 
+# TYPE translate_test_wait_seconds summary
+translate_test_wait_seconds{SENDER,quantile="0.5"} 3
+translate_test_wait_seconds_sum{SENDER} 6
+translate_test_wait_seconds_count{SENDER} 2
+# EOF
+"##;
+    assert_eq!(page, expected.replace("SENDER", SENDER));
+}
+
+#[test]
+fn a_point_that_is_refused_says_why_and_leaves_the_others() {
+    let (outcome, page) = sent(
+        r#"{"name":"node.load1","gauge":{"dataPoints":[{"asInt":1},{"asInt":2}]}},
+           {"name":"...","gauge":{"dataPoints":[{"asInt":1}]}},
+           {"name":"translate.test.negative","sum":{"aggregationTemporality":2,"isMonotonic":true,"dataPoints":[
+               {"asInt":-1},{"asInt":1}]}},
+           {"name":"translate.test.unsaid","sum":{"isMonotonic":true,"dataPoints":[{"asInt":1}]}}"#,
+    );
+    assert_eq!((outcome.taken, outcome.rejected()), (1, 5));
+    let reasons: Vec<String> =
+        outcome.refused.iter().map(|(why, points)| format!("{points}: {why}")).collect();
+    assert!(reasons[0].starts_with("2: `node_load1` is a name of dockmeter"), "{reasons:?}");
+    assert!(reasons[3].contains("cumulative or delta"), "{reasons:?}");
+    assert!(page.contains("translate_test_negative_total{"));
+}
