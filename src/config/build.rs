@@ -6,15 +6,15 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::file::{self, File};
-use super::layers::{Layers, Origin};
+use super::layers::{Given, Layers, Origin};
 use super::settings::{self, COLLECTOR_FLAG, Setting};
 use super::tenancy;
 use super::tokens;
 use super::value;
 use super::variables;
 use super::{
-    Config, ConfigError, ContainerSource, Disk, Host, Log, LogFormat, Sources, Web, cost, docker, folder_of,
-    probe, prometheus,
+    Config, ConfigError, ContainerSource, Disk, Host, Ingest, ListenAddress, Log, LogFormat, Sources, Web,
+    cost, docker, folder_of, probe, prometheus,
 };
 use crate::metrics::catalogue::{COLLECTORS, host as of_host};
 use crate::paths::Paths;
@@ -61,6 +61,12 @@ const DISK_BUDGET: RangeInclusive<f64> = 0.1..=50.0;
 /// The engine reads every file it has to answer.
 const ENGINE_INTERVAL: RangeInclusive<Duration> = Duration::from_secs(60)..=Duration::from_secs(7 * 86_400);
 
+/// How many series programs may send.
+const SERIES: RangeInclusive<usize> = 1..=10_000_000;
+
+/// How long a request of theirs may be, in bytes.
+const BODY_BYTES: RangeInclusive<usize> = 64 << 10..=64 << 20;
+
 /// Puts everything together.
 pub(super) fn config(sources: Sources) -> Result<Config, ConfigError> {
     let unknown_variables = variables::check(&sources.env)?;
@@ -95,6 +101,7 @@ pub(super) fn config(sources: Sources) -> Result<Config, ConfigError> {
         disk: disk(layers, &file.disk)?,
         web: web(layers, &file.web)?,
         tokens: tokens::tokens(layers, &file)?,
+        ingest: ingest(layers, &file)?,
         host: host(layers, &file)?,
         probes: probe::probes(layers, &file, folder_of(named))?,
         disabled_collectors: disabled_collectors(layers, &file)?,
@@ -207,10 +214,35 @@ fn disk(layers: &mut Layers<'_>, file: &file::Disk) -> Result<Disk, ConfigError>
     })
 }
 
+fn ingest(layers: &mut Layers<'_>, file: &File) -> Result<Ingest, ConfigError> {
+    let limits = &file.limits;
+    Ok(Ingest {
+        listen_addresses: layers.many(
+            &settings::INGEST_LISTEN_ADDRESS,
+            &file.ingest.listen_address,
+            listen_address,
+        )?,
+        series_per_tenant: layers.one(
+            &settings::LIMITS_SERIES_PER_TENANT,
+            limits.series_per_tenant.as_ref(),
+            |text| value::count(text, SERIES),
+        )?,
+        series_total: layers.one(&settings::LIMITS_SERIES_TOTAL, limits.series_total.as_ref(), |text| {
+            value::count(text, SERIES)
+        })?,
+        body_bytes: layers.one(&settings::LIMITS_BODY_BYTES, limits.body_bytes.as_ref(), |text| {
+            value::bytes(text, BODY_BYTES)
+        })?,
+    })
+}
+
+fn listen_address(given: &Given) -> Result<ListenAddress, ConfigError> {
+    given.parse(|text| text.parse().map_err(|error: super::InvalidListenAddress| error.to_string()))
+}
+
 fn web(layers: &mut Layers<'_>, file: &file::Web) -> Result<Web, ConfigError> {
-    let listen_addresses = layers.many(&settings::WEB_LISTEN_ADDRESS, &file.listen_address, |given| {
-        given.parse(|text| text.parse().map_err(|error: super::InvalidListenAddress| error.to_string()))
-    })?;
+    let listen_addresses =
+        layers.many(&settings::WEB_LISTEN_ADDRESS, &file.listen_address, listen_address)?;
     if listen_addresses.is_empty() {
         let origin = layers.origins.get(settings::WEB_LISTEN_ADDRESS.name()).cloned().unwrap_or_default();
         return Err(

@@ -99,6 +99,8 @@ pub struct Config {
     pub prometheus: Prometheus,
     /// What resources cost.
     pub cost: Cost,
+    /// What programs may send, and where.
+    pub ingest: Ingest,
     /// Where the value of each setting comes from, by [`settings::Setting::name`].
     origins: BTreeMap<&'static str, Origin>,
     sources: Sources,
@@ -132,6 +134,19 @@ pub struct Web {
     pub trust_networks: Vec<Network>,
     /// Further names under which pages are asked for.
     pub allowed_hosts: Vec<String>,
+}
+
+/// Where programs send what they measure, and how much.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ingest {
+    /// Addresses at which nothing else is served.
+    pub listen_addresses: Vec<ListenAddress>,
+    /// Series of one tenant.
+    pub series_per_tenant: usize,
+    /// Series of all.
+    pub series_total: usize,
+    /// Length of a body, packed and unpacked, in bytes.
+    pub body_bytes: usize,
 }
 
 /// Where the numbers of containers come from.

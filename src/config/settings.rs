@@ -184,6 +184,14 @@ settings! {
         "How many distinct projects there can be; the next ones are `other`.";
     LIMITS_TEAMS None, Some("limits.teams"), One "COUNT" ["200"]
         "How many distinct teams there can be; the next ones are `other`.";
+    LIMITS_SERIES_PER_TENANT None, Some("limits.series_per_tenant"), One "COUNT" ["20000"]
+        "How many series the programs of one tenant may send; what is new beyond that is refused until old ones have gone.";
+    LIMITS_SERIES_TOTAL None, Some("limits.series_total"), One "COUNT" ["200000"]
+        "How many series all programs together may send.";
+    LIMITS_BODY_BYTES None, Some("limits.body_bytes"), One "BYTES" ["8MiB"]
+        "How long a request of a program may be, before and after it is unpacked, 64KiB to 64MiB.";
+    INGEST_LISTEN_ADDRESS Some("ingest.listen-address"), Some("ingest.listen_address"), Many "ADDRESS" []
+        "Where programs send what they measure, and nothing else is served: an IP address and a port (4318 is OpenTelemetry's), `:PORT`, or `unix:PATH`. `--web.listen-address` takes it, too.";
     AUTH_TOKENS None, Some("auth.tokens"), Many "TOKEN" []
         "Who may come in with a token, and what for: `{name: NAME, hash: 'sha256:…', scopes: [read]}`. Scopes are `read`, `write` and `admin`, and none includes another. With `user`, `project` or `team` a token is bound to that tenant and nothing else exists for it; with `expires: 2027-01-31` it ends then; `delegate: true` lets a `write` token of a project or team name the user of what it sends. `dockmeter token new` makes one.";
     TEXTFILE_DIRECTORY Some("collector.textfile.directory"), Some("host.textfile_directory"), Many "DIRECTORY" []

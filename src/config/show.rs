@@ -4,7 +4,7 @@ use std::fmt::{Display, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::settings::{self, Setting};
-use super::value::show_duration;
+use super::value::{show_bytes, show_duration};
 use super::{Config, LogFormat, Probe, ProbeTarget};
 use crate::metrics::catalogue::COLLECTORS;
 use crate::tenant::Dimension;
@@ -40,6 +40,10 @@ pub(super) fn page(config: &Config) -> String {
     page.one(&settings::LIMITS_USERS, config.policy.caps.users);
     page.one(&settings::LIMITS_PROJECTS, config.policy.caps.projects);
     page.one(&settings::LIMITS_TEAMS, config.policy.caps.teams);
+    page.one(&settings::LIMITS_SERIES_PER_TENANT, config.ingest.series_per_tenant);
+    page.one(&settings::LIMITS_SERIES_TOTAL, config.ingest.series_total);
+    page.one(&settings::LIMITS_BODY_BYTES, show_bytes(config.ingest.body_bytes));
+    page.many(&settings::INGEST_LISTEN_ADDRESS, config.ingest.listen_addresses.iter().map(shown));
     page.many(&settings::AUTH_TOKENS, config.tokens.iter().map(|token| token.entry("sha256:****")));
     let host = &config.host;
     page.many(

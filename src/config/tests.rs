@@ -315,7 +315,7 @@ fn every_mistake_in_the_file_is_one_line_with_its_place() {
         ("log: {level: \"in\\nfo\"}", "1:14: `in\\nfo` is not `error`, `warn`, `info` or `debug`"),
         (
             "\"a\\nb\": 1",
-            "1:1: unknown key `a\\nb`, expected `docker`, `containers`, `tenancy`, `sampling`, `disk`, `web`, `auth`, `limits`, `log`, `host`, `collectors`, `probes`, `prometheus` or `cost`",
+            "1:1: unknown key `a\\nb`, expected `docker`, `containers`, `tenancy`, `sampling`, `disk`, `web`, `auth`, `limits`, `log`, `host`, `collectors`, `probes`, `prometheus`, `cost` or `ingest`",
         ),
     ] {
         assert_eq!(refused(text), format!("dockmeter.yml:{message}"), "{text}");
@@ -346,7 +346,6 @@ fn promised_keys_say_that_they_are_not_there_yet() {
         ("history:\n  path: /var/lib/dockmeter\n", "1:1: `history` is not in this version"),
         ("grafana: {url: 'http://g:3000'}", "1:1: `grafana` is not in this version"),
         ("databases: []", "1:1: `databases` is not in this version"),
-        ("limits: {body_bytes: 8MiB}", "1:10: `limits.body_bytes` is not in this version"),
     ] {
         assert_eq!(refused(text), format!("dockmeter.yml:{message}"), "{text}");
     }

@@ -71,6 +71,24 @@ pub(super) fn count(text: &str, bounds: RangeInclusive<usize>) -> Result<usize, 
         .ok_or_else(|| format!("`{text}` is not a whole number from {} to {}", bounds.start(), bounds.end()))
 }
 
+/// A size in bytes as `8MiB`, within bounds.
+pub(super) fn bytes(text: &str, bounds: RangeInclusive<usize>) -> Result<usize, String> {
+    let bytes = crate::tenant::bytes(text).and_then(|bytes| usize::try_from(bytes).ok());
+    let bytes = bytes.ok_or_else(|| format!("`{text}` is not a size such as `512KiB` or `8MiB`"))?;
+    let shown = |bytes: &usize| show_bytes(*bytes);
+    bounds
+        .contains(&bytes)
+        .then_some(bytes)
+        .ok_or_else(|| format!("`{text}` is not from {} to {}", shown(bounds.start()), shown(bounds.end())))
+}
+
+/// A size in the largest unit that divides it.
+pub(super) fn show_bytes(bytes: usize) -> String {
+    let units = [(1 << 20, "MiB"), (1 << 10, "KiB"), (1, "")];
+    let fitting = units.into_iter().find(|(scale, _)| bytes.is_multiple_of(*scale));
+    fitting.map_or_else(String::new, |(scale, unit)| format!("{}{unit}", bytes / scale))
+}
+
 /// A number, with decimals or without, within bounds.
 pub(super) fn number(text: &str, bounds: RangeInclusive<f64>) -> Result<f64, String> {
     let number = text.parse().ok().filter(|number| bounds.contains(number));

@@ -19,6 +19,7 @@ use crate::container::collectors;
 use crate::disk::collectors::{ContainerDiskCollector, DockerDiskCollector};
 use crate::host;
 use crate::host::machine::MachineCollector;
+use crate::ingest::{Programs, Receiver};
 use crate::probe::{self, ProbeCollector};
 use crate::tenant::Resolver;
 
@@ -36,6 +37,7 @@ pub fn collectors(
     resolver: Option<Arc<Resolver>>,
     reloads: Option<Arc<Reloads>>,
     probes: probe::Board,
+    programs: Arc<Receiver>,
 ) -> Vec<Box<dyn Collector>> {
     let mut all = collectors::all();
     all.push(Box::new(ContainerDiskCollector));
@@ -44,6 +46,7 @@ pub fn collectors(
     all.push(Box::new(PortsCollector));
     all.push(Box::new(DockerDiskCollector));
     all.push(Box::new(ProbeCollector::new(probes)));
+    all.push(Box::new(Programs::new(programs)));
     all.push(Box::new(OwnCollector::new(started_at, resolver, reloads)));
     all.extend(host::collectors::all());
     all
@@ -56,7 +59,7 @@ mod tests {
 
     #[test]
     fn the_list_names_the_collectors_of_the_catalogue() {
-        let all = collectors(Timestamp::UNIX_EPOCH, None, None, probe::Board::default());
+        let all = collectors(Timestamp::UNIX_EPOCH, None, None, probe::Board::default(), Arc::default());
         let names: Vec<&str> = all.iter().map(|one| one.name()).collect();
         assert_eq!(names, catalogue::COLLECTORS);
     }

@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{Config, Probe};
+use crate::config::{Config, Ingest, Probe};
 use crate::container::cgroup::Groups;
 use crate::container::device::Devices;
 use crate::container::observed::ExposedLabels;
@@ -23,6 +23,7 @@ use crate::disk::thread::DiskThread;
 use crate::disk::{self, Board};
 use crate::docker::{self, EngineStatistics, Watcher};
 use crate::host;
+use crate::ingest::Receiver;
 use crate::inventory::Inventory;
 use crate::metrics::catalogue;
 use crate::paths::Paths;
@@ -46,6 +47,9 @@ const MAP_FILES_EVERY: Duration = Duration::from_secs(5);
 
 /// How often the web configuration file and its certificates are looked at: one `stat` each.
 const WEB_FILES_EVERY: Duration = Duration::from_secs(1);
+
+/// How often it is looked which series of programs are idle.
+const IDLE_LOOKED_AT_EVERY: Duration = Duration::from_secs(30);
 
 /// How often it is looked whether the sampler's thread is still there.
 const SAMPLER_LOOKED_AT_EVERY: Duration = Duration::from_secs(1);
@@ -98,6 +102,7 @@ impl Exporter {
             }
             None => Listeners::bind(&config.web.listen_addresses).await?,
         };
+        let ingest_listeners = Listeners::bind(&config.ingest.listen_addresses).await?;
         let notifier = Notifier::from_environment();
         let resolver = Arc::new(Resolver::new(config.policy.clone(), config.paths.clone())?);
         // Only now: a map file that hangs must not keep the process from ending by a signal.
@@ -132,7 +137,9 @@ impl Exporter {
         let reloads = Arc::new(Reloads::new(started_at));
         let probed = probe::Board::default();
         let (attributing, reloading) = (Some(resolver.clone()), Some(reloads.clone()));
-        let mut collectors = super::collectors(started_at, attributing, reloading, probed.clone());
+        let receiver = receiver(&config);
+        let mut collectors =
+            super::collectors(started_at, attributing, reloading, probed.clone(), receiver.clone());
         collectors.retain(|collector| config.collects(collector.name()));
         let sampler = Arc::new(sampler);
         let context = Context::new(
@@ -144,12 +151,20 @@ impl Exporter {
         );
         let context = context.with_processes(Arc::new(Processes::new(&config, watcher.processes())));
         let (wishes, wished) = reload::wishes();
+        let context = context.with_programs(receiver.clone(), config.ingest.body_bytes);
         let context = Arc::new(context.with_entrance(entrance.clone()).with_reloads(wishes));
         for address in listeners.addresses() {
             tracing::info!(%address, tls = entrance.speaks_tls(), docker = %config.docker.host, version = env!("CARGO_PKG_VERSION"), "listening");
         }
+        for address in ingest_listeners.addresses() {
+            tracing::info!(%address, tls = entrance.speaks_tls(), "listening for programs");
+        }
+        tokio::spawn(cancel.clone().run_until_cancelled_owned(forget_idle(receiver)));
         let serving = server::serve(
-            vec![(listeners, router::router(context.clone()))],
+            vec![
+                (listeners, router::router(context.clone())),
+                (ingest_listeners, router::ingest_router(context.clone())),
+            ],
             server::Options::of_this_process(),
             entrance.clone(),
             cancel.clone(),
@@ -286,6 +301,22 @@ impl Exporter {
     }
 }
 
+/// Takes what programs send.
+fn receiver(config: &Config) -> Arc<Receiver> {
+    let Ingest { series_per_tenant, series_total, .. } = config.ingest;
+    Arc::new(Receiver::new(series_per_tenant as u64, series_total as u64))
+}
+
+/// Removes series that programs send no more; never ends.
+async fn forget_idle(receiver: Arc<Receiver>) {
+    let mut look = tokio::time::interval(IDLE_LOOKED_AT_EVERY);
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        let now = look.tick().await;
+        receiver.expire(now.into_std());
+    }
+}
+
 /// Waits for the end of the sampler's thread, which only a panic brings about.
 async fn ended(sampler: &SamplerThread) {
     let mut look = tokio::time::interval(SAMPLER_LOOKED_AT_EVERY);
@@ -308,6 +339,7 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
         ("sampling.fast", old.sampling_fast != new.sampling_fast),
         ("disk", old.disk != new.disk),
         ("sampling.full", old.sampling_full != new.sampling_full),
+        ("ingest", old.ingest != new.ingest),
         ("host", old.host != new.host),
         ("collectors", old.disabled_collectors != new.disabled_collectors),
         ("log", old.log != new.log),

@@ -91,7 +91,7 @@ pub(super) fn collect(host: &Host, sink: &mut dyn Sink) {
     }
     sink.family(&c::TCP_RTT);
     for (peer, rtt) in PEERS.iter().zip(&sockets.rtt) {
-        sink.histogram(&plain, &[("peer", peer)], rtt);
+        sink.histogram(&plain, &[("peer", peer)], rtt.view());
     }
 }
 

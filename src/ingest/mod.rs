@@ -2,10 +2,16 @@
 //!
 //! - [`otlp`]: the requests of OpenTelemetry's protocol.
 //! - [`name`]: OpenTelemetry's names and units as Prometheus has them.
-//! - [`store`]: the series that have been sent.
+//! - [`Receiver`]: takes requests into `store`, the series that have been sent, bounded per
+//!   tenant; [`Programs`] shows them.
 
+mod collector;
 mod labels;
 pub mod name;
 pub mod otlp;
-pub mod store;
+mod receiver;
+mod store;
 mod translate;
+
+pub use collector::Programs;
+pub use receiver::{Encoding, Received, Receiver, Unreadable};

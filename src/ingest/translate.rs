@@ -134,7 +134,7 @@ fn family(metric: &Metric<'_>, kind: Kind) -> Result<(String, Kind, String), Ref
         Kind::Gauge | Kind::Untyped => Shape::Gauge,
         Kind::Histogram | Kind::Summary => Shape::Distribution,
     };
-    let name = metric_name(&metric.name, &metric.unit, shape).ok_or_else(|| Refused::NoName)?;
+    let name = metric_name(&metric.name, &metric.unit, shape).ok_or(Refused::NoName)?;
     let mut end = metric.description.len().min(LONGEST_HELP);
     while !metric.description.is_char_boundary(end) {
         end -= 1;

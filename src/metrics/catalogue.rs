@@ -440,6 +440,16 @@ metrics! {
         PROBE_PHASE "dockmeter_probe_phase_seconds_total" Counter Seconds Plain ["target", "phase"] Dockmeter
             "the clock" "What parts of attempts that succeeded have taken: `resolve`, `connect`, `tls`, `wait` (from asking to the head of the answer); absent where there is no such part.";
     }
+    "programs" {
+        INGEST_POINTS "dockmeter_ingest_points_total" Counter None Tenant [] Dockmeter
+            "requests of programs" "Points that a tenant's programs have sent and that were taken, duplicates included.";
+        INGEST_REJECTED "dockmeter_ingest_rejected_points_total" Counter None Tenant ["reason"] Dockmeter
+            "requests of programs" "Points that were not taken, by reason: `malformed`, `unusable` (they contradict themselves), `name` (it is not a program's to use), `limit` (too many series).";
+        INGEST_MENDED "dockmeter_ingest_mended_texts_total" Counter None Tenant [] Dockmeter
+            "requests of programs" "Texts of requests in which bytes that are not UTF-8 were replaced.";
+        INGEST_SERIES "dockmeter_ingest_series" Gauge None Plain [] Dockmeter
+            "the store of series" "Series that programs have sent and that are shown.";
+    }
     "dockmeter" {
         BUILD_INFO "dockmeter_build_info" Gauge None Plain ["version", "revision", "rustversion"] Dockmeter
             "the build" "What this binary was built from; always 1.";

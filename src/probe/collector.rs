@@ -59,7 +59,7 @@ impl Collector for ProbeCollector {
         }
         sink.family(&c::PROBE_DURATION);
         for (target, _, numbers) in &targets {
-            sink.histogram(&plain, &[("target", target)], &numbers.durations);
+            sink.histogram(&plain, &[("target", target)], numbers.durations.view());
         }
         sink.family(&c::PROBE_PHASE);
         for (target, _, numbers) in &targets {

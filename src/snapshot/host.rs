@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use crate::metrics::foreign::Foreign;
-use crate::metrics::{Histogram, LabelBlock, Metric};
+use crate::metrics::{Histogram, LabelBlock};
 
 /// What was read of the machine.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -23,6 +23,7 @@ pub use filter::{Filter, IGNORE_LABEL, Pattern};
 pub use hygiene::{LabelValue, MAX_LABEL_BYTES};
 pub use narrowing::{Binding, Narrowing};
 pub use resolver::{Policy, Resolver};
+pub(crate) use resources::bytes;
 pub use resources::{CPU_RESERVATION_LABEL, MEMORY_RESERVATION_LABEL, Resources, misunderstood};
 pub use rules::{Decode, Dimension, MapCycle, NamePattern, NamePatternError, Rule, Rules};
 

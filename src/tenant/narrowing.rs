@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Dimension, LabelValue, Tenant};
+use super::{Dimension, LabelValue, Tenant, UNKNOWN};
 
 /// What a login is bound to: any part of user, project and team. Without a part it is bound
 /// to nothing and sees everything.
@@ -24,6 +24,12 @@ impl Binding {
             Dimension::Project => self.project.as_ref(),
             Dimension::Team => self.team.as_ref(),
         }
+    }
+
+    /// Whose series a login writes; what is not bound is unknown.
+    pub fn tenant(&self) -> Tenant {
+        let part = |part: &Option<LabelValue>| part.clone().unwrap_or_else(|| LabelValue::clean(UNKNOWN));
+        Tenant { user: part(&self.user), project: part(&self.project), team: part(&self.team) }
     }
 
     /// Whether it binds to nothing.

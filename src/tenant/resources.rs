@@ -75,7 +75,7 @@ fn nanocores(text: &str) -> Option<u64> {
 }
 
 /// A size as Docker's own flags take it, `512m`, and as people write it, `512MiB`.
-fn bytes(text: &str) -> Option<u64> {
+pub(crate) fn bytes(text: &str) -> Option<u64> {
     let text = text.trim().to_ascii_lowercase();
     let number = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let unit = text[number.len()..].trim();

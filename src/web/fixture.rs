@@ -12,6 +12,7 @@ use http_body_util::BodyExt;
 use jiff::Timestamp;
 
 use crate::collect::{CollectError, Collector};
+use crate::ingest::Receiver;
 use crate::inventory::{Container, ContainerId, Engine, Health, Inventory, Network, State, Status};
 use crate::metrics::{LabelBlock, Sink, Value, catalogue};
 use crate::snapshot::{
@@ -25,6 +26,9 @@ use tower::ServiceExt;
 use super::Context;
 use super::access::{Access, Peer};
 use crate::config::{Scope, Token, TokenHash};
+
+/// How long a body of a program may be.
+pub(super) const BODY_BYTES: usize = 4096;
 
 pub(super) fn container(id: &str, name: &str, tenant: Tenant) -> Container {
     let id: ContainerId = id.repeat(32).parse().unwrap();
@@ -264,6 +268,7 @@ pub(super) fn collectors() -> Vec<Box<dyn Collector>> {
 pub(super) fn context_of(source: Fixed, access: Access, max_requests: usize) -> Arc<Context> {
     let collectors = Arc::new(collectors());
     let context = Context::new(Arc::new(source), inventory(), collectors, access, max_requests);
+    let context = context.with_programs(Arc::new(Receiver::new(100, 100)), BODY_BYTES);
     Arc::new(context.with_processes(Arc::new(TwoProcesses)))
 }
 

@@ -18,6 +18,7 @@ mod landing;
 mod listen;
 mod negotiate;
 mod openapi;
+mod otlp;
 mod page;
 mod probe;
 mod problem;
@@ -43,6 +44,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
 
 use crate::collect::Collector;
+use crate::ingest::Receiver;
 use crate::inventory::Inventory;
 use crate::snapshot::{ProcessSource, Snapshot, Source};
 
@@ -67,6 +69,8 @@ pub struct Context {
     entrance: Arc<Entrance>,
     /// Where wishes for a reload go; `None` where nobody grants them.
     reloads: Option<mpsc::Sender<reload::Wish>>,
+    /// Who takes what programs send, and how long a body may be; `None` where nobody does.
+    programs: Option<(Arc<Receiver>, usize)>,
     started_at: Instant,
     /// One permit a request that collects; `None` without a limit.
     requests: Option<Semaphore>,
@@ -91,6 +95,7 @@ impl Context {
             access: RwLock::new(Arc::new(access)),
             entrance: Arc::default(),
             reloads: None,
+            programs: None,
             started_at: Instant::now(),
             requests: (max_requests > 0).then(|| Semaphore::new(max_requests.min(Semaphore::MAX_PERMITS))),
             pages: Arc::default(),
@@ -107,6 +112,17 @@ impl Context {
     #[must_use]
     pub fn with_reloads(self, wishes: mpsc::Sender<reload::Wish>) -> Self {
         Context { reloads: Some(wishes), ..self }
+    }
+
+    /// With somebody who takes what programs send, in bodies of so many bytes at most.
+    #[must_use]
+    pub fn with_programs(self, receiver: Arc<Receiver>, body_bytes: usize) -> Self {
+        Context { programs: Some((receiver, body_bytes)), ..self }
+    }
+
+    fn programs(&self) -> Result<(Arc<Receiver>, usize), Problem> {
+        let nobody = || Problem::new(problem::Kind::Internal, "nobody here takes what programs send");
+        self.programs.clone().ok_or_else(nobody)
     }
 
     /// With the rules of a web configuration file.

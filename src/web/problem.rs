@@ -27,6 +27,8 @@ pub(super) enum Kind {
     Ambiguous,
     /// The request is for a host that this server is not.
     Misdirected,
+    /// The body is of a type, or packed in a way, that is not known here.
+    MediaType,
     /// A request has a body that is larger than it may be.
     TooLarge,
     /// More requests than are allowed in some time; there is room again after this.
@@ -51,6 +53,7 @@ impl Kind {
             Kind::MethodNotAllowed => "method-not-allowed",
             Kind::Ambiguous => "ambiguous",
             Kind::Misdirected => "misdirected",
+            Kind::MediaType => "media-type",
             Kind::TooLarge => "too-large",
             Kind::TooMany(_) => "too-many-requests",
             Kind::Configuration => "configuration-refused",
@@ -69,6 +72,7 @@ impl Kind {
             Kind::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Kind::Ambiguous => StatusCode::CONFLICT,
             Kind::Misdirected => StatusCode::MISDIRECTED_REQUEST,
+            Kind::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Kind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Kind::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
             // As Prometheus answers it.
@@ -91,6 +95,11 @@ impl Problem {
     /// A problem of a kind, with what was tried and what to do about it.
     pub(super) fn new(kind: Kind, detail: impl Into<String>) -> Self {
         Problem { kind, detail: detail.into() }
+    }
+
+    /// Its status and detail, for answers in another form.
+    pub(super) fn parts(&self) -> (StatusCode, &str) {
+        (self.kind.status(), &self.detail)
     }
 
     /// More requests at once than `--web.max-requests` allows.

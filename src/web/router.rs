@@ -12,6 +12,7 @@
 //! | `/api/containers/{id}/metrics/current` | page | values and rates of one container |
 //! | `/api/containers/{id}/processes` | login with `read` | processes of one container |
 //! | `/api/containers/metrics/summary`, `/api/containers/stats/summary` | page | totals, a row per container, groups |
+//! | `POST /v1/metrics` | login, `write` | takes metrics of programs (OTLP); the only one that ingest listeners serve |
 //! | `/api/openapi.json` | page | OpenAPI 3.1 of this table |
 //!
 //! Anything else is 404, another method 405, a foreign `Host` 421, each as a problem (RFC 9457).
@@ -34,7 +35,7 @@ use super::connection::Visit;
 use super::entrance::Rules;
 use super::problem::{Kind, Problem};
 use super::tls::Shown;
-use super::{Context, api, landing, openapi, probe, processes, reload, scrape};
+use super::{Context, api, landing, openapi, otlp, probe, processes, reload, scrape};
 use crate::config::Scope;
 
 /// Bytes of a body that a request for a page may have; they are not read.
@@ -42,6 +43,14 @@ const MAX_UNREAD_BODY_BYTES: u64 = 64 * 1024;
 
 /// Where the configuration is read again, as in Prometheus.
 const RELOAD: &str = "/-/reload";
+
+/// Where OpenTelemetry's programs send metrics.
+const OTLP_METRICS: &str = "/v1/metrics";
+
+/// Whether it is a path by which programs send what they measure.
+fn takes_metrics(path: &str) -> bool {
+    path == OTLP_METRICS
+}
 
 /// One endpoint.
 struct Route {
@@ -73,6 +82,12 @@ static ROUTES: &[Route] = &[
         need: Need::Login(Scope::Admin),
         handler: |method| on(method, reload::reload),
     },
+    Route {
+        method: MethodFilter::POST,
+        path: OTLP_METRICS,
+        need: Need::Login(Scope::Write),
+        handler: |method| on(method, otlp::metrics),
+    },
     get("/api/containers", Need::Page, |method| on(method, api::containers)),
     get("/api/containers/{id}/metrics/current", Need::Page, |method| on(method, api::current)),
     get("/api/containers/{id}/processes", Need::Login(Scope::Read), |method| on(method, processes::list)),
@@ -83,8 +98,17 @@ static ROUTES: &[Route] = &[
 
 /// The router of every endpoint.
 pub fn router(context: Arc<Context>) -> Router {
+    router_of(ROUTES.iter(), context)
+}
+
+/// The router of those by which programs send what they measure.
+pub fn ingest_router(context: Arc<Context>) -> Router {
+    router_of(ROUTES.iter().filter(|route| takes_metrics(route.path)), context)
+}
+
+fn router_of(routes: impl Iterator<Item = &'static Route>, context: Arc<Context>) -> Router {
     let mut router = Router::new();
-    for route in ROUTES {
+    for route in routes {
         let mut handler = (route.handler)(route.method);
         if route.need != Need::Nothing {
             let need = route.need;

@@ -26,6 +26,7 @@ const ROOMS: &[&str] = &[
     "docker",
     "host",
     "probe",
+    "ingest",
     "disk",
     "container",
     "prometheus",

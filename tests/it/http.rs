@@ -54,12 +54,28 @@ pub(crate) fn post(address: SocketAddr, path: &str) -> io::Result<Response> {
     request(address, "POST", path, &["Content-Length: 0"])
 }
 
+/// `POST` of a body.
+pub(crate) fn send(address: SocketAddr, path: &str, headers: &[&str], body: &[u8]) -> io::Result<Response> {
+    let length = format!("Content-Length: {}", body.len());
+    exchange(address, "POST", path, &[headers, &[&length]].concat(), body)
+}
+
 /// A request of any method, without a body.
 pub(crate) fn request(
     address: SocketAddr,
     method: &str,
     path: &str,
     headers: &[&str],
+) -> io::Result<Response> {
+    exchange(address, method, path, headers, b"")
+}
+
+fn exchange(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[&str],
+    body: &[u8],
 ) -> io::Result<Response> {
     let mut stream = TcpStream::connect_timeout(&address, TIMEOUT)?;
     stream.set_read_timeout(Some(TIMEOUT))?;
@@ -68,7 +84,7 @@ pub(crate) fn request(
         head.push_str(header);
         head.push_str("\r\n");
     }
-    stream.write_all(format!("{head}\r\n").as_bytes())?;
+    stream.write_all(&[format!("{head}\r\n").as_bytes(), body].concat())?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer)?;
     parse(answer).ok_or_else(|| io::Error::other("the answer is not HTTP"))

@@ -48,6 +48,7 @@ mod faults;
 mod histograms;
 mod host;
 mod house;
+mod ingest;
 mod instructions;
 mod isolation;
 mod lifecycle;

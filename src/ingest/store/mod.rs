@@ -8,30 +8,40 @@
 mod names;
 mod senders;
 mod series;
-mod show;
 mod value;
 
 pub(crate) use senders::{Limits, Refused, Sender, Writer};
-pub use show::Programs;
-pub(crate) use value::Update;
+pub(crate) use value::{Stored, Update};
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use crate::metrics::LabelBlock;
 use crate::metrics::foreign::Foreign;
 use crate::tenant::Tenant;
 use names::Names;
 use senders::{Budget, Budgets, Streams, TenantBudget};
 
+/// What a sender has sent, behind its lock.
+type Shared = Arc<Mutex<Streams>>;
+
 /// Everything that programs have sent.
 #[derive(Debug)]
-pub struct Store {
+pub(crate) struct Store {
     limits: Limits,
     names: Mutex<Names>,
-    senders: Mutex<HashMap<Sender, Arc<Mutex<Streams>>>>,
+    senders: Mutex<HashMap<Sender, Shared>>,
     budgets: Mutex<HashMap<Tenant, Arc<TenantBudget>>>,
     all: Arc<Budget>,
+}
+
+/// What a walk comes by.
+pub(crate) enum Visit<'a> {
+    /// The series that follow belong to this one.
+    Family(&'a Arc<Foreign>),
+    /// A series.
+    Series(&'a LabelBlock, &'a Stored),
 }
 
 /// A lock that a panic has left behind guards numbers that are still whole.
@@ -63,7 +73,7 @@ impl Store {
         write(&mut Writer::new(&mut streams, &self.names, self.limits, now))
     }
 
-    fn streams(&self, sender: &Sender, now: Instant) -> Arc<Mutex<Streams>> {
+    fn streams(&self, sender: &Sender, now: Instant) -> Shared {
         if let Some(known) = lock(&self.senders).get(sender) {
             return known.clone();
         }
@@ -94,12 +104,26 @@ impl Store {
     }
 
     /// How many series there are.
-    pub fn series(&self) -> u64 {
+    pub(crate) fn series(&self) -> u64 {
         self.all.used()
     }
 
+    /// Walks over every series, family by family in the order of their names.
+    pub(crate) fn walk(&self, visit: &mut dyn FnMut(Visit<'_>)) {
+        for (family, senders) in self.families().into_values() {
+            visit(Visit::Family(&family));
+            for streams in senders {
+                for series in lock(&streams).of(&family) {
+                    if let Some(value) = &series.value {
+                        visit(Visit::Series(&series.labels, value));
+                    }
+                }
+            }
+        }
+    }
+
     /// The families in the order of their names, with the senders that have any of it.
-    fn families(&self) -> BTreeMap<Box<str>, (Arc<Foreign>, Vec<Arc<Mutex<Streams>>>)> {
+    fn families(&self) -> BTreeMap<Box<str>, (Arc<Foreign>, Vec<Shared>)> {
         let mut families = BTreeMap::new();
         let mut senders: Vec<_> =
             lock(&self.senders).iter().map(|(s, streams)| (s.clone(), streams.clone())).collect();

@@ -1,9 +1,9 @@
 use super::*;
-use crate::collect::Collector;
+use crate::ingest::collector::show;
 use crate::ingest::otlp::model::{Attribute, Temporality};
 use crate::metrics::Kind;
 use crate::metrics::text::{Dialect, TextEncoder};
-use crate::snapshot::Snapshot;
+use crate::metrics::{Family, Sink as _};
 use crate::tenant::LabelValue;
 use std::time::Duration;
 
@@ -40,7 +40,10 @@ fn count(
 
 fn page(store: &Arc<Store>) -> String {
     let mut encoder = TextEncoder::new(Dialect::Prometheus, Vec::new());
-    Programs::new(store.clone()).collect(&Snapshot::of_host(Default::default()), &mut encoder).unwrap();
+    store.walk(&mut |visit| match visit {
+        Visit::Family(family) => encoder.open(Family::Foreign(family.clone())),
+        Visit::Series(labels, value) => show(&mut encoder, labels, value),
+    });
     String::from_utf8(encoder.finish()).unwrap()
 }
 

@@ -57,7 +57,7 @@ pub(crate) enum Unusable {
 
 /// What is kept.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Stored {
+pub(crate) enum Stored {
     Number(f64),
     Buckets(Box<StoredBuckets>),
     Exponential(Box<StoredExponential>),
@@ -65,23 +65,23 @@ pub(super) enum Stored {
 }
 
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct StoredBuckets {
-    pub(super) bounds: Arc<[f64]>,
-    pub(super) counts: Box<[u64]>,
-    pub(super) count: u64,
-    pub(super) sum: Option<f64>,
+pub(crate) struct StoredBuckets {
+    pub(crate) bounds: Arc<[f64]>,
+    pub(crate) counts: Box<[u64]>,
+    pub(crate) count: u64,
+    pub(crate) sum: Option<f64>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct StoredExponential {
-    pub(super) schema: i8,
-    pub(super) count: u64,
-    pub(super) sum: Option<f64>,
-    pub(super) zero_count: u64,
-    pub(super) zero_threshold: f64,
+pub(crate) struct StoredExponential {
+    pub(crate) schema: i8,
+    pub(crate) count: u64,
+    pub(crate) sum: Option<f64>,
+    pub(crate) zero_count: u64,
+    pub(crate) zero_threshold: f64,
     /// Index and count by index; bucket `i` ends at 2 to the power of `i` / 2^schema.
-    pub(super) positive: Vec<(i32, u64)>,
-    pub(super) negative: Vec<(i32, u64)>,
+    pub(crate) positive: Vec<(i32, u64)>,
+    pub(crate) negative: Vec<(i32, u64)>,
 }
 
 /// Applies a point to what is kept, if anything is yet.
@@ -236,7 +236,7 @@ impl StoredExponential {
 
     /// Upper bounds and counts of classic buckets that hold the same: powers of two, so that
     /// every native bucket lies within one. The first bound holds all that is not above zero.
-    pub(super) fn classic(&self) -> (Vec<f64>, Vec<u64>) {
+    pub(crate) fn classic(&self) -> (Vec<f64>, Vec<u64>) {
         let steps = i32::from(self.schema).max(0);
         let by_power = coarser(&self.positive, steps);
         let schema = i32::from(self.schema) - steps;

@@ -1,10 +1,9 @@
 use super::*;
-use crate::collect::Collector;
+use crate::ingest::collector::show;
 use crate::ingest::otlp::json;
-use crate::ingest::store::{Limits, Programs};
+use crate::ingest::store::{Limits, Visit};
 use crate::metrics::text::{Dialect, TextEncoder};
-use crate::snapshot::Snapshot;
-use std::sync::Arc;
+use crate::metrics::{Family, Sink as _};
 use std::time::Duration;
 
 const LIMITS: Limits = Limits {
@@ -23,12 +22,15 @@ fn sent(metrics: &str) -> (Outcome, String) {
             {{"key":"service.name","value":{{"stringValue":"api"}}}},
             {{"key":"user","value":{{"stringValue":"eve"}}}}]}},"scopeMetrics":[{{"metrics":[{metrics}]}}]}}]}}"#
     );
-    let store = Arc::new(Store::new(LIMITS));
+    let store = Store::new(LIMITS);
     let tenant = Tenant::claimed(Some("ann"), None, None);
     let request = json::metrics(&body).unwrap();
     let outcome = record(&store, &tenant, &LabelValue::clean("0123456789ab"), &request, Instant::now());
     let mut encoder = TextEncoder::new(Dialect::OpenMetrics, Vec::new());
-    Programs::new(store).collect(&Snapshot::of_host(Default::default()), &mut encoder).unwrap();
+    store.walk(&mut |visit| match visit {
+        Visit::Family(family) => encoder.open(Family::Foreign(family.clone())),
+        Visit::Series(labels, value) => show(&mut encoder, labels, value),
+    });
     (outcome, String::from_utf8(encoder.finish()).unwrap())
 }
 

@@ -41,8 +41,13 @@ fn reloading(outcome: Result<(), &'static str>) -> Arc<Context> {
 /// A request for a route by its own method.
 fn of_route(route: &Route, authorization: Option<&str>) -> HttpRequest<Body> {
     let path = route.path.replace("{id}", "shop-api-1");
-    let headers = authorization.map(|value| ("authorization", value));
-    let mut request = request(&path, headers.as_slice());
+    let mut headers: Vec<_> = authorization.map(|value| ("authorization", value)).into_iter().collect();
+    let takes_metrics = takes_metrics(&path);
+    headers.extend(takes_metrics.then_some(("content-type", "application/json")));
+    let mut request = request(&path, &headers);
+    if takes_metrics {
+        *request.body_mut() = Body::from("{}");
+    }
     *request.method_mut() = method(route).to_ascii_uppercase().parse().unwrap();
     request
 }

@@ -7,6 +7,10 @@ use crate::http::encode;
 /// The methods that are tried on every path, whether it is described or not.
 const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
+/// Paths that take a body, in which a tenant tries to write another's series in
+/// `ingest::nobody_writes_for_another_tenant`.
+const WRITTEN_ELSEWHERE: [&str; 1] = ["/v1/metrics"];
+
 /// One request without a body.
 #[derive(Clone, Debug)]
 pub(super) struct Request {
@@ -44,8 +48,9 @@ fn of_operation(
 ) -> Vec<Request> {
     let nothing = Value::Object(Map::new());
     let operation = operation.unwrap_or(&nothing);
+    // A body is tried by a story of its own, which is named here.
     assert!(
-        operation.get("requestBody").is_none(),
+        operation.get("requestBody").is_none() || WRITTEN_ELSEWHERE.contains(&path),
         "{method} {path} takes a body; say here how another tenant would be named in it"
     );
     let request = |uri: String| Request { method, uri, accept: None };

@@ -1,0 +1,96 @@
+//! The page's part of what programs have sent.
+
+use std::sync::Arc;
+
+use super::receiver::Receiver;
+use super::store::{Stored, Visit};
+use crate::collect::{CollectError, Collector};
+use crate::metrics::catalogue as c;
+use crate::metrics::{Distribution, Exponential, Family, LabelBlock, Sink, Summary, Value};
+use crate::snapshot::Snapshot;
+
+/// Shows everything that a receiver has taken, and what came of requests.
+#[derive(Debug)]
+pub struct Programs(Arc<Receiver>);
+
+impl Programs {
+    /// A collector of what `receiver` has when a page is made.
+    pub fn new(receiver: Arc<Receiver>) -> Self {
+        Programs(receiver)
+    }
+
+    fn show_tallies(&self, sink: &mut dyn Sink) {
+        let tallies: Vec<_> = self.0.tallies().into_iter().collect();
+        let labelled: Vec<_> =
+            tallies.iter().map(|(tenant, tally)| (LabelBlock::of_tenant(tenant, []), tally)).collect();
+        sink.family(&c::INGEST_POINTS);
+        for (labels, tally) in &labelled {
+            sink.sample(labels, &[], Value::Int(tally.taken));
+        }
+        sink.family(&c::INGEST_REJECTED);
+        for (labels, tally) in &labelled {
+            for (reason, points) in &tally.rejected {
+                sink.sample(labels, &[("reason", reason)], Value::Int(*points));
+            }
+        }
+        sink.family(&c::INGEST_MENDED);
+        for (labels, tally) in &labelled {
+            sink.sample(labels, &[], Value::Int(tally.mended));
+        }
+        sink.family(&c::INGEST_SERIES);
+        sink.sample(&LabelBlock::default(), &[], Value::Int(self.0.store().series()));
+    }
+}
+
+impl Collector for Programs {
+    fn name(&self) -> &'static str {
+        "programs"
+    }
+
+    fn collect(&self, _: &Snapshot, sink: &mut dyn Sink) -> Result<(), CollectError> {
+        self.show_tallies(sink);
+        self.0.store().walk(&mut |visit| match visit {
+            Visit::Family(family) => sink.open(Family::Foreign(family.clone())),
+            Visit::Series(labels, value) => show(sink, labels, value),
+        });
+        Ok(())
+    }
+}
+
+/// One series.
+pub(super) fn show(sink: &mut dyn Sink, labels: &LabelBlock, value: &Stored) {
+    match value {
+        Stored::Number(value) => sink.sample(labels, &[], Value::Float(*value)),
+        Stored::Buckets(kept) => {
+            let histogram = Distribution {
+                count: kept.count,
+                sum: kept.sum,
+                bounds: &kept.bounds,
+                counts: &kept.counts,
+                native: None,
+            };
+            sink.histogram(labels, &[], histogram);
+        }
+        Stored::Exponential(kept) => {
+            let (bounds, counts) = kept.classic();
+            let native = Exponential {
+                schema: kept.schema,
+                zero_count: kept.zero_count,
+                zero_threshold: kept.zero_threshold,
+                positive: &kept.positive,
+                negative: &kept.negative,
+            };
+            let histogram = Distribution {
+                count: kept.count,
+                sum: kept.sum,
+                bounds: &bounds,
+                counts: &counts,
+                native: Some(native),
+            };
+            sink.histogram(labels, &[], histogram);
+        }
+        Stored::Quantiles(kept) => {
+            sink.summary(labels, &[], Summary { count: kept.count, sum: kept.sum, quantiles: &kept.values });
+        }
+    }
+}

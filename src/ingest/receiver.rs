@@ -1,0 +1,182 @@
+//! Takes what programs send, and keeps count of what came of it by tenant.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::otlp::{json, protobuf};
+use super::store::{Limits, Refused, Store};
+use super::translate::{self, Outcome};
+use crate::tenant::{LabelValue, Tenant};
+
+/// How long a series stays that is not sent any more, unless its sender comes less often.
+const IDLE: Duration = Duration::from_secs(300);
+
+/// Metrics of one tenant, which are fewer than its series.
+const METRICS_PER_TENANT: u64 = 2_000;
+
+/// How many of a tenant's series one metric of one program may have: a label with a value for
+/// each request uses up that metric alone.
+const METRIC_SHARE: u64 = 4;
+
+/// How the parts of a request are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    /// Protobuf's binary form.
+    Protobuf,
+    /// JSON.
+    Json,
+}
+
+/// What came of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Received {
+    /// Points that were not taken.
+    pub rejected: u64,
+    /// Why, or what was mended, for the sender's log; empty if there is nothing to say.
+    pub message: String,
+}
+
+/// The body is none of what it should be.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the body cannot be read: {0}")]
+pub struct Unreadable(String);
+
+/// What came of all requests of a tenant.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Tally {
+    pub(super) taken: u64,
+    pub(super) mended: u64,
+    /// Points that were not taken, by reason.
+    pub(super) rejected: BTreeMap<&'static str, u64>,
+}
+
+/// Takes requests.
+#[derive(Debug)]
+pub struct Receiver {
+    store: Arc<Store>,
+    tallies: Mutex<BTreeMap<Tenant, Tally>>,
+}
+
+impl Default for Receiver {
+    /// One with the bounds that hold unless the configuration says otherwise.
+    fn default() -> Self {
+        Receiver::new(20_000, 200_000)
+    }
+}
+
+impl Receiver {
+    /// A receiver without any series yet, for so many of one tenant and of all.
+    pub fn new(series_per_tenant: u64, series_total: u64) -> Self {
+        let limits = Limits {
+            metrics_per_tenant: METRICS_PER_TENANT.min(series_per_tenant),
+            series_per_tenant,
+            series_per_metric: (series_per_tenant / METRIC_SHARE).max(1),
+            series_total,
+            idle: IDLE,
+        };
+        Receiver { store: Arc::new(Store::new(limits)), tallies: Mutex::default() }
+    }
+
+    /// Takes the body of an `ExportMetricsServiceRequest` of a tenant.
+    ///
+    /// # Errors
+    /// The body cannot be read; nothing of it was taken.
+    pub fn metrics(
+        &self,
+        tenant: &Tenant,
+        encoding: Encoding,
+        body: &[u8],
+        now: Instant,
+    ) -> Result<Received, Unreadable> {
+        let unreadable = |why: &dyn ToString| Unreadable(why.to_string());
+        let text;
+        let (request, body_was_mended) = match encoding {
+            Encoding::Protobuf => (protobuf::metrics(body).map_err(|why| unreadable(&why))?, false),
+            Encoding::Json => {
+                text = String::from_utf8_lossy(body);
+                (json::metrics(&text).map_err(|why| unreadable(&why))?, matches!(text, Cow::Owned(_)))
+            }
+        };
+        let outcome = translate::record(&self.store, tenant, &LabelValue::clean(""), &request, now);
+        let mended = request.faults.mended + u64::from(body_was_mended);
+        self.count(tenant, &outcome, request.faults.malformed, mended);
+        let first = outcome.refused.first().map(|(why, _)| why.to_string()).or(request.faults.first);
+        let mended = (mended > 0).then(|| format!("{mended} of its texts were not UTF-8 and were mended"));
+        Ok(Received {
+            rejected: outcome.rejected() + request.faults.malformed,
+            message: first.into_iter().chain(mended).collect::<Vec<_>>().join("; "),
+        })
+    }
+
+    fn count(&self, tenant: &Tenant, outcome: &Outcome, malformed: u64, mended: u64) {
+        let mut tallies = self.tallies.lock().unwrap_or_else(PoisonError::into_inner);
+        let tally = tallies.entry(tenant.clone()).or_default();
+        tally.taken += outcome.taken;
+        tally.mended += mended;
+        let refused = outcome.refused.iter().map(|(why, points)| (reason(why), *points));
+        for (reason, points) in refused.chain([(MALFORMED, malformed)]).filter(|(_, points)| *points > 0) {
+            *tally.rejected.entry(reason).or_default() += points;
+        }
+    }
+
+    pub(super) fn tallies(&self) -> BTreeMap<Tenant, Tally> {
+        self.tallies.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Removes what has not been sent for long; to be called now and then.
+    pub fn expire(&self, now: Instant) {
+        self.store.expire(now);
+    }
+}
+
+const MALFORMED: &str = "malformed";
+
+/// The word of the label `reason`.
+fn reason(why: &Refused) -> &'static str {
+    match why {
+        Refused::Unusable(_) => "unusable",
+        Refused::Name(_) | Refused::NoName => "name",
+        Refused::Limit(_) => "limit",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_came_of_requests_is_told_and_counted() {
+        let receiver = Receiver::new(100, 100);
+        let tenant = Tenant::claimed(Some("ann"), None, None);
+        let body = br#"{"resourceMetrics":[{"scopeMetrics":[{"metrics":[
+            {"name":"receiver.test","gauge":{"dataPoints":[{"asInt":1},{"asInt":"x"}]}},
+            {"name":"node.load","gauge":{"dataPoints":[{"asInt":1}]}},
+            {"name":"receiver.sum","sum":{"isMonotonic":true,"dataPoints":[{"asInt":1}]}}]}]}]}"#;
+        let received = receiver.metrics(&tenant, Encoding::Json, body, Instant::now()).unwrap();
+        assert_eq!(received.rejected, 3);
+        assert!(received.message.contains("`node_load` is a name of dockmeter"), "{received:?}");
+        let tally = &receiver.tallies()[&tenant];
+        let rejected = [("malformed", 1), ("name", 1), ("unusable", 1)];
+        assert_eq!((tally.taken, &tally.rejected), (1, &BTreeMap::from(rejected)));
+        assert!(receiver.metrics(&tenant, Encoding::Json, b"{", Instant::now()).is_err());
+        assert!(receiver.metrics(&tenant, Encoding::Protobuf, b"{", Instant::now()).is_err());
+    }
+
+    #[test]
+    fn a_body_that_is_not_utf_8_is_mended_and_the_sender_told() {
+        let receiver = Receiver::new(100, 100);
+        let body = b"{\"resourceMetrics\":[{\"scopeMetrics\":[{\"metrics\":[{\"name\":\"receiver.caf\xe9\",
+            \"gauge\":{\"dataPoints\":[{\"asInt\":1}]}}]}]}]}";
+        let received = receiver.metrics(&Tenant::unknown(), Encoding::Json, body, Instant::now()).unwrap();
+        assert_eq!(
+            (received.rejected, &*received.message),
+            (0, "1 of its texts were not UTF-8 and were mended")
+        );
+    }
+}

@@ -1,0 +1,123 @@
+//! Programs send what they measure: it reaches Prometheus under the tenant of their token, at an
+//! address where nothing else is served.
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::os::unix::net::UnixStream;
+
+use dockmeter::config::TokenHash;
+
+use crate::exporter::{Exporter, bearer};
+use crate::http;
+use crate::poll::eventually;
+use crate::prometheus::{Prometheus, free_address};
+
+/// A configuration with a token for the programs of two projects.
+fn configuration() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let token = |name: &str, project: &str| {
+        let hash = TokenHash::of(name);
+        format!("  - {{name: {name}, hash: '{hash}', scopes: [write], project: {project}}}\n")
+    };
+    let tokens = [token("shop-token", "shop"), token("bank-token", "bank")].concat();
+    fs::write(folder.path().join("dockmeter.yml"), format!("auth:\n  tokens:\n{tokens}")).unwrap();
+    folder
+}
+
+/// A request of a shop's program that claims to be somebody else's.
+fn body(metric: &str, value: u32) -> String {
+    format!(
+        r#"{{"resourceMetrics":[{{"resource":{{"attributes":[
+            {{"key":"service.name","value":{{"stringValue":"api"}}}},
+            {{"key":"service.instance.id","value":{{"stringValue":"api-1"}}}},
+            {{"key":"project","value":{{"stringValue":"bank"}}}}]}},
+          "scopeMetrics":[{{"metrics":[{{"name":"{metric}","sum":{{"aggregationTemporality":2,"isMonotonic":true,
+            "dataPoints":[{{"asInt":"{value}","timeUnixNano":"{value}","attributes":[
+                {{"key":"project","value":{{"stringValue":"bank"}}}},
+                {{"key":"plan","value":{{"stringValue":"gold"}}}}]}}]}}}}]}}]}}]}}"#
+    )
+}
+
+const OTLP: &str = "/v1/metrics";
+const JSON: &str = "Content-Type: application/json";
+
+#[test]
+fn what_a_program_counts_reaches_prometheus_under_its_tenant() {
+    let folder = configuration();
+    let config = format!("--config.file={}", folder.path().join("dockmeter.yml").display());
+    let address = free_address();
+    let exporter = Exporter::alone(&[&config, &format!("--ingest.listen-address={address}")]);
+    let send = |value| {
+        let headers = [JSON, &bearer("shop-token")];
+        let answer = http::send(address, OTLP, &headers, body("ingest.orders", value).as_bytes()).unwrap();
+        assert_eq!((answer.status, answer.text()), (200, "{}"));
+    };
+    send(5);
+    let Some(prometheus) = Prometheus::scraping(exporter.address) else { return };
+    let orders = r#"ingest_orders_total{project="shop",user="unknown",service="api",service_instance="api-1",plan="gold"}"#;
+    eventually("Prometheus has what was sent", || prometheus.value(orders).filter(|value| *value == 5.0));
+    send(7);
+    eventually("and what was sent then", || prometheus.value(orders).filter(|value| *value == 7.0));
+    // Sent again, as after a lost answer.
+    send(7);
+    let points = [("project", "shop")];
+    exporter.until_value("dockmeter_ingest_points_total", &points, 3.0);
+    assert_eq!(exporter.page().value("ingest_orders_total", &points), Some(7.0));
+}
+
+#[test]
+fn nobody_writes_for_another_tenant() {
+    let folder = configuration();
+    let config = format!("--config.file={}", folder.path().join("dockmeter.yml").display());
+    let exporter = Exporter::alone(&[&config]);
+    let send = |headers: &[&str], metric: &str| {
+        http::send(exporter.address, OTLP, headers, body(metric, 5).as_bytes()).unwrap()
+    };
+    let (shop, bank) = (bearer("shop-token"), bearer("bank-token"));
+    assert_eq!(send(&[JSON], "ingest.forged").status, 401, "loopback is everybody's");
+    assert_eq!(send(&[JSON, &bearer("guessed")], "ingest.forged").status, 401);
+    assert_eq!(send(&[JSON, &shop], "ingest.forged").status, 200);
+    let page = exporter.page();
+    let forged: Vec<_> = page.all("ingest_forged_total", &[]).collect();
+    assert_eq!(forged.len(), 1);
+    assert_eq!(
+        page.value("ingest_forged_total", &[("project", "shop"), ("exported_project", "bank")]),
+        Some(5.0)
+    );
+
+    // The same name of another tenant is another series, and the exporter's own names are its own.
+    assert_eq!(send(&[JSON, &bank], "ingest.forged").status, 200);
+    assert_eq!(exporter.page().all("ingest_forged_total", &[]).count(), 2);
+    let refused = send(&[JSON, &shop], "tenant.cpu_core_seconds").json();
+    assert_eq!(refused["partialSuccess"]["rejectedDataPoints"], "1", "{refused}");
+    let rejected = [("project", "shop"), ("reason", "name")];
+    exporter.until_value("dockmeter_ingest_rejected_points_total", &rejected, 1.0);
+}
+
+#[test]
+fn where_programs_send_nothing_else_is_served() {
+    let folder = configuration();
+    let config = format!("--config.file={}", folder.path().join("dockmeter.yml").display());
+    let socket = folder.path().join("ingest.sock");
+    let address = free_address();
+    let exporter = Exporter::alone(&[
+        &config,
+        &format!("--ingest.listen-address={address}"),
+        &format!("--ingest.listen-address=unix:{}", socket.display()),
+    ]);
+    for path in ["/", "/metrics", "/api/containers", "/-/healthy"] {
+        assert_eq!(http::get(address, path, &[]).unwrap().status, 404, "{path}");
+    }
+    let body = body("ingest.socket", 5);
+    let mut stream = UnixStream::connect(&socket).unwrap();
+    let head = format!(
+        "POST {OTLP} HTTP/1.0\r\nHost: localhost\r\n{JSON}\r\n{}\r\nContent-Length: {}\r\n\r\n",
+        bearer("shop-token"),
+        body.len()
+    );
+    stream.write_all((head + &body).as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.0 200"), "{answer}");
+    exporter.until_value("ingest_socket_total", &[("project", "shop")], 5.0);
+}
