@@ -72,21 +72,25 @@ pub struct Options {
     pub answer_deadline: Duration,
     /// How long a stop waits for answers that are being sent.
     pub stop_deadline: Duration,
+    /// Connections at once that are told that there is no room.
+    pub(super) max_in_lobby: usize,
     /// Whether a connection may have a second request.
     pub(super) keep_alive: bool,
 }
 
 impl Options {
-    /// The defaults, but at most half of the descriptors this process may open: what containers
-    /// use is read even while somebody holds every connection that there is.
+    /// The defaults, but at most a quarter of the descriptors that this process may open, and few
+    /// more in the lobby: what containers use is read even while somebody holds every connection
+    /// that there is.
     pub fn of_this_process() -> Self {
         use rustix::process::{Resource, getrlimit};
         let limit = getrlimit(Resource::Nofile).current.and_then(|limit| usize::try_from(limit).ok());
-        let half = limit.map_or(usize::MAX, |limit| (limit / 2).max(1));
+        let quarter = limit.map_or(usize::MAX, |limit| (limit / 4).max(1));
         let defaults = Options::default();
         Options {
-            max_connections: defaults.max_connections.min(half),
-            max_per_peer: defaults.max_per_peer.min(half),
+            max_connections: defaults.max_connections.min(quarter),
+            max_per_peer: defaults.max_per_peer.min(quarter),
+            max_in_lobby: defaults.max_in_lobby.min((quarter / 4).max(1)),
             ..defaults
         }
     }
@@ -105,6 +109,7 @@ impl Default for Options {
             request_deadline: REQUEST_DEADLINE,
             answer_deadline: ANSWER_DEADLINE,
             stop_deadline: STOP_DEADLINE,
+            max_in_lobby: MAX_IN_LOBBY,
             keep_alive: true,
         }
     }
@@ -218,7 +223,7 @@ impl Room {
         Room {
             all: Arc::new(Semaphore::new(options.max_connections.min(Semaphore::MAX_PERMITS))),
             crowd: Crowd::new(options.max_per_peer),
-            lobby: Arc::default(),
+            lobby: Arc::new(Lobby::new(options.max_in_lobby)),
         }
     }
 
@@ -231,8 +236,11 @@ impl Room {
 }
 
 /// Connections for which there is no room, the oldest first.
-#[derive(Debug, Default)]
-struct Lobby(Mutex<Waiting>);
+#[derive(Debug)]
+struct Lobby {
+    most: usize,
+    waiting: Mutex<Waiting>,
+}
 
 #[derive(Debug, Default)]
 struct Waiting {
@@ -247,10 +255,14 @@ struct InLobby {
 }
 
 impl Lobby {
+    fn new(most: usize) -> Self {
+        Lobby { most, waiting: Mutex::default() }
+    }
+
     /// A place, for which the oldest connection has to go if there is none.
     fn enter(self: &Arc<Self>) -> InLobby {
-        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if waiting.connections.len() >= MAX_IN_LOBBY
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        if waiting.connections.len() >= self.most
             && let Some((_, Some(oldest))) = waiting.connections.pop_front()
         {
             oldest.abort();
@@ -263,7 +275,7 @@ impl Lobby {
 
     /// Notes how the connection of a place is ended.
     fn holds(&self, id: u64, handle: AbortHandle) {
-        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, place)) = waiting.connections.iter_mut().find(|(other, _)| *other == id) {
             *place = Some(handle);
         }
@@ -272,7 +284,7 @@ impl Lobby {
 
 impl Drop for InLobby {
     fn drop(&mut self) {
-        let mut waiting = self.lobby.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = self.lobby.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         waiting.connections.retain(|(id, _)| *id != self.id);
     }
 }

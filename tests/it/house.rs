@@ -52,9 +52,9 @@ const OUTSIDE: &[&[&str]] = &[
     &["tokio"],
 ];
 
-/// Rooms that read text into types which is not the engine's: configuration and map files, and
-/// the answers of a Prometheus.
-const READS_FILES: &[&str] = &["config", "yaml", "prometheus"];
+/// Rooms that read text into types which is not the engine's: configuration and map files,
+/// the answers of a Prometheus, and what programs send.
+const READS_FILES: &[&str] = &["config", "yaml", "prometheus", "ingest"];
 
 /// The catalogue names each metric's source for people.
 const CATALOGUE: &str = "src/metrics/catalogue";
@@ -146,7 +146,7 @@ fn engine_json_stays_with_docker(source: &Source) -> Vec<Finding> {
     for (index, (line, token)) in source.tokens.iter().enumerate() {
         let broken = match token {
             Token::Word(word) if word.starts_with("Deserialize") => !READS_FILES.contains(&room),
-            Token::Word(word) if word == "serde_json" && room != "prometheus" => {
+            Token::Word(word) if word == "serde_json" && !["prometheus", "ingest"].contains(&room) => {
                 source.word(index + 3).is_some_and(|called| called.starts_with("from_"))
             }
             Token::Text(text) => text == "PascalCase",

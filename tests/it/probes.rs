@@ -101,7 +101,7 @@ fn every_target_stands_as_it_is() {
     let _certificates = Certificates::make(folder.path());
     let ca = folder.path().join("server/ca.pem");
     let endless = serve(|mut stream| {
-        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n");
+        answer(&mut stream, "HTTP/1.1 200 OK\r\n\r\n");
         while stream.write_all(&[b'x'; 4096]).is_ok() {}
     });
     let (well, secure) = (page("200 OK", ""), secure_page(folder.path()));

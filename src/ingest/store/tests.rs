@@ -1,3 +1,5 @@
+//! Senders within their bounds and beyond them, over time.
+
 use super::*;
 use crate::ingest::collector::show;
 use crate::ingest::otlp::model::{Attribute, Temporality};

@@ -1,3 +1,5 @@
+//! Requests, and the pages that they make.
+
 use super::*;
 use crate::ingest::collector::show;
 use crate::ingest::otlp::json;

@@ -1,3 +1,5 @@
+//! Requests over HTTP and what they are answered.
+
 use std::io::Write as _;
 
 use axum::http::Request;

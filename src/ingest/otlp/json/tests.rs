@@ -1,3 +1,5 @@
+//! Requests in JSON as senders write them, and as they should not.
+
 use super::*;
 use crate::ingest::otlp::model::{AnyValue, Attribute};
 

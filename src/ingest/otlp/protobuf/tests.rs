@@ -1,3 +1,5 @@
+//! Requests in protobuf, made field by field.
+
 use super::*;
 use proptest::prelude::*;
 
