@@ -73,11 +73,17 @@ impl LabelBlock {
     }
 
     /// Appends all rendered labels; false if there is none.
+    #[inline]
     pub(super) fn write(&self, page: &mut Vec<u8>) -> bool {
-        let before = match &self.base {
-            Base::Within(shared) => shared.write(page),
-            Base::Nothing | Base::Tenant(_) => false,
-        };
+        if let Base::Within(shared) = &self.base {
+            return self.write_within(shared, page);
+        }
+        page.extend_from_slice(&self.rendered);
+        !self.rendered.is_empty()
+    }
+
+    fn write_within(&self, shared: &LabelBlock, page: &mut Vec<u8>) -> bool {
+        let before = shared.write(page);
         if before && !self.rendered.is_empty() {
             page.push(b',');
         }
@@ -86,6 +92,7 @@ impl LabelBlock {
     }
 
     /// The labels as fields of a protobuf `Metric`: those that are shared, and its own.
+    #[inline]
     pub(super) fn protobuf(&self) -> [&[u8]; 2] {
         let shared = match &self.base {
             Base::Within(shared) => shared.own_protobuf(),
@@ -94,6 +101,7 @@ impl LabelBlock {
         [shared, self.own_protobuf()]
     }
 
+    #[inline]
     fn own_protobuf(&self) -> &[u8] {
         self.protobuf.get_or_init(|| {
             let mut fields = Vec::with_capacity(self.rendered.len() + self.rendered.len() / 4);

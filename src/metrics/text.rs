@@ -85,14 +85,19 @@ fn announce(family: &Family, dialect: Dialect, page: &mut Vec<u8>) {
     }
 }
 
-/// One line. `parts` make the name, and `number` is a label whose value is one: the `le` of a
-/// bucket, or a `quantile`.
+/// Beginnings of labels whose values are numbers.
+const LE: &[u8; 4] = b"le=\"";
+const QUANTILE: &[u8; 10] = b"quantile=\"";
+
+/// One line. `parts` make the name, and `number` is a label whose value is one, with its
+/// beginning: the `le` of a bucket, or a `quantile`.
+#[inline]
 fn line(
     page: &mut Vec<u8>,
     parts: [&str; 2],
     labels: &LabelBlock,
     own: &[(&'static str, &str)],
-    number: Option<(&str, f64)>,
+    number: Option<(&[u8], f64)>,
     value: Value,
 ) {
     for part in parts {
@@ -105,10 +110,9 @@ fn line(
         separate(&mut first, page);
         write_label(name, value, page);
     }
-    if let Some((name, number)) = number {
+    if let Some((beginning, number)) = number {
         separate(&mut first, page);
-        page.extend_from_slice(name.as_bytes());
-        page.extend_from_slice(b"=\"");
+        page.extend_from_slice(beginning);
         write_decimal(number, page);
         page.push(b'"');
     }
@@ -159,7 +163,7 @@ impl Sink for TextEncoder {
         let Some(family) = &self.open else { return };
         let (page, name) = (&mut self.page, family.name());
         for (bound, below) in histogram.cumulative().chain([(f64::INFINITY, histogram.count)]) {
-            line(page, [name, "_bucket"], labels, own, Some(("le", bound)), Value::Int(below));
+            line(page, [name, "_bucket"], labels, own, Some((LE, bound)), Value::Int(below));
         }
         if let Some(sum) = histogram.sum {
             line(page, [name, "_sum"], labels, own, None, Value::Float(sum));
@@ -174,7 +178,7 @@ impl Sink for TextEncoder {
         let Some(family) = &self.open else { return };
         let (page, name) = (&mut self.page, family.name());
         for (quantile, value) in summary.quantiles {
-            line(page, [name, ""], labels, own, Some(("quantile", *quantile)), Value::Float(*value));
+            line(page, [name, ""], labels, own, Some((QUANTILE, *quantile)), Value::Float(*value));
         }
         line(page, [name, "_sum"], labels, own, None, Value::Float(summary.sum));
         line(page, [name, "_count"], labels, own, None, Value::Int(summary.count));
