@@ -16,6 +16,9 @@ const IDLE: Duration = Duration::from_secs(300);
 /// Metrics of one tenant, which are fewer than its series.
 const METRICS_PER_TENANT: u64 = 2_000;
 
+/// Programs of one tenant that are told apart by service and instance.
+const SENDERS_PER_TENANT: u64 = 1_000;
+
 /// How many of a tenant's series one metric of one program may have: a label with a value for
 /// each request uses up that metric alone.
 const METRIC_SHARE: u64 = 4;
@@ -70,6 +73,7 @@ impl Receiver {
     /// A receiver without any series yet, for so many of one tenant and of all.
     pub fn new(series_per_tenant: u64, series_total: u64) -> Self {
         let limits = Limits {
+            senders_per_tenant: SENDERS_PER_TENANT,
             metrics_per_tenant: METRICS_PER_TENANT.min(series_per_tenant),
             series_per_tenant,
             series_per_metric: (series_per_tenant / METRIC_SHARE).max(1),

@@ -45,9 +45,13 @@ pub(crate) fn record(
     let mut outcome = Outcome::default();
     for of_resource in &metrics.resources {
         let sender = sender(tenant, instance, &of_resource.attributes);
-        store.record(&sender, now, |writer| {
+        let taken = store.record(&sender, now, |writer| {
             of_resource.metrics.iter().for_each(|metric| take(metric, writer, &mut outcome));
         });
+        if let Err(why) = taken {
+            let points = of_resource.metrics.iter().map(|metric| metric.data.len() as u64).sum();
+            outcome.refuse(why, points);
+        }
     }
     outcome
 }

@@ -2,21 +2,19 @@
 //!
 //! Every deviation that the protocol and the JSON form of protobuf allow is taken: 64-bit
 //! numbers as text or number, enums by number or name, `NaN` and `Infinity` as text, `null` for
-//! what is not set, unknown fields. Metrics, points and spans are read one by one, so that one
+//! what is not set, unknown fields. Metrics and points are read one by one, so that one
 //! that makes no sense costs itself alone. Source: OTLP specification, "JSON Protobuf Encoding".
-
-use std::borrow::Cow;
 
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::json_value::{KeyValue, attributes};
-use super::lenient::{Double, Enum, Hex, Integer, Text, Unsigned, or_default};
+use super::lenient::{Double, Enum, Integer, Text, Unsigned, or_default};
 use super::model::{
-    Buckets, Data, Exemplar, Exponential, Faults, Metric, Metrics, Number, Point, Quantiles, ResourceMetrics,
-    ResourceSpans, Run, Span, SpanKind, Temporality, Traces,
+    Buckets, Data, Exponential, Faults, Metric, Metrics, Number, Point, Quantiles, ResourceMetrics, Run,
+    Temporality,
 };
-use super::protobuf::{NO_RECORDED_VALUE, STATUS_ERROR};
+use super::protobuf::NO_RECORDED_VALUE;
 
 /// Names of `AggregationTemporality`, by number.
 const TEMPORALITIES: &[&str] = &[
@@ -24,19 +22,6 @@ const TEMPORALITIES: &[&str] = &[
     "AGGREGATION_TEMPORALITY_DELTA",
     "AGGREGATION_TEMPORALITY_CUMULATIVE",
 ];
-
-/// Names of `SpanKind`, by number.
-const SPAN_KINDS: &[&str] = &[
-    "SPAN_KIND_UNSPECIFIED",
-    "SPAN_KIND_INTERNAL",
-    "SPAN_KIND_SERVER",
-    "SPAN_KIND_CLIENT",
-    "SPAN_KIND_PRODUCER",
-    "SPAN_KIND_CONSUMER",
-];
-
-/// Names of a status's code, by number.
-const STATUS_CODES: &[&str] = &["STATUS_CODE_UNSET", "STATUS_CODE_OK", "STATUS_CODE_ERROR"];
 
 /// Reads an `ExportMetricsServiceRequest`.
 ///
@@ -57,22 +42,6 @@ pub fn metrics(body: &str) -> Result<Metrics<'_>, serde_json::Error> {
         resources.push(ResourceMetrics { attributes: attributes(of_resource.resource.attributes), metrics });
     }
     Ok(Metrics { resources, faults })
-}
-
-/// Reads an `ExportTraceServiceRequest`.
-///
-/// # Errors
-/// The text is no JSON, or not of that shape down to its lists of spans.
-pub fn traces(body: &str) -> Result<Traces<'_>, serde_json::Error> {
-    let request: TracesRequest<'_> = serde_json::from_str(body)?;
-    let mut faults = Faults::default();
-    let mut resources = Vec::with_capacity(request.resource_spans.len());
-    for of_resource in request.resource_spans {
-        let raw = of_resource.scope_spans.iter().flat_map(|scope| &scope.spans);
-        let spans = each::<RawSpan<'_>, _>(raw.copied(), &mut faults, |span| Ok(span.into()));
-        resources.push(ResourceSpans { attributes: attributes(of_resource.resource.attributes), spans });
-    }
-    Ok(Traces { resources, faults })
 }
 
 /// Reads what can be read of a list.
@@ -130,7 +99,6 @@ where
             time_ns: raw.time_unix_nano.0,
             ended,
             value,
-            exemplars: raw.exemplars.into_iter().map(Exemplar::from).collect(),
         })
     })
 }
@@ -206,8 +174,6 @@ struct RawPoint<'a> {
     start_time_unix_nano: Unsigned,
     time_unix_nano: Unsigned,
     flags: Unsigned,
-    #[serde(borrow, deserialize_with = "or_default")]
-    exemplars: Vec<RawExemplar<'a>>,
     as_double: Option<Double>,
     as_int: Option<Integer>,
     count: Unsigned,
@@ -240,18 +206,6 @@ struct RawRun {
 struct RawQuantile {
     quantile: Double,
     value: Double,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct RawExemplar<'a> {
-    #[serde(borrow, deserialize_with = "or_default")]
-    filtered_attributes: Vec<KeyValue<'a>>,
-    time_unix_nano: Unsigned,
-    as_double: Option<Double>,
-    as_int: Option<Integer>,
-    span_id: Hex,
-    trace_id: Hex,
 }
 
 impl RawPoint<'_> {
@@ -298,86 +252,8 @@ fn number(double: Option<Double>, integer: Option<Integer>) -> Option<Number> {
     double.map(|value| Number::Double(value.0)).or(integer.map(|value| Number::Int(value.0)))
 }
 
-impl<'a> From<RawExemplar<'a>> for Exemplar<'a> {
-    fn from(raw: RawExemplar<'a>) -> Self {
-        Exemplar {
-            time_ns: raw.time_unix_nano.0,
-            value: number(raw.as_double, raw.as_int).unwrap_or_default(),
-            trace_id: Cow::Owned(raw.trace_id.0),
-            span_id: Cow::Owned(raw.span_id.0),
-            attributes: attributes(raw.filtered_attributes),
-        }
-    }
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct TracesRequest<'a> {
-    #[serde(borrow, deserialize_with = "or_default")]
-    resource_spans: Vec<RawResourceSpans<'a>>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct RawResourceSpans<'a> {
-    #[serde(borrow, deserialize_with = "or_default")]
-    resource: RawResource<'a>,
-    #[serde(borrow, deserialize_with = "or_default")]
-    scope_spans: Vec<RawScopeSpans<'a>>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct RawScopeSpans<'a> {
-    #[serde(borrow, deserialize_with = "or_default")]
-    spans: Vec<&'a RawValue>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct RawSpan<'a> {
-    #[serde(borrow)]
-    name: Text<'a>,
-    #[serde(deserialize_with = "span_kind")]
-    kind: Enum,
-    start_time_unix_nano: Unsigned,
-    end_time_unix_nano: Unsigned,
-    #[serde(borrow, deserialize_with = "or_default")]
-    attributes: Vec<KeyValue<'a>>,
-    #[serde(deserialize_with = "or_default")]
-    status: RawStatus,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct RawStatus {
-    #[serde(deserialize_with = "status_code")]
-    code: Enum,
-}
-
-impl<'a> From<RawSpan<'a>> for Span<'a> {
-    fn from(raw: RawSpan<'a>) -> Self {
-        Span {
-            name: raw.name.0,
-            kind: SpanKind::of_number(raw.kind.0),
-            start_ns: raw.start_time_unix_nano.0,
-            end_ns: raw.end_time_unix_nano.0,
-            attributes: attributes(raw.attributes),
-            failed: raw.status.code.0 == STATUS_ERROR,
-        }
-    }
-}
-
 fn temporality<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Enum, D::Error> {
     Enum::read(deserializer, TEMPORALITIES)
-}
-
-fn span_kind<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Enum, D::Error> {
-    Enum::read(deserializer, SPAN_KINDS)
-}
-
-fn status_code<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Enum, D::Error> {
-    Enum::read(deserializer, STATUS_CODES)
 }
 
 #[cfg(test)]

@@ -34,10 +34,6 @@ pub(super) struct Integer(pub(super) i64);
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Double(pub(super) f64);
 
-/// Bytes in hexadecimal digits, as OTLP writes the ids of traces and spans.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Hex(pub(super) Vec<u8>);
-
 /// The number of an enum.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Enum(pub(super) u64);
@@ -105,14 +101,6 @@ impl<'de> Visitor<'de> for TextVisitor {
 impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(TextVisitor).map(Text)
-    }
-}
-
-impl<'de> Deserialize<'de> for Hex {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let digits = deserializer.deserialize_any(TextVisitor)?;
-        let bytes = data_encoding::HEXLOWER_PERMISSIVE.decode(digits.as_bytes());
-        bytes.map(Hex).map_err(|_| Error::invalid_value(Unexpected::Str(&digits), &"hexadecimal digits"))
     }
 }
 

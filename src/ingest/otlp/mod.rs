@@ -10,7 +10,10 @@ pub mod model;
 pub mod protobuf;
 pub mod wire;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 /// Bytes as the value of an attribute shows them.
 fn base64(bytes: &[u8]) -> String {
-    data_encoding::BASE64.encode(bytes)
+    STANDARD.encode(bytes)
 }

@@ -2,7 +2,7 @@
 //!
 //! Texts borrow from the body wherever they can. Instrumentation scopes are not kept: nothing
 //! is shown of them, and one service's points belong together whichever library made them.
-//! Source: opentelemetry-proto, `metrics.proto` and `trace.proto`.
+//! Source: opentelemetry-proto, `metrics.proto`.
 
 use std::borrow::Cow;
 use std::hash::{Hash, Hasher};
@@ -28,7 +28,7 @@ pub struct ResourceMetrics<'a> {
 /// What had to be left out of a request, or mended.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Faults {
-    /// Points or spans that could not be read.
+    /// Points that could not be read.
     pub malformed: u64,
     /// Why the first of them could not.
     pub first: Option<String>,
@@ -37,7 +37,7 @@ pub struct Faults {
 }
 
 impl Faults {
-    /// Counts a point or span that could not be read.
+    /// Counts points that could not be read.
     pub(super) fn malformed(&mut self, points: u64, why: impl ToString) {
         self.malformed += points;
         self.first.get_or_insert_with(|| why.to_string());
@@ -146,8 +146,6 @@ pub struct Point<'a, V> {
     pub ended: bool,
     /// The value.
     pub value: V,
-    /// Measurements that stand for it.
-    pub exemplars: Vec<Exemplar<'a>>,
 }
 
 /// A number of either kind.
@@ -227,88 +225,6 @@ pub struct Quantiles {
     pub values: Vec<(f64, f64)>,
 }
 
-/// The spans of one request, and what could not be taken of it.
-#[derive(Debug, Default, PartialEq)]
-pub struct Traces<'a> {
-    /// By the resource that they are of.
-    pub resources: Vec<ResourceSpans<'a>>,
-    /// What was left out or mended.
-    pub faults: Faults,
-}
-
-/// The spans of one resource.
-#[derive(Debug, Default, PartialEq)]
-pub struct ResourceSpans<'a> {
-    /// What the sender says of itself.
-    pub attributes: Vec<Attribute<'a>>,
-    /// What it did.
-    pub spans: Vec<Span<'a>>,
-}
-
-/// One piece of work, as far as metrics are made of it.
-#[derive(Debug, Default, PartialEq)]
-pub struct Span<'a> {
-    /// What was done, as `GET /orders/{id}`.
-    pub name: Cow<'a, str>,
-    /// On whose behalf.
-    pub kind: SpanKind,
-    /// When it began, in nanoseconds of Unix time.
-    pub start_ns: u64,
-    /// When it ended.
-    pub end_ns: u64,
-    /// What is known of it.
-    pub attributes: Vec<Attribute<'a>>,
-    /// Whether its status is an error.
-    pub failed: bool,
-}
-
-/// On whose behalf the work of a span is done.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum SpanKind {
-    /// Not said, or one that this version does not know.
-    #[default]
-    Unspecified,
-    /// Its own.
-    Internal,
-    /// Answering a request.
-    Server,
-    /// Asking another service.
-    Client,
-    /// Sending a message.
-    Producer,
-    /// Working on a message.
-    Consumer,
-}
-
-impl SpanKind {
-    /// The value of the enum `SpanKind`.
-    pub(super) fn of_number(number: u64) -> Self {
-        match number {
-            1 => SpanKind::Internal,
-            2 => SpanKind::Server,
-            3 => SpanKind::Client,
-            4 => SpanKind::Producer,
-            5 => SpanKind::Consumer,
-            _ => SpanKind::Unspecified,
-        }
-    }
-}
-
-/// A measurement that stands for a point.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Exemplar<'a> {
-    /// When it was taken, in nanoseconds of Unix time.
-    pub time_ns: u64,
-    /// What was measured.
-    pub value: Number,
-    /// The trace it was part of; empty outside of one.
-    pub trace_id: Cow<'a, [u8]>,
-    /// The span it was part of; empty outside of one.
-    pub span_id: Cow<'a, [u8]>,
-    /// Attributes that the point does not have.
-    pub attributes: Vec<Attribute<'a>>,
-}
-
 /// A key with a value.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Attribute<'a> {
@@ -348,7 +264,7 @@ impl AnyValue<'_> {
     pub(crate) fn hash_into(&self, state: &mut impl Hasher) {
         match self {
             AnyValue::Empty => 0_u8.hash(state),
-            AnyValue::Text(text) => text.hash(state),
+            AnyValue::Text(text) => (5_u8, text).hash(state),
             AnyValue::Bool(value) => (1_u8, value).hash(state),
             AnyValue::Int(value) => (2_u8, value).hash(state),
             AnyValue::Double(value) => (3_u8, value.to_bits()).hash(state),

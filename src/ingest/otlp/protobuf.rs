@@ -8,16 +8,13 @@
 use std::borrow::Cow;
 
 use super::model::{
-    AnyValue, Attribute, Buckets, Data, Exemplar, Exponential, Faults, Metric, Metrics, Number, Point,
-    Quantiles, ResourceMetrics, ResourceSpans, Run, Span, SpanKind, Temporality, Traces,
+    AnyValue, Attribute, Buckets, Data, Exponential, Faults, Metric, Metrics, Number, Point, Quantiles,
+    ResourceMetrics, Run, Temporality,
 };
 use super::wire::{DEEPEST, Field, Fields, Malformed, text};
 
 /// Flag of a point: the series has ended.
 pub(super) const NO_RECORDED_VALUE: u64 = 1;
-
-/// Code of a span's status: it failed.
-pub(super) const STATUS_ERROR: u64 = 2;
 
 /// Reads an `ExportMetricsServiceRequest`.
 ///
@@ -127,7 +124,6 @@ fn points<'a, V>(
 /// Where the fields stand that every kind of point has. Start and time are 2 and 3 in all.
 struct Places {
     attributes: u32,
-    exemplars: u32,
     flags: u32,
 }
 
@@ -148,8 +144,6 @@ impl<'a, V> Point<'a, V> {
             self.time_ns = field.fixed64(3)?;
         } else if number == places.flags {
             self.ended = field.varint(number)? & NO_RECORDED_VALUE != 0;
-        } else if number == places.exemplars {
-            self.exemplars.push(exemplar(field.bytes(number)?, mended)?);
         } else {
             return Ok(Some(field));
         }
@@ -158,7 +152,7 @@ impl<'a, V> Point<'a, V> {
 }
 
 fn number_point<'a>(message: &'a [u8], mended: &mut u64) -> Result<Point<'a, Number>, Malformed> {
-    const PLACES: Places = Places { attributes: 7, exemplars: 5, flags: 8 };
+    const PLACES: Places = Places { attributes: 7, flags: 8 };
     let mut point = Point::default();
     let mut value = None;
     for field in Fields::of(message) {
@@ -175,7 +169,7 @@ fn number_point<'a>(message: &'a [u8], mended: &mut u64) -> Result<Point<'a, Num
 }
 
 fn histogram_point<'a>(message: &'a [u8], mended: &mut u64) -> Result<Point<'a, Buckets>, Malformed> {
-    const PLACES: Places = Places { attributes: 9, exemplars: 8, flags: 10 };
+    const PLACES: Places = Places { attributes: 9, flags: 10 };
     let mut point = Point::<Buckets>::default();
     for field in Fields::of(message) {
         let (number, field) = field?;
@@ -192,7 +186,7 @@ fn histogram_point<'a>(message: &'a [u8], mended: &mut u64) -> Result<Point<'a, 
 }
 
 fn exponential_point<'a>(message: &'a [u8], mended: &mut u64) -> Result<Point<'a, Exponential>, Malformed> {
-    const PLACES: Places = Places { attributes: 1, exemplars: 11, flags: 10 };
+    const PLACES: Places = Places { attributes: 1, flags: 10 };
     let mut point = Point::<Exponential>::default();
     for field in Fields::of(message) {
         let (number, field) = field?;
@@ -224,8 +218,7 @@ fn run(message: &[u8]) -> Result<Run, Malformed> {
 }
 
 fn summary_point<'a>(message: &'a [u8], mended: &mut u64) -> Result<Point<'a, Quantiles>, Malformed> {
-    // A summary has no exemplars: 0 is no field's number.
-    const PLACES: Places = Places { attributes: 7, exemplars: 0, flags: 8 };
+    const PLACES: Places = Places { attributes: 7, flags: 8 };
     let mut point = Point::<Quantiles>::default();
     for field in Fields::of(message) {
         let (number, field) = field?;
@@ -250,88 +243,6 @@ fn quantile(message: &[u8]) -> Result<(f64, f64), Malformed> {
         }
     }
     Ok(read)
-}
-
-fn exemplar<'a>(message: &'a [u8], mended: &mut u64) -> Result<Exemplar<'a>, Malformed> {
-    let mut exemplar = Exemplar::default();
-    for field in Fields::of(message) {
-        let (number, field) = field?;
-        match number {
-            2 => exemplar.time_ns = field.fixed64(2)?,
-            3 => exemplar.value = Number::Double(field.double(3)?),
-            4 => exemplar.span_id = Cow::Borrowed(field.bytes(4)?),
-            5 => exemplar.trace_id = Cow::Borrowed(field.bytes(5)?),
-            6 => exemplar.value = Number::Int(field.fixed64(6)? as i64),
-            7 => exemplar.attributes.push(attribute(field.bytes(7)?, mended)?),
-            _ => {}
-        }
-    }
-    Ok(exemplar)
-}
-
-/// Reads an `ExportTraceServiceRequest`.
-///
-/// # Errors
-/// The bytes are not such a message.
-pub fn traces(body: &[u8]) -> Result<Traces<'_>, Malformed> {
-    let mut faults = Faults::default();
-    let mut resources = Vec::new();
-    for field in Fields::of(body) {
-        if let (1, field) = field? {
-            resources.push(resource_spans(field.bytes(1)?, &mut faults)?);
-        }
-    }
-    Ok(Traces { resources, faults })
-}
-
-fn resource_spans<'a>(message: &'a [u8], faults: &mut Faults) -> Result<ResourceSpans<'a>, Malformed> {
-    let mut read = ResourceSpans::default();
-    for field in Fields::of(message) {
-        match field? {
-            (1, field) => read.attributes = resource(field.bytes(1)?, &mut faults.mended)?,
-            (2, field) => scope_spans(field.bytes(2)?, &mut read.spans, faults)?,
-            _ => {}
-        }
-    }
-    Ok(read)
-}
-
-fn scope_spans<'a>(message: &'a [u8], to: &mut Vec<Span<'a>>, faults: &mut Faults) -> Result<(), Malformed> {
-    for field in Fields::of(message) {
-        let (2, field) = field? else { continue };
-        match field.bytes(2).and_then(|message| span(message, &mut faults.mended)) {
-            Ok(span) => to.push(span),
-            Err(why) => faults.malformed(1, why),
-        }
-    }
-    Ok(())
-}
-
-fn span<'a>(message: &'a [u8], mended: &mut u64) -> Result<Span<'a>, Malformed> {
-    let mut span = Span::default();
-    for field in Fields::of(message) {
-        let (number, field) = field?;
-        match number {
-            5 => span.name = text(field.bytes(5)?, mended),
-            6 => span.kind = SpanKind::of_number(field.varint(6)?),
-            7 => span.start_ns = field.fixed64(7)?,
-            8 => span.end_ns = field.fixed64(8)?,
-            9 => span.attributes.push(attribute(field.bytes(9)?, mended)?),
-            15 => span.failed = status_is_error(field.bytes(15)?)?,
-            _ => {}
-        }
-    }
-    Ok(span)
-}
-
-fn status_is_error(message: &[u8]) -> Result<bool, Malformed> {
-    let mut code = 0;
-    for field in Fields::of(message) {
-        if let (3, field) = field? {
-            code = field.varint(3)?;
-        }
-    }
-    Ok(code == STATUS_ERROR)
 }
 
 /// A `KeyValue`.

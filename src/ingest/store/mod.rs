@@ -36,6 +36,10 @@ pub(crate) struct Store {
     all: Arc<Budget>,
 }
 
+/// How often an idle sender's streams are held while it is looked whether they may go: in the
+/// map, and by who looks.
+const HELD_HERE: usize = 2;
+
 /// What a walk comes by.
 pub(crate) enum Visit<'a> {
     /// The series that follow belong to this one.
@@ -62,28 +66,33 @@ impl Store {
     }
 
     /// Lets a sender write, while nobody else writes or shows the same one.
+    ///
+    /// # Errors
+    /// It is one too many of its tenant.
     pub(crate) fn record<T>(
         &self,
         sender: &Sender,
         now: Instant,
         write: impl FnOnce(&mut Writer<'_>) -> T,
-    ) -> T {
-        let streams = self.streams(sender, now);
+    ) -> Result<T, Refused> {
+        let streams = self.streams(sender, now)?;
         let mut streams = lock(&streams);
-        write(&mut Writer::new(&mut streams, &self.names, self.limits, now))
+        Ok(write(&mut Writer::new(&mut streams, &self.names, self.limits, now)))
     }
 
-    fn streams(&self, sender: &Sender, now: Instant) -> Shared {
-        if let Some(known) = lock(&self.senders).get(sender) {
-            return known.clone();
+    fn streams(&self, sender: &Sender, now: Instant) -> Result<Shared, Refused> {
+        let mut senders = lock(&self.senders);
+        if let Some(known) = senders.get(sender) {
+            return Ok(known.clone());
         }
         let tenant = lock(&self.budgets)
             .entry(sender.tenant.clone())
             .or_insert_with(|| Arc::new(TenantBudget::new(self.limits)))
             .clone();
         let budgets = Budgets { tenant, all: self.all.clone() };
-        let streams = Arc::new(Mutex::new(Streams::new(sender, budgets, now)));
-        lock(&self.senders).entry(sender.clone()).or_insert(streams).clone()
+        let streams = Arc::new(Mutex::new(Streams::new(sender, budgets, now)?));
+        senders.insert(sender.clone(), streams.clone());
+        Ok(streams)
     }
 
     /// Removes what has not been sent for long; to be called now and then.
@@ -91,13 +100,11 @@ impl Store {
         let senders: Vec<_> =
             lock(&self.senders).iter().map(|(s, streams)| (s.clone(), streams.clone())).collect();
         for (sender, streams) in senders {
-            let empty = {
-                let mut streams = lock(&streams);
-                streams.expire(now, self.limits.idle);
-                streams.is_idle(now, self.limits.idle)
-            };
-            if empty {
-                lock(&self.senders).remove(&sender);
+            lock(&streams).expire(now, self.limits.idle);
+            let mut senders = lock(&self.senders);
+            // Who is about to write holds it, too, and nobody else can get it now.
+            if Arc::strong_count(&streams) == HELD_HERE && lock(&streams).is_gone(now, self.limits.idle) {
+                senders.remove(&sender);
             }
         }
         lock(&self.budgets).retain(|_, budget| Arc::strong_count(budget) > 1);

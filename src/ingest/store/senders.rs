@@ -25,11 +25,17 @@ const ALIASES: usize = 4;
 /// longer than the usual limit.
 const INTERVALS_KEPT: u32 = 3;
 
+/// A sender is remembered for so many times as long as its series, since one that comes seldom
+/// would be new each time.
+const REMEMBERED: u32 = 12;
+
 /// Bounds of what is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Limits {
     /// Series of one tenant.
     pub(crate) series_per_tenant: u64,
+    /// Programs of one tenant, by service and instance.
+    pub(crate) senders_per_tenant: u64,
     /// Metrics of one tenant.
     pub(crate) metrics_per_tenant: u64,
     /// Series of one metric of one sender.
@@ -80,6 +86,7 @@ impl Budget {
 /// What a tenant may use, by all its senders together.
 #[derive(Debug)]
 pub(super) struct TenantBudget {
+    senders: Budget,
     metrics: Budget,
     series: Budget,
 }
@@ -87,6 +94,7 @@ pub(super) struct TenantBudget {
 impl TenantBudget {
     pub(super) fn new(limits: Limits) -> Self {
         TenantBudget {
+            senders: Budget::new(limits.senders_per_tenant),
             metrics: Budget::new(limits.metrics_per_tenant),
             series: Budget::new(limits.series_per_tenant),
         }
@@ -163,10 +171,17 @@ struct Stream {
 }
 
 impl Streams {
-    pub(super) fn new(sender: &Sender, budgets: Budgets, now: Instant) -> Self {
+    /// A sender without any series yet.
+    ///
+    /// # Errors
+    /// Its tenant has too many.
+    pub(super) fn new(sender: &Sender, budgets: Budgets, now: Instant) -> Result<Self, Refused> {
+        if !budgets.tenant.senders.take() {
+            return Err(Refused::Limit("programs of this tenant"));
+        }
         let own = [("service", sender.service.as_str()), ("service_instance", sender.instance.as_str())];
         let own = own.into_iter().filter(|(_, value)| !value.is_empty());
-        Streams {
+        Ok(Streams {
             labels: Arc::new(LabelBlock::of_tenant(&sender.tenant, own)),
             budgets,
             hasher: RandomState::new(),
@@ -174,7 +189,7 @@ impl Streams {
             identities: HashMap::new(),
             seen: now,
             interval: Duration::ZERO,
-        }
+        })
     }
 
     /// Removes series that have not come for long, and metrics without any.
@@ -189,9 +204,10 @@ impl Streams {
         self.budgets.give_back((metrics - self.streams.len()) as u64, series);
     }
 
-    /// Whether nothing is left, and nothing has come for long.
-    pub(super) fn is_idle(&self, now: Instant, idle: Duration) -> bool {
-        self.streams.is_empty() && now.saturating_duration_since(self.seen) > idle
+    /// Whether nothing is left, and nothing has come for so long that it may be forgotten how
+    /// often the sender came.
+    pub(super) fn is_gone(&self, now: Instant, idle: Duration) -> bool {
+        self.streams.is_empty() && now.saturating_duration_since(self.seen) > idle * REMEMBERED
     }
 
     pub(super) fn families(&self) -> impl Iterator<Item = Arc<Foreign>> {
@@ -222,6 +238,7 @@ impl Drop for Streams {
     fn drop(&mut self) {
         let series = self.streams.iter().map(|stream| stream.series.len() as u64).sum();
         self.budgets.give_back(self.streams.len() as u64, series);
+        self.budgets.tenant.senders.give_back(1);
     }
 }
 

@@ -10,6 +10,7 @@ use crate::tenant::LabelValue;
 use std::time::Duration;
 
 const LIMITS: Limits = Limits {
+    senders_per_tenant: 2,
     metrics_per_tenant: 3,
     series_per_tenant: 10,
     series_per_metric: 5,
@@ -37,7 +38,7 @@ fn count(
     store.record(sender, now, |writer| {
         let stream = writer.stream(name, || Ok((name.to_owned(), Kind::Counter, "Help.".to_owned())))?;
         writer.point(stream, &attributes, Update::Sum(1.0, Temporality::Delta), (0, 0))
-    })
+    })?
 }
 
 fn page(store: &Arc<Store>) -> String {
@@ -106,6 +107,36 @@ fn a_tenant_that_sends_too_much_hurts_itself_alone() {
 }
 
 #[test]
+fn a_tenant_has_so_many_programs_at_a_time() {
+    let (store, now) = store();
+    let from = |user: &str, service: &str, now| {
+        count(&store, &sender(user, service), "store_test_senders_total", &[], now)
+    };
+    from("ann", "one", now).unwrap();
+    from("ann", "two", now).unwrap();
+    assert!(from("ann", "three", now).unwrap_err().to_string().contains("programs of this tenant"));
+    from("bob", "one", now).unwrap();
+    let later = now + Duration::from_secs(100_000);
+    store.expire(later);
+    from("ann", "three", later).unwrap();
+}
+
+#[test]
+fn a_program_that_comes_seldom_is_known_again_and_waited_for() {
+    let (store, start) = store();
+    let ann = sender("ann", "api");
+    let minutes = |minutes: u64| start + Duration::from_secs(60 * minutes);
+    for at in [0, 10] {
+        store.expire(minutes(at));
+        count(&store, &ann, "store_test_seldom_total", &[], minutes(at)).unwrap();
+    }
+    store.expire(minutes(39));
+    assert_eq!(store.series(), 1, "three times ten minutes are not over");
+    store.expire(minutes(41));
+    assert_eq!(store.series(), 0);
+}
+
+#[test]
 fn what_nobody_sends_any_more_goes_and_makes_room() {
     let (store, start) = store();
     let ann = sender("ann", "api");
@@ -134,10 +165,11 @@ fn a_series_that_its_sender_ends_is_gone_at_once() {
     for n in 0..3 {
         count(&store, &ann, "store_test_end_total", &number(n), now).unwrap();
     }
-    store.record(&ann, now, |writer| {
+    let ended = store.record(&ann, now, |writer| {
         let stream = writer.stream("store_test_end_total", || unreachable!()).unwrap();
         writer.end(stream, &[Attribute::text("n", "0")]);
     });
+    ended.unwrap();
     count(&store, &ann, "store_test_end_total", &number(2), now).unwrap();
     let page = page(&store);
     assert!(

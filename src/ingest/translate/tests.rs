@@ -9,6 +9,7 @@ use crate::metrics::{Family, Sink as _};
 use std::time::Duration;
 
 const LIMITS: Limits = Limits {
+    senders_per_tenant: 100,
     metrics_per_tenant: 100,
     series_per_tenant: 100,
     series_per_metric: 100,

@@ -37,7 +37,6 @@ fn integers_are_texts_or_numbers_and_enums_numbers_or_names() {
             time_ns: 20,
             ended: false,
             value: Number::Int(5),
-            exemplars: vec![],
         };
         assert_eq!(*points, [point]);
     }
@@ -86,19 +85,6 @@ fn every_kind_of_distribution_is_read() {
 }
 
 #[test]
-fn exemplars_have_ids_in_hexadecimal_digits() {
-    let body = request(
-        r#"{"gauge":{"dataPoints":[{"asInt":1,"exemplars":[{"timeUnixNano":"7","asDouble":0.5,
-           "traceId":"5B8EFFF798038103D269B633813FC60C","spanId":"eee19b7ec3c1b174",
-           "filteredAttributes":[{"key":"user","value":{"stringValue":"ann"}}]}]}]}}"#,
-    );
-    let Data::Gauge(points) = only_metric(&body).data else { panic!() };
-    let exemplar = &points[0].exemplars[0];
-    assert_eq!((exemplar.trace_id.len(), &exemplar.span_id[..2]), (16, &[0xee, 0xe1][..]));
-    assert_eq!(exemplar.attributes, [Attribute::text("user", "ann")]);
-}
-
-#[test]
 fn what_cannot_be_read_costs_itself_alone() {
     let body = request(
         r#"{"name":"g","gauge":{"dataPoints":[{"asInt":"five"},{"asInt":1},{"asInt":1.5},{},
@@ -133,25 +119,6 @@ fn an_empty_request_is_empty_and_a_broken_one_refused() {
     assert!(metrics("").is_err());
     assert!(metrics(r#"{"resourceMetrics":[{"#).is_err());
     assert!(metrics("[1]").is_err());
-}
-
-#[test]
-fn spans_are_read_as_far_as_metrics_are_made_of_them() {
-    let body = r#"{"resourceSpans":[{"scopeSpans":[{"spans":[
-        {"name":"GET /orders/{id}","kind":"SPAN_KIND_SERVER","startTimeUnixNano":"100","endTimeUnixNano":"250",
-         "attributes":[{"key":"http.request.method","value":{"stringValue":"GET"}}],"status":{"code":2}},
-        {"kind":[]}]}]}]}"#;
-    let read = traces(body).unwrap();
-    let expected = Span {
-        name: "GET /orders/{id}".into(),
-        kind: SpanKind::Server,
-        start_ns: 100,
-        end_ns: 250,
-        attributes: vec![Attribute::text("http.request.method", "GET")],
-        failed: true,
-    };
-    assert_eq!(read.resources[0].spans, [expected]);
-    assert_eq!(read.faults.malformed, 1);
 }
 
 proptest! {
