@@ -24,8 +24,10 @@ pub use statistics::{Statistics, StatisticsRead};
 /// Everything known at one moment.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
-    /// When the numbers were read.
+    /// When reading the numbers began: none is older.
     pub taken_at: Timestamp,
+    /// When they were put together, up to a quarter of a second later where a reading is shared.
+    pub published_at: Timestamp,
     /// Every container that has not been gone for longer than the linger time, by id.
     pub containers: Vec<Arc<Reading>>,
     /// What tenants have used so far, by tenant.
@@ -64,6 +66,7 @@ impl Snapshot {
     pub(crate) fn of_host(host: host::Host) -> Self {
         Snapshot {
             taken_at: Timestamp::UNIX_EPOCH,
+            published_at: Timestamp::UNIX_EPOCH,
             containers: Vec::new(),
             tenants: Vec::new(),
             operations: Vec::new(),

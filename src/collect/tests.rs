@@ -28,6 +28,7 @@ fn one_core(sink: &mut dyn Sink) -> Result<(), CollectError> {
 fn page(collectors: &[Box<dyn Collector>], selection: &Selection, format: Format) -> String {
     let snapshot = Snapshot {
         taken_at: Timestamp::UNIX_EPOCH,
+        published_at: Timestamp::UNIX_EPOCH,
         containers: Vec::new(),
         tenants: Vec::new(),
         operations: Vec::new(),

@@ -515,6 +515,7 @@ impl Sampler {
         let slot = self.slots.at(now);
         Snapshot {
             taken_at: clock,
+            published_at: clock,
             containers: self.observed.values_mut().map(|observed| observed.reading(slot)).collect(),
             tenants: self.books.lines(),
             operations: self.operations.lines(),

@@ -146,7 +146,8 @@ struct Worker {
     grid: Grid,
     /// A full tick has come and has not been answered yet.
     full_is_due: bool,
-    last_read: Option<Instant>,
+    /// When the last full reading began, by both clocks.
+    last_read: Option<(Instant, Timestamp)>,
 }
 
 impl Worker {
@@ -205,8 +206,8 @@ impl Worker {
 
     /// Reads everything, and takes the fast samples that fall due meanwhile.
     fn read_all(&mut self) {
-        let began = Instant::now();
-        let opened = self.sampler.open_runs(began, Timestamp::now());
+        let (began, clock) = (Instant::now(), Timestamp::now());
+        let opened = self.sampler.open_runs(began, clock);
         self.watch(&opened);
         for some in self.sampler.running().chunks(READS_BETWEEN_TICKS) {
             for id in some {
@@ -215,7 +216,7 @@ impl Worker {
             self.sample_if_due();
         }
         self.sampler.have_read_all(Instant::now(), began.elapsed());
-        self.last_read = Some(began);
+        self.last_read = Some((began, clock));
     }
 
     /// Makes rates of what has been read.
@@ -247,7 +248,7 @@ impl Worker {
     }
 
     fn answer(&mut self, scrapes: Vec<oneshot::Sender<Arc<Snapshot>>>) {
-        if self.last_read.is_none_or(|last| last.elapsed() >= SHARED_READ) {
+        if self.last_read.is_none_or(|(last, _)| last.elapsed() >= SHARED_READ) {
             let now = Instant::now();
             self.read_all();
             if self.grid.read_between(now) {
@@ -264,8 +265,11 @@ impl Worker {
     fn publish(&mut self) -> Arc<Snapshot> {
         self.sampler.overruns = self.grid.overruns();
         self.sampler.count_operations(&self.inventory.operations.take());
-        let snapshot = self.sampler.snapshot(Timestamp::now(), self.inventory.lookups.totals());
-        let snapshot = Arc::new(Snapshot { activity: self.inventory.activity.totals(), ..snapshot });
+        let published_at = Timestamp::now();
+        let taken_at = self.last_read.map_or(published_at, |(_, clock)| clock);
+        let snapshot = self.sampler.snapshot(taken_at, self.inventory.lookups.totals());
+        let activity = self.inventory.activity.totals();
+        let snapshot = Arc::new(Snapshot { published_at, activity, ..snapshot });
         *self.shared.latest.lock().unwrap_or_else(PoisonError::into_inner) = Some(snapshot.clone());
         snapshot
     }

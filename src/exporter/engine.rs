@@ -41,7 +41,7 @@ impl Collector for EngineCollector {
         containers(snapshot, sink);
         let EngineFacts { images, networks, volumes, .. } = &*snapshot.facts;
         if let Some(images) = images {
-            show_images(images, snapshot.taken_at, sink);
+            show_images(images, snapshot.published_at, sink);
         }
         by_driver(sink, [&c::DOCKER_NETWORKS, &c::DOCKER_NETWORKS_UNUSED], networks.as_ref());
         by_driver(sink, [&c::DOCKER_VOLUMES, &c::DOCKER_VOLUMES_UNUSED], volumes.as_ref());

@@ -17,7 +17,7 @@ impl Collector for TimeCollector {
 
     fn collect(&self, snapshot: &Snapshot, sink: &mut dyn Sink) -> Result<(), CollectError> {
         let Some(host) = &snapshot.host else { return Ok(()) };
-        let ns = u64::try_from(snapshot.taken_at.as_nanosecond()).unwrap_or(0);
+        let ns = u64::try_from(snapshot.published_at.as_nanosecond()).unwrap_or(0);
         sink.family(&c::TIME);
         sink.sample(&LabelBlock::default(), &[], Value::Nanos(ns));
         // A source that cannot be read costs itself; the time needs none.

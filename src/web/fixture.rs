@@ -140,6 +140,7 @@ fn reading(container: Container) -> Reading {
 pub(super) fn snapshot() -> Snapshot {
     Snapshot {
         taken_at: "2026-01-01T01:00:00Z".parse::<Timestamp>().unwrap(),
+        published_at: "2026-01-01T01:00:00Z".parse::<Timestamp>().unwrap(),
         containers: containers().into_iter().map(|container| Arc::new(reading(container))).collect(),
         tenants: Vec::new(),
         operations: Vec::new(),

@@ -62,6 +62,7 @@ impl Source for Nothing {
     fn fresh(&self) -> BoxFuture<'_, Arc<Snapshot>> {
         let snapshot = Snapshot {
             taken_at: Timestamp::UNIX_EPOCH,
+            published_at: Timestamp::UNIX_EPOCH,
             containers: Vec::new(),
             operations: Vec::new(),
             tenants: Vec::new(),

@@ -114,6 +114,7 @@ fn snapshot() -> Snapshot {
     let exited = container("1d", "job", Tenant::unknown(), Status::Exited);
     Snapshot {
         taken_at: now(),
+        published_at: now(),
         containers: vec![reading(running, "api", Some(stats())), reading(exited, AWKWARD, None)],
         tenants: vec![TenantUse {
             labels: Arc::new(LabelBlock::of_tenant(&ann, [])),

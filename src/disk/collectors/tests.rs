@@ -56,6 +56,7 @@ fn golden_page_of_disks() {
     };
     let snapshot = Snapshot {
         taken_at: time(140),
+        published_at: time(140),
         containers: vec![
             reading("a", "shop-api-1", Some(whole)),
             reading("b", "shop-job-1", Some(log_only)),

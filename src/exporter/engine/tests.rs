@@ -96,6 +96,7 @@ fn golden_page_of_an_engine() {
     };
     let snapshot = Snapshot {
         taken_at: now,
+        published_at: now,
         containers: vec![
             reading("a", "proxy", Status::Running, "always", running),
             reading("b", "old-proxy", Status::Exited, "always", stopped),
