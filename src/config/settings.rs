@@ -193,7 +193,7 @@ settings! {
     INGEST_LISTEN_ADDRESS Some("ingest.listen-address"), Some("ingest.listen_address"), Many "ADDRESS" []
         "Where programs send what they measure, and nothing else is served: an IP address and a port (4318 is OpenTelemetry's), `:PORT`, or `unix:PATH`. `--web.listen-address` takes it, too.";
     AUTH_TOKENS None, Some("auth.tokens"), Many "TOKEN" []
-        "Who may come in with a token, and what for: `{name: NAME, hash: 'sha256:…', scopes: [read]}`. Scopes are `read`, `write` and `admin`, and none includes another. With `user`, `project` or `team` a token is bound to that tenant and nothing else exists for it; with `expires: 2027-01-31` it ends then; `delegate: true` is for a `write` token of a project or team that is to name the user of what it sends, and has no effect in this version. `dockmeter token new` makes one.";
+        "Who may come in with a token, and what for: `{name: NAME, hash: 'sha256:…', scopes: [read]}`. Scopes are `read`, `write` and `admin`, and none includes another. With `user`, `project` or `team` a token is bound to that tenant and nothing else exists for it; with `expires: 2027-01-31` it ends then; `delegate: true` lets a `write` token of a project or team name the user of each point that it sends. `dockmeter token new` makes one.";
     TEXTFILE_DIRECTORY Some("collector.textfile.directory"), Some("host.textfile_directory"), Many "DIRECTORY" []
         "A directory whose `*.prom` files are shown as metrics of the host; files are to be written under another name and renamed.";
     HOST_PEAK_WINDOW Some("host.peak-window"), Some("host.peak_window"), One "DURATION" ["60s"]

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::origin::{Origin, Users};
 use super::otlp::{json, protobuf};
 use super::store::{Limits, Refused, Store};
 use super::translate::{self, Outcome};
-use crate::tenant::{LabelValue, Tenant};
+use crate::tenant::Tenant;
 
 /// How long a series stays that is not sent any more, unless its sender comes less often.
 const IDLE: Duration = Duration::from_secs(300);
@@ -59,6 +60,7 @@ pub(super) struct Tally {
 #[derive(Debug)]
 pub struct Receiver {
     store: Arc<Store>,
+    users: Users,
     tallies: Mutex<BTreeMap<Tenant, Tally>>,
 }
 
@@ -80,36 +82,37 @@ impl Receiver {
             series_total,
             idle: IDLE,
         };
-        Receiver { store: Arc::new(Store::new(limits)), tallies: Mutex::default() }
+        Receiver { store: Arc::new(Store::new(limits)), users: Users::default(), tallies: Mutex::default() }
     }
 
-    /// Takes the body of an `ExportMetricsServiceRequest` of a tenant.
+    /// Takes the body of an `ExportMetricsServiceRequest`.
     ///
     /// # Errors
     /// The body cannot be read; nothing of it was taken.
     pub fn metrics(
         &self,
-        tenant: &Tenant,
+        origin: &Origin,
         encoding: Encoding,
         body: &[u8],
         now: Instant,
     ) -> Result<Received, Unreadable> {
         let unreadable = |why: &dyn ToString| Unreadable(why.to_string());
         let text;
-        let (request, body_was_mended) = match encoding {
+        let (mut request, body_was_mended) = match encoding {
             Encoding::Protobuf => (protobuf::metrics(body).map_err(|why| unreadable(&why))?, false),
             Encoding::Json => {
                 text = String::from_utf8_lossy(body);
                 (json::metrics(&text).map_err(|why| unreadable(&why))?, matches!(text, Cow::Owned(_)))
             }
         };
-        let outcome = translate::record(&self.store, tenant, &LabelValue::clean(""), &request, now);
-        let mended = request.faults.mended + u64::from(body_was_mended);
-        self.count(tenant, &outcome, request.faults.malformed, mended);
-        let first = outcome.refused.first().map(|(why, _)| why.to_string()).or(request.faults.first);
+        let faults = std::mem::take(&mut request.faults);
+        let outcome = translate::record(&self.store, &self.users, origin, request, now);
+        let mended = faults.mended + u64::from(body_was_mended);
+        self.count(&origin.tenant, &outcome, faults.malformed, mended);
+        let first = outcome.refused.first().map(|(why, _)| why.to_string()).or(faults.first);
         let mended = (mended > 0).then(|| format!("{mended} of its texts were not UTF-8 and were mended"));
         Ok(Received {
-            rejected: outcome.rejected() + request.faults.malformed,
+            rejected: outcome.rejected() + faults.malformed,
             message: first.into_iter().chain(mended).collect::<Vec<_>>().join("; "),
         })
     }
@@ -158,26 +161,28 @@ mod tests {
     fn what_came_of_requests_is_told_and_counted() {
         let receiver = Receiver::new(100, 100);
         let tenant = Tenant::claimed(Some("ann"), None, None);
+        let origin = Origin::of(tenant.clone());
         let body = br#"{"resourceMetrics":[{"scopeMetrics":[{"metrics":[
             {"name":"receiver.test","gauge":{"dataPoints":[{"asInt":1},{"asInt":"x"}]}},
             {"name":"node.load","gauge":{"dataPoints":[{"asInt":1}]}},
             {"name":"receiver.sum","sum":{"isMonotonic":true,"dataPoints":[{"asInt":1}]}}]}]}]}"#;
-        let received = receiver.metrics(&tenant, Encoding::Json, body, Instant::now()).unwrap();
+        let received = receiver.metrics(&origin, Encoding::Json, body, Instant::now()).unwrap();
         assert_eq!(received.rejected, 3);
         assert!(received.message.contains("`node_load` is a name of dockmeter"), "{received:?}");
         let tally = &receiver.tallies()[&tenant];
         let rejected = [("malformed", 1), ("name", 1), ("unusable", 1)];
         assert_eq!((tally.taken, &tally.rejected), (1, &BTreeMap::from(rejected)));
-        assert!(receiver.metrics(&tenant, Encoding::Json, b"{", Instant::now()).is_err());
-        assert!(receiver.metrics(&tenant, Encoding::Protobuf, b"{", Instant::now()).is_err());
+        assert!(receiver.metrics(&origin, Encoding::Json, b"{", Instant::now()).is_err());
+        assert!(receiver.metrics(&origin, Encoding::Protobuf, b"{", Instant::now()).is_err());
     }
 
     #[test]
     fn a_body_that_is_not_utf_8_is_mended_and_the_sender_told() {
         let receiver = Receiver::new(100, 100);
+        let origin = Origin::of(Tenant::unknown());
         let body = b"{\"resourceMetrics\":[{\"scopeMetrics\":[{\"metrics\":[{\"name\":\"receiver.caf\xe9\",
             \"gauge\":{\"dataPoints\":[{\"asInt\":1}]}}]}]}]}";
-        let received = receiver.metrics(&Tenant::unknown(), Encoding::Json, body, Instant::now()).unwrap();
+        let received = receiver.metrics(&origin, Encoding::Json, body, Instant::now()).unwrap();
         assert_eq!(
             (received.rejected, &*received.message),
             (0, "1 of its texts were not UTF-8 and were mended")

@@ -1,7 +1,8 @@
 //! From OTLP's metrics to series: who sends, under which names, and what each point says.
 
 use super::name::{Shape, metric_name};
-use super::otlp::model::{Attribute, Data, Metric, Metrics, Point, Temporality};
+use super::origin::{Origin, Users};
+use super::otlp::model::{Attribute, Data, Metric, Metrics, Point, ResourceMetrics, Temporality};
 use super::store::{Refused, Sender, Store, Update, Writer};
 use crate::metrics::Kind;
 use crate::tenant::{LabelValue, Tenant};
@@ -33,31 +34,31 @@ impl Outcome {
     }
 }
 
-/// Takes all metrics of a request of a tenant. `instance` stands for the sender where it does
-/// not name itself.
+/// Takes all metrics of a request.
 pub(crate) fn record(
     store: &Store,
-    tenant: &Tenant,
-    instance: &LabelValue,
-    metrics: &Metrics<'_>,
+    users: &Users,
+    origin: &Origin,
+    metrics: Metrics<'_>,
     now: Instant,
 ) -> Outcome {
     let mut outcome = Outcome::default();
-    for of_resource in &metrics.resources {
-        let sender = sender(tenant, instance, &of_resource.attributes);
-        let taken = store.record(&sender, now, |writer| {
-            of_resource.metrics.iter().for_each(|metric| take(metric, writer, &mut outcome));
-        });
-        if let Err(why) = taken {
-            let points = of_resource.metrics.iter().map(|metric| metric.data.len() as u64).sum();
-            outcome.refuse(why, points);
+    for ResourceMetrics { attributes, metrics } in metrics.resources {
+        for (tenant, metrics) in users.shares(origin, metrics) {
+            let sender = sender(tenant, &origin.instance, &attributes);
+            let taken = store.record(&sender, now, |writer| {
+                metrics.iter().for_each(|metric| take(metric, writer, &mut outcome));
+            });
+            if let Err(why) = taken {
+                outcome.refuse(why, metrics.iter().map(|metric| metric.data.len() as u64).sum());
+            }
         }
     }
     outcome
 }
 
 /// Who a resource is: its service with its namespace, and which instance of it.
-fn sender(tenant: &Tenant, instance: &LabelValue, attributes: &[Attribute<'_>]) -> Sender {
+fn sender(tenant: Tenant, instance: &LabelValue, attributes: &[Attribute<'_>]) -> Sender {
     let of = |key: &str| {
         let found = attributes.iter().find(|attribute| attribute.key == key);
         found.map(|attribute| attribute.value.as_text()).filter(|text| !text.is_empty())
@@ -67,7 +68,7 @@ fn sender(tenant: &Tenant, instance: &LabelValue, attributes: &[Attribute<'_>]) 
         (_, name) => LabelValue::clean(&name.unwrap_or_default()),
     };
     let own = of("service.instance.id").map(|id| LabelValue::clean(&id));
-    Sender { tenant: tenant.clone(), service, instance: own.unwrap_or_else(|| instance.clone()) }
+    Sender { tenant, service, instance: own.unwrap_or_else(|| instance.clone()) }
 }
 
 fn take(metric: &Metric<'_>, writer: &mut Writer<'_>, outcome: &mut Outcome) {

@@ -36,6 +36,9 @@ pub const UNKNOWN: &str = "unknown";
 /// The value of a tenancy label beyond the cap of distinct values.
 pub const OTHER: &str = "other";
 
+/// The user of a request without one.
+pub const ANONYMOUS: &str = "anonymous";
+
 /// The tenant of what is used on the machine outside containers.
 pub const SYSTEM: &str = "system";
 
@@ -79,6 +82,13 @@ impl Tenant {
     /// reserved words marked, and `unknown` where a claim is absent or empty.
     pub fn claimed(user: Option<&str>, project: Option<&str>, team: Option<&str>) -> Self {
         Tenant { user: claim(user), project: claim(project), team: claim(team) }
+    }
+
+    /// The same with the user that a service names, [`ANONYMOUS`] where it names none.
+    #[must_use]
+    pub fn used_by(&self, user: Option<&str>) -> Tenant {
+        let named = user.map(|user| claim(Some(user))).filter(|user| user.as_str() != UNKNOWN);
+        Tenant { user: named.unwrap_or_else(|| LabelValue::clean(ANONYMOUS)), ..self.clone() }
     }
 }
 

@@ -12,6 +12,7 @@ use axum::http::request::Parts;
 
 use super::problem::{Kind, Problem};
 use crate::config::{Scope, Scopes, Token};
+use crate::ingest::Origin;
 use crate::tenant::Binding;
 
 /// What a route asks of whoever calls it.
@@ -58,17 +59,24 @@ pub(super) struct Caller {
     login: Login,
     scopes: Scopes,
     binding: Binding,
+    /// Whether what it sends is of users that it names.
+    delegate: bool,
 }
 
 impl Caller {
     /// Somebody who did not log in and is let in for the place he comes from.
     pub(super) fn without_login(login: Login) -> Self {
-        Caller { login, scopes: Scopes::default(), binding: Binding::default() }
+        Caller { login, scopes: Scopes::default(), binding: Binding::default(), delegate: false }
     }
 
     /// Who has logged in as a reader of everything.
     pub(super) fn reader(login: Login) -> Self {
-        Caller { login, scopes: Scopes::from_iter([Scope::Read]), binding: Binding::default() }
+        Caller {
+            login,
+            scopes: Scopes::from_iter([Scope::Read]),
+            binding: Binding::default(),
+            delegate: false,
+        }
     }
 
     /// Whether it is this machine alone that speaks for this caller.
@@ -82,12 +90,18 @@ impl Caller {
             login: Login::Token(token.name.as_str().into()),
             scopes: token.scopes,
             binding: token.binding.clone(),
+            delegate: token.delegate,
         }
     }
 
     /// The one tenant, or part of one, whose series exist for this caller.
     pub(super) fn binding(&self) -> &Binding {
         &self.binding
+    }
+
+    /// Who it is as a sender of measurements.
+    pub(super) fn origin(&self) -> Origin {
+        Origin { delegate: self.delegate, ..Origin::of(self.binding.tenant()) }
     }
 
     /// Whether this caller may use a route.

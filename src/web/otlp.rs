@@ -70,12 +70,12 @@ async fn take(
     let (receiver, limit) = context.programs()?;
     let packed = is_packed(headers)?;
     let body = read(body, limit).await?;
-    let tenant = caller.binding().tenant();
+    let origin = caller.origin();
     // Unpacking and reading a large body would keep a thread from serving others.
     let work = tokio::task::spawn_blocking(move || {
         let body = if packed { unpacked(&body, limit)? } else { body };
         let unreadable = |why: Unreadable| Refusal::Unreadable(why.to_string());
-        receiver.metrics(&tenant, encoding, &body, Instant::now()).map_err(unreadable)
+        receiver.metrics(&origin, encoding, &body, Instant::now()).map_err(unreadable)
     });
     work.await.map_err(|_| Problem::new(Kind::Internal, "the request could not be worked on to its end"))?
 }

@@ -15,11 +15,16 @@ use crate::prometheus::{Prometheus, free_address};
 /// A configuration with a token for the programs of two projects.
 fn configuration() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    let token = |name: &str, project: &str| {
+    let token = |name: &str, rest: &str| {
         let hash = TokenHash::of(name);
-        format!("  - {{name: {name}, hash: '{hash}', scopes: [write], project: {project}}}\n")
+        format!("  - {{name: {name}, hash: '{hash}', scopes: [write], {rest}}}\n")
     };
-    let tokens = [token("shop-token", "shop"), token("bank-token", "bank")].concat();
+    let tokens = [
+        token("shop-token", "project: shop"),
+        token("bank-token", "project: bank"),
+        token("shared-token", "project: shop, delegate: true"),
+    ]
+    .concat();
     fs::write(folder.path().join("dockmeter.yml"), format!("auth:\n  tokens:\n{tokens}")).unwrap();
     folder
 }
@@ -92,6 +97,38 @@ fn nobody_writes_for_another_tenant() {
     assert_eq!(refused["partialSuccess"]["rejectedDataPoints"], "1", "{refused}");
     let rejected = [("project", "shop"), ("reason", "name")];
     exporter.until_value("dockmeter_ingest_rejected_points_total", &rejected, 1.0);
+}
+
+#[test]
+fn a_shared_service_names_the_user_of_each_point_within_its_project() {
+    let folder = configuration();
+    let config = format!("--config.file={}", folder.path().join("dockmeter.yml").display());
+    let exporter = Exporter::alone(&[&config]);
+    let point = |user: &str, value: u32| {
+        format!(
+            r#"{{"asInt":"{value}","attributes":[{user}{{"key":"project","value":{{"stringValue":"bank"}}}}]}}"#
+        )
+    };
+    let user = |name: &str| format!(r#"{{"key":"user","value":{{"stringValue":"{name}"}}}},"#);
+    let points = [point(&user("ann"), 2), point(&user("bob"), 3), point("", 4), point(&user("system"), 5)];
+    let body = format!(
+        r#"{{"resourceMetrics":[{{"scopeMetrics":[{{"metrics":[{{"name":"ingest.shared",
+            "gauge":{{"dataPoints":[{}]}}}}]}}]}}]}}"#,
+        points.join(",")
+    );
+    let send = |token: &str| {
+        http::send(exporter.address, OTLP, &[JSON, &bearer(token)], body.as_bytes()).unwrap().status
+    };
+    assert_eq!(send("shared-token"), 200);
+    let page = exporter.page();
+    let of = |user| page.value("ingest_shared", &[("project", "shop"), ("user", user)]);
+    let values = ["ann", "bob", "anonymous", "system_"].map(of);
+    assert_eq!(values, [Some(2.0), Some(3.0), Some(4.0), Some(5.0)]);
+    assert_eq!(page.all("ingest_shared", &[("project", "bank")]).count(), 0);
+
+    assert_eq!(send("bank-token"), 200);
+    let page = exporter.page();
+    assert_eq!(page.all("ingest_shared", &[("project", "bank"), ("user", "unknown")]).count(), 4);
 }
 
 #[test]

@@ -5,6 +5,7 @@
 //! Source: opentelemetry-proto, `metrics.proto`.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
 
 /// The metrics of one request, and what could not be taken of it.
@@ -92,7 +93,25 @@ pub enum Data<'a> {
     Summary(Vec<Point<'a, Quantiles>>),
 }
 
-impl Data<'_> {
+impl<'a> Data<'a> {
+    /// The points apart by what `key` makes, and takes, of their attributes.
+    pub fn apart<K: Ord>(self, key: &mut impl FnMut(&mut Vec<Attribute<'a>>) -> K) -> BTreeMap<K, Data<'a>> {
+        match self {
+            Data::Empty => BTreeMap::new(),
+            Data::Gauge(points) => apart(points, key, Data::Gauge),
+            Data::Sum { temporality, monotonic, points } => {
+                apart(points, key, |points| Data::Sum { temporality, monotonic, points })
+            }
+            Data::Histogram { temporality, points } => {
+                apart(points, key, |points| Data::Histogram { temporality, points })
+            }
+            Data::ExponentialHistogram { temporality, points } => {
+                apart(points, key, |points| Data::ExponentialHistogram { temporality, points })
+            }
+            Data::Summary(points) => apart(points, key, Data::Summary),
+        }
+    }
+
     /// How many points there are.
     pub fn len(&self) -> usize {
         match self {
@@ -108,6 +127,18 @@ impl Data<'_> {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+}
+
+fn apart<'a, K: Ord, V>(
+    points: Vec<Point<'a, V>>,
+    key: &mut impl FnMut(&mut Vec<Attribute<'a>>) -> K,
+    data: impl Fn(Vec<Point<'a, V>>) -> Data<'a>,
+) -> BTreeMap<K, Data<'a>> {
+    let mut parts: BTreeMap<K, Vec<Point<'a, V>>> = BTreeMap::new();
+    for mut point in points {
+        parts.entry(key(&mut point.attributes)).or_default().push(point);
+    }
+    parts.into_iter().map(|(key, points)| (key, data(points))).collect()
 }
 
 /// What a point's value counts from.

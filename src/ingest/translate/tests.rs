@@ -27,8 +27,9 @@ fn sent(metrics: &str) -> (Outcome, String) {
     );
     let store = Store::new(LIMITS);
     let tenant = Tenant::claimed(Some("ann"), None, None);
+    let origin = Origin { instance: LabelValue::clean("0123456789ab"), ..Origin::of(tenant) };
     let request = json::metrics(&body).unwrap();
-    let outcome = record(&store, &tenant, &LabelValue::clean("0123456789ab"), &request, Instant::now());
+    let outcome = record(&store, &Users::default(), &origin, request, Instant::now());
     let mut encoder = TextEncoder::new(Dialect::OpenMetrics, Vec::new());
     store.walk(&mut |visit| match visit {
         Visit::Family(family) => encoder.open(Family::Foreign(family.clone())),
