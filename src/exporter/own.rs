@@ -3,8 +3,8 @@
 //! Sources: `/proc/self/statm`, `/proc/self/status`, `/proc/self/fd`, `getrlimit(2)`,
 //! `clock_gettime(CLOCK_PROCESS_CPUTIME_ID)`.
 
-use std::fs;
 use std::sync::Arc;
+use std::{fs, io};
 
 use jiff::Timestamp;
 use rustix::process::{Resource, getrlimit};
@@ -96,13 +96,12 @@ impl OwnCollector {
         let status = read("status")?;
         let threads = status.lines().find_map(|line| line.strip_prefix("Threads:")?.trim().parse().ok());
         let start_ns = u64::try_from(self.started_at.as_nanosecond()).unwrap_or(0);
-        let descriptors = fs::read_dir(Paths::own_proc("fd")).map_err(unreadable("fd"))?.count() as u64;
+        let descriptors = open_descriptors().map_err(unreadable("fd"))?;
         let mut values = vec![
             (&c::PROCESS_CPU, Value::Nanos(cpu_ns)),
             (&c::PROCESS_RESIDENT, Value::Int(resident * page)),
             (&c::PROCESS_VIRTUAL, Value::Int(virtual_pages * page)),
-            // The listing itself holds one.
-            (&c::PROCESS_OPEN_FDS, Value::Int(descriptors.saturating_sub(1))),
+            (&c::PROCESS_OPEN_FDS, Value::Int(descriptors)),
             (&c::PROCESS_START, Value::Nanos(start_ns)),
         ];
         if let Some(limit) = getrlimit(Resource::Nofile).current {
@@ -112,6 +111,16 @@ impl OwnCollector {
             values.push((&c::PROCESS_THREADS, Value::Int(threads)));
         }
         Ok(values)
+    }
+}
+
+/// The size of the folder is their number since Linux 6.2; before, it is 0 and they are listed.
+fn open_descriptors() -> io::Result<u64> {
+    let folder = Paths::own_proc("fd");
+    match fs::metadata(&folder)?.len() {
+        // The listing itself holds one.
+        0 => Ok((fs::read_dir(folder)?.count() as u64).saturating_sub(1)),
+        open => Ok(open),
     }
 }
 
