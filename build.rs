@@ -23,10 +23,12 @@ fn main() {
     let version = output(&rustc, &["--version"]).and_then(|line| Some(line.split(' ').nth(1)?.to_owned()));
     println!("cargo:rustc-env=DOCKMETER_REVISION={}", revision.as_deref().unwrap_or("unknown"));
     println!("cargo:rustc-env=DOCKMETER_RUSTVERSION={}", version.as_deref().unwrap_or("unknown"));
+    #[cfg(feature = "server")]
     link_static_names();
 }
 
 /// Where glibc is linked statically, links what keeps it from loading modules.
+#[cfg(feature = "server")]
 fn link_static_names() {
     const SOURCE: &str = "packaging/static_names.c";
     println!("cargo:rerun-if-changed={SOURCE}");
