@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::IpAddr;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -172,6 +173,18 @@ pub struct Network {
     pub mode: String,
     /// `NetworkSettings.SandboxID`; equal for containers that share a namespace, empty when stopped.
     pub sandbox_id: String,
+    /// Its addresses on the networks that it is attached to
+    /// (`NetworkSettings.Networks.*.IPAddress`, `.GlobalIPv6Address`), ascending; none when
+    /// stopped, in the host's network, and in another container's.
+    pub addresses: Vec<IpAddr>,
+}
+
+impl Network {
+    /// Its namespace is gone, and with it every address.
+    pub fn detach(&mut self) {
+        self.sandbox_id.clear();
+        self.addresses.clear();
+    }
 }
 
 /// Where the engine keeps what a container writes, as paths of the engine's host.

@@ -185,7 +185,7 @@ pub(crate) fn container(id: ContainerId, number: usize, pid: u32) -> Container {
             started_at: Some(jiff::Timestamp::UNIX_EPOCH),
             ..State::new(Status::Running)
         },
-        network: Network { mode: "bridge".into(), sandbox_id: id.to_string() },
+        network: Network { mode: "bridge".into(), sandbox_id: id.to_string(), ..Network::default() },
         restart_policy: "no".into(),
         runtime: "runc".into(),
         ..Container::new(id, Status::Created)

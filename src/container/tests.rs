@@ -141,7 +141,7 @@ fn running() -> Container {
             health: Some(crate::inventory::Health::Healthy),
             ..State::new(Status::Running)
         },
-        network: Network { mode: "bridge".into(), sandbox_id: "s1".into() },
+        network: Network { mode: "bridge".into(), sandbox_id: "s1".into(), ..Network::default() },
         restart_policy: "always".into(),
         runtime: "runc".into(),
         ..Container::new(RUNNING.parse().unwrap(), Status::Created)

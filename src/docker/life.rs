@@ -174,7 +174,7 @@ impl Life {
         state.pid = None;
         state.finished_at = Some(at);
         state.exit_code = exit_code;
-        self.container.network.sandbox_id.clear();
+        self.container.network.detach();
         // With a restart policy only the engine knows whether it is `restarting` or `exited`, and
         // after SIGKILL, whether it is `removing`.
         let policy = self.container.restart_policy.as_str();
@@ -201,7 +201,7 @@ impl Life {
         if matches!(state.status, Status::Running | Status::Paused | Status::Restarting) {
             state.status = Status::Exited;
         }
-        self.container.network.sandbox_id.clear();
+        self.container.network.detach();
         self.container.removed_at.get_or_insert(at);
         self.settled = true;
     }
@@ -264,8 +264,11 @@ impl Life {
         state.health = details.health;
         // The engine still names the sandbox of the last run of one that is stopped.
         match state.is_live() {
-            true => set(&mut network.sandbox_id, details.sandbox_id.clone()),
-            false => network.sandbox_id.clear(),
+            true => {
+                set(&mut network.sandbox_id, details.sandbox_id.clone());
+                network.addresses.clone_from(&details.addresses);
+            }
+            false => network.detach(),
         }
     }
 }

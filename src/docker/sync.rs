@@ -400,6 +400,10 @@ impl Reconciler {
         if event.happening.is_only_work() {
             if let Some(entry) = self.entries.get_mut(&id) {
                 entry.life.work_on(&event);
+                // While it starts and stops, other events lead to the same question.
+                if event.happening.changes_addresses() && entry.life.container.state.is_live() {
+                    self.calls.queue(id, Urgency::Normal);
+                }
             }
             return self.collect_work(id);
         }

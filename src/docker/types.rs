@@ -5,6 +5,7 @@
 //! Source: the Engine API, 1.24 to 1.52, and Podman's compatible one.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
@@ -16,6 +17,7 @@ use crate::tenant::{EngineResources, LabelValue, Resources};
 
 mod event;
 mod info;
+mod networks;
 mod objects;
 mod ports;
 mod signal;
@@ -183,6 +185,7 @@ pub(super) struct Details {
     pub(super) health: Option<Health>,
     pub(super) network_mode: Option<String>,
     pub(super) sandbox_id: Option<String>,
+    pub(super) addresses: Vec<IpAddr>,
     pub(super) ports: Ports,
     pub(super) restart_policy: Option<String>,
     /// Whether the engine removes the container when it ends.
@@ -352,6 +355,8 @@ struct NetworkSettingsJson {
     sandbox_id: Option<String>,
     #[serde(deserialize_with = "lenient")]
     ports: Option<BTreeMap<String, Value>>,
+    #[serde(deserialize_with = "lenient")]
+    networks: Option<BTreeMap<String, Value>>,
 }
 
 /// What `ps` says of a container's processes.
@@ -401,6 +406,7 @@ pub(super) fn read_details(body: &[u8]) -> Result<Details, Malformed> {
         health: state.health.and_then(|health| Health::from_word(&health.status?)),
         network_mode: host.network_mode,
         sandbox_id: network.sandbox_id,
+        addresses: networks::addresses(network.networks.unwrap_or_default()),
         ports: Ports {
             bound: ports::bindings(network.ports.unwrap_or_default()),
             configured: ports::bindings(host.port_bindings.unwrap_or_default()),

@@ -44,7 +44,7 @@ pub(super) fn container(id: &str, name: &str, tenant: Tenant) -> Container {
             started_at: Some("2026-01-01T00:00:00Z".parse().unwrap()),
             ..State::new(Status::Running)
         },
-        network: Network { mode: "bridge".to_owned(), sandbox_id: String::new() },
+        network: Network { mode: "bridge".to_owned(), ..Network::default() },
         restart_policy: "no".to_owned(),
         runtime: "runc".to_owned(),
         ..Container::new(id, Status::Created)

@@ -42,7 +42,7 @@ fn container(digits: &str, name: &str, tenant: Tenant, status: Status) -> Contai
             restarts: 2,
             ..State::new(status)
         },
-        network: Network { mode: "bridge".to_owned(), sandbox_id: String::new() },
+        network: Network { mode: "bridge".to_owned(), ..Network::default() },
         restart_policy: "no".to_owned(),
         runtime: "runc".to_owned(),
         ..Container::new(digits.repeat(32).parse().unwrap(), Status::Created)

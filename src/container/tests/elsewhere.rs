@@ -168,7 +168,7 @@ fn a_shared_network_is_left_to_the_container_that_owns_it() {
     for (mode, counted) in [("bridge", true), ("host", false), ("container:cc", false)] {
         let (mut sampler, engine) = sampler(&host, ContainerSource::Api, false);
         let now = Instant::now();
-        let network = Network { mode: mode.into(), sandbox_id: String::new() };
+        let network = Network { mode: mode.into(), ..Network::default() };
         sampler.follow(&inventory([Container { network, ..running() }]), now, time(110));
         engine.say(1, now);
         sampler.read_all(now);

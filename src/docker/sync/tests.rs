@@ -486,13 +486,9 @@ fn a_list_that_fails_while_events_come_is_tried_again_without_a_new_connection()
 fn events_of_work_alone_ask_nothing_and_make_no_container() {
     let mut bench = Bench::with_one_running();
     bench.reconciler.take_changes();
-    for (happening, second) in [
-        (Happening::Kill { signal: Some(15) }, 20),
-        (Happening::Stop, 22),
-        (Happening::Connect, 23),
-        (Happening::Disconnect, 24),
-        (Happening::Restart, 25),
-    ] {
+    for (happening, second) in
+        [(Happening::Kill { signal: Some(15) }, 20), (Happening::Stop, 22), (Happening::Restart, 25)]
+    {
         assert_eq!(bench.event(1, happening.clone(), second), []);
         assert_eq!(bench.event(2, happening, second), []);
     }
@@ -500,6 +496,27 @@ fn events_of_work_alone_ask_nothing_and_make_no_container() {
     let changes = bench.reconciler.take_changes();
     assert_eq!(changes.work, [(id(1), Operation::Stop, Duration::from_secs(2))]);
     assert_eq!(changes.hits, 0);
+}
+
+#[test]
+fn a_container_that_changes_networks_while_it_runs_is_asked_for_its_addresses() {
+    let mut bench = Bench::with_one_running();
+    let attached = |addresses: &[&str]| {
+        let addresses = addresses.iter().map(|text| text.parse().unwrap()).collect();
+        found(Details { addresses, ..details(1, Status::Running, 7, 10) })
+    };
+    assert_eq!(bench.event(1, Happening::Connect, 20), [Action::Inspect(id(1))]);
+    bench.give(Input::Inspected(id(1), attached(&["172.17.0.2", "172.20.0.2"])));
+    assert_eq!(bench.container(1).network.addresses.len(), 2);
+    assert_eq!(bench.event(1, Happening::Disconnect, 21), [Action::Inspect(id(1))]);
+    // What happens while the question is on its way is asked about again.
+    assert_eq!(bench.event(1, Happening::Connect, 22), []);
+    assert_eq!(bench.give(Input::Inspected(id(1), attached(&["172.17.0.2"]))), [Action::Inspect(id(1))]);
+    bench.give(Input::Inspected(id(1), attached(&["172.17.0.2", "172.21.0.2"])));
+    assert_eq!(bench.container(1).network.addresses.len(), 2);
+    bench.event(1, Happening::Die { exit_code: Some(0) }, 23);
+    assert!(bench.container(1).network.addresses.is_empty(), "what is stopped has no address");
+    assert_eq!(bench.event(1, Happening::Connect, 24), [], "a start is asked about anyway");
 }
 
 #[test]

@@ -114,6 +114,13 @@ impl Happening {
     }
 }
 
+impl Happening {
+    /// Whether a container that runs has other addresses from now on.
+    pub(in crate::docker) fn changes_addresses(&self) -> bool {
+        matches!(self, Happening::Connect | Happening::Disconnect)
+    }
+}
+
 /// One event about a container.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::docker) struct Event {
