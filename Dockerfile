@@ -1,4 +1,4 @@
-# dockmeter in an image with nothing but itself.
+# dockmeter in an image with nothing but itself and its license.
 #
 #   docker build --tag dockmeter --build-arg REVISION=$(git rev-parse --short=12 HEAD) .
 #   scripts/release.sh --only-binary && docker build --tag dockmeter --target prebuilt .
@@ -7,7 +7,7 @@
 
 ARG RUST_IMAGE=rust:1.95-bookworm
 
-# Everything but the binary. What is measured is the host, seen below /host.
+# Everything but the binary and the license. What is measured is the host, seen below /host.
 FROM scratch AS runtime
 LABEL org.opencontainers.image.title="dockmeter" \
       org.opencontainers.image.description="Metrics of a Docker host for Prometheus, with user, project and team on every container" \
@@ -23,9 +23,10 @@ USER 65534:65534
 HEALTHCHECK --interval=60s --timeout=6s --start-period=10s CMD ["/dockmeter", "healthcheck"]
 ENTRYPOINT ["/dockmeter"]
 
-# With the binary that scripts/release.sh has made outside.
+# With the binary that scripts/release.sh has made outside. Builders before BuildKit come by
+# here on their way to the last stage, when there is none yet, hence the pattern.
 FROM runtime AS prebuilt
-COPY target/release-files/dockmeter /dockmeter
+COPY LICENSE target/release-files/dockmeter* /
 
 FROM ${RUST_IMAGE} AS build
 ARG REVISION=
@@ -34,4 +35,4 @@ COPY . .
 RUN DOCKMETER_REVISION=${REVISION} scripts/release.sh --only-binary
 
 FROM runtime
-COPY --from=build /source/target/release-files/dockmeter /dockmeter
+COPY --from=build /source/LICENSE /source/target/release-files/dockmeter /

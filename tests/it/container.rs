@@ -13,19 +13,19 @@ use crate::poll::eventually;
 use crate::release::Release;
 
 /// The tag under which the stories have the image.
-const IMAGE: &str = "dockmeter-image";
+pub(crate) const IMAGE: &str = "dockmeter-image";
 
 /// The port that the image listens on.
 const PORT: u16 = 10417;
 
 /// Builds the image on an engine, once; the last stage but the compiler's, which would need a
 /// registry.
-fn built(engine: &Engine) {
+pub(crate) fn built(engine: &Engine) {
     static BUILT: OnceLock<()> = OnceLock::new();
     BUILT.get_or_init(|| {
         let context = tempfile::tempdir().unwrap();
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        for file in ["Dockerfile", ".dockerignore"] {
+        for file in ["Dockerfile", ".dockerignore", "LICENSE"] {
             fs::copy(root.join(file), context.path().join(file)).unwrap();
         }
         let files = context.path().join("target/release-files");
@@ -46,7 +46,7 @@ fn built(engine: &Engine) {
 
 /// The host below `/host`, as the documentation says it for hosts whose mounts are shared, which
 /// systemd makes them, and for others.
-fn host(engine: &Engine) -> Vec<String> {
+pub(crate) fn host(engine: &Engine) -> Vec<String> {
     let table = fs::read_to_string("/proc/self/mountinfo").unwrap();
     let root = table.lines().find(|line| line.split(' ').nth(4) == Some("/")).unwrap();
     if root.contains(" shared:") {
@@ -149,7 +149,7 @@ fn the_image_as_it_is_says_what_it_may_not_and_serves_the_host() {
 }
 
 #[test]
-fn the_image_holds_the_binary_alone_and_says_what_it_is() {
+fn the_image_holds_the_binary_and_its_license_and_says_what_it_is() {
     let Some(engine) = Engine::shared() else { return };
     built(&engine);
     let inspect = |template: &str| engine.docker(&["inspect", "--type=image", "-f", template, IMAGE]);
@@ -170,5 +170,5 @@ fn the_image_holds_the_binary_alone_and_says_what_it_is() {
     let engines = ["dev/", "etc/", "proc/", "sys/", ".dockerenv"];
     let ours: Vec<_> =
         listed.lines().filter(|path| !engines.iter().any(|begin| path.starts_with(begin))).collect();
-    assert_eq!(ours, ["dockmeter"]);
+    assert_eq!(ours, ["LICENSE", "dockmeter"]);
 }
