@@ -40,6 +40,8 @@ pub mod report;
 #[cfg(feature = "server")]
 pub mod snapshot;
 #[cfg(feature = "server")]
+pub mod sql;
+#[cfg(feature = "server")]
 pub mod tenant;
 #[cfg(feature = "server")]
 pub mod web;

@@ -26,6 +26,7 @@ const ROOMS: &[&str] = &[
     "docker",
     "host",
     "probe",
+    "sql",
     "ingest",
     "disk",
     "container",
@@ -39,7 +40,7 @@ const ROOMS: &[&str] = &[
 ];
 
 /// Rooms of plain data and pure functions.
-const PURE: &[&str] = &["inventory", "metrics", "snapshot", "analysis"];
+const PURE: &[&str] = &["inventory", "metrics", "snapshot", "sql", "analysis"];
 
 /// Roads to the outside world.
 const OUTSIDE: &[&[&str]] = &[
