@@ -520,8 +520,7 @@ impl<'a> Lexer<'a> {
 }
 
 /// Keywords that are values themselves.
-const OPERANDS: [&str; 7] =
-    ["CURRENT", "CURRENT_DATE", "CURRENT_TIME", "CURRENT_TIMESTAMP", "END", "NULL", "DEFAULT"];
+const OPERANDS: [&str; 6] = ["CURRENT", "CURRENT_DATE", "CURRENT_TIME", "CURRENT_TIMESTAMP", "END", "NULL"];
 
 /// Longest name in brackets, in bytes.
 const LONGEST_NAME: usize = 128;

@@ -84,8 +84,8 @@ impl<'a> Writer<'a> {
             return;
         }
         if self.last() == Some(COMMA) && self.nth_last(1).is_some_and(Piece::is_value) {
-            self.pieces.pop();
-            return;
+            // The next one may continue this, not the first of the list.
+            self.truncate(self.len() - 2);
         }
         self.push(piece, "?");
     }
