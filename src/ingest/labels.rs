@@ -17,6 +17,11 @@ const LONGEST_NAME: usize = 128;
 const OURS: [&str; 9] =
     ["user", "project", "team", "service", "service_instance", "job", "instance", "le", "quantile"];
 
+/// Whether a label of this name says what Prometheus or this exporter say.
+pub(crate) fn is_ours(name: &str) -> bool {
+    OURS.contains(&name)
+}
+
 /// The labels of attributes by name, values of one name joined with `;`, and how many were left
 /// out because there are too many or because nothing of their names is left.
 pub(crate) fn labels(attributes: &[Attribute<'_>]) -> (Vec<(String, String)>, u64) {
@@ -47,7 +52,7 @@ pub(crate) fn labels(attributes: &[Attribute<'_>]) -> (Vec<(String, String)>, u6
 
 fn own_name(key: &str) -> Option<String> {
     let name = label_name(key).filter(|name| name.len() <= LONGEST_NAME)?;
-    Some(if OURS.contains(&name.as_str()) { format!("exported_{name}") } else { name })
+    Some(if is_ours(&name) { format!("exported_{name}") } else { name })
 }
 
 fn safe(text: Cow<'_, str>) -> String {

@@ -1,20 +1,27 @@
 //! What programs send of themselves: metrics and traces.
 //!
 //! - [`otlp`]: the requests of OpenTelemetry's protocol.
+//! - `measure`: single measurements, under the names of the semantic conventions.
+//! - `plain`: plain JSON.
 //! - [`name`]: OpenTelemetry's names and units as Prometheus has them.
 //! - [`Origin`]: who a request is from.
 //! - [`Receiver`]: takes requests into `store`, the series that have been sent, bounded per
 //!   tenant; [`Programs`] shows them.
 
 mod collector;
+#[cfg(test)]
+mod fixture;
 mod labels;
+mod measure;
 pub mod name;
 mod origin;
 pub mod otlp;
+mod plain;
 mod receiver;
 mod store;
 mod translate;
 
 pub use collector::Programs;
 pub use origin::Origin;
+pub use plain::{Records, Taken};
 pub use receiver::{Encoding, Received, Receiver, Unreadable};

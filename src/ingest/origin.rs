@@ -62,7 +62,10 @@ impl Users {
     }
 
     /// Whose something is that a delegate says is of `user`.
-    fn tenant(&self, origin: &Origin, user: Option<&str>) -> Tenant {
+    pub(super) fn tenant(&self, origin: &Origin, user: Option<&str>) -> Tenant {
+        if !origin.delegate {
+            return origin.tenant.clone();
+        }
         let named = origin.tenant.used_by(user);
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let known = known.entry(origin.tenant.clone()).or_default();

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use super::origin::{Origin, Users};
 use super::otlp::{json, protobuf};
-use super::store::{Limits, Refused, Store};
+use super::plain::{self, Defined, Records, Taken};
+use super::store::{Limits, Store};
 use super::translate::{self, Outcome};
 use crate::tenant::Tenant;
 
@@ -61,6 +62,7 @@ pub(super) struct Tally {
 pub struct Receiver {
     store: Arc<Store>,
     users: Users,
+    defined: Defined,
     tallies: Mutex<BTreeMap<Tenant, Tally>>,
 }
 
@@ -82,7 +84,12 @@ impl Receiver {
             series_total,
             idle: IDLE,
         };
-        Receiver { store: Arc::new(Store::new(limits)), users: Users::default(), tallies: Mutex::default() }
+        Receiver {
+            store: Arc::new(Store::new(limits)),
+            users: Users::default(),
+            defined: Defined::default(),
+            tallies: Mutex::default(),
+        }
     }
 
     /// Takes the body of an `ExportMetricsServiceRequest`.
@@ -117,12 +124,37 @@ impl Receiver {
         })
     }
 
+    /// Takes a body of plain JSON.
+    ///
+    /// # Errors
+    /// The body is no list of records; nothing of it was taken.
+    pub fn plain(
+        &self,
+        origin: &Origin,
+        records: Records,
+        body: &[u8],
+        now: Instant,
+    ) -> Result<Taken, Unreadable> {
+        let text = String::from_utf8_lossy(body);
+        let to = plain::Into { store: &self.store, users: &self.users, defined: &self.defined };
+        let taken =
+            plain::record(to, origin, records, &text, now).map_err(|why| Unreadable(why.to_string()))?;
+        let mut tallies = self.tallies.lock().unwrap_or_else(PoisonError::into_inner);
+        let tally = tallies.entry(origin.tenant.clone()).or_default();
+        tally.taken += taken.accepted;
+        tally.mended += u64::from(matches!(text, Cow::Owned(_)));
+        for (reason, records) in &taken.reasons {
+            *tally.rejected.entry(reason).or_default() += records;
+        }
+        Ok(taken)
+    }
+
     fn count(&self, tenant: &Tenant, outcome: &Outcome, malformed: u64, mended: u64) {
         let mut tallies = self.tallies.lock().unwrap_or_else(PoisonError::into_inner);
         let tally = tallies.entry(tenant.clone()).or_default();
         tally.taken += outcome.taken;
         tally.mended += mended;
-        let refused = outcome.refused.iter().map(|(why, points)| (reason(why), *points));
+        let refused = outcome.refused.iter().map(|(why, points)| (why.reason(), *points));
         for (reason, points) in refused.chain([(MALFORMED, malformed)]).filter(|(_, points)| *points > 0) {
             *tally.rejected.entry(reason).or_default() += points;
         }
@@ -143,15 +175,6 @@ impl Receiver {
 }
 
 const MALFORMED: &str = "malformed";
-
-/// The word of the label `reason`.
-fn reason(why: &Refused) -> &'static str {
-    match why {
-        Refused::Unusable(_) => "unusable",
-        Refused::Name(_) | Refused::NoName => "name",
-        Refused::Limit(_) => "limit",
-    }
-}
 
 #[cfg(test)]
 mod tests {

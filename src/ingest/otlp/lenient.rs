@@ -10,7 +10,7 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, Error, Unexpected, Visitor};
 
 /// `null` for a default value.
-pub(super) fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+pub(in crate::ingest) fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
     T: Deserialize<'de> + Default,
@@ -20,19 +20,19 @@ where
 
 /// A text that borrows where it has no escapes.
 #[derive(Debug, Default)]
-pub(super) struct Text<'a>(pub(super) Cow<'a, str>);
+pub(in crate::ingest) struct Text<'a>(pub(in crate::ingest) Cow<'a, str>);
 
 /// A `uint64`, `fixed64` or `uint32`.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Unsigned(pub(super) u64);
+pub(in crate::ingest) struct Unsigned(pub(in crate::ingest) u64);
 
 /// An `int64`, `sfixed64` or `sint32`.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Integer(pub(super) i64);
+pub(in crate::ingest) struct Integer(pub(in crate::ingest) i64);
 
 /// A `double`.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Double(pub(super) f64);
+pub(in crate::ingest) struct Double(pub(in crate::ingest) f64);
 
 /// The number of an enum.
 #[derive(Clone, Copy, Debug, Default)]

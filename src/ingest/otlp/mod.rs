@@ -5,7 +5,7 @@
 
 pub mod json;
 mod json_value;
-mod lenient;
+pub(super) mod lenient;
 pub mod model;
 pub mod protobuf;
 pub mod wire;

@@ -10,7 +10,8 @@ mod senders;
 mod series;
 mod value;
 
-pub(crate) use senders::{Limits, Refused, Sender, Writer};
+pub(crate) use names::refuse_reserved;
+pub(crate) use senders::{Limits, Refused, Sender, StreamId, Writer};
 pub(crate) use value::{Stored, Update};
 
 use std::collections::{BTreeMap, HashMap};

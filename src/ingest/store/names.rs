@@ -62,6 +62,17 @@ pub(crate) enum NameRefused {
     NotAdmitted(String),
 }
 
+/// Refuses names that only the exporter itself or Prometheus may use.
+///
+/// # Errors
+/// It is such a name.
+pub(crate) fn refuse_reserved(name: &str) -> Result<(), NameRefused> {
+    if RESERVED_PREFIXES.iter().any(|prefix| name.starts_with(prefix)) || RESERVED_NAMES.contains(&name) {
+        return Err(NameRefused::Reserved(name.to_owned()));
+    }
+    Ok(())
+}
+
 /// The kinds that names have had, while somebody uses them.
 #[derive(Debug, Default)]
 pub(super) struct Names {
@@ -74,9 +85,7 @@ impl Names {
     /// # Errors
     /// The name is refused.
     pub(super) fn family(&mut self, name: &str, kind: Kind, help: &str) -> Result<Arc<Foreign>, NameRefused> {
-        if RESERVED_PREFIXES.iter().any(|prefix| name.starts_with(prefix)) || RESERVED_NAMES.contains(&name) {
-            return Err(NameRefused::Reserved(name.to_owned()));
-        }
+        refuse_reserved(name)?;
         let key = (Box::from(name), kind);
         if let Some(known) = self.families.get(&key).and_then(std::sync::Weak::upgrade) {
             return Ok(known);

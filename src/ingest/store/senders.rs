@@ -145,6 +145,17 @@ pub(crate) enum Refused {
     Limit(&'static str),
 }
 
+impl Refused {
+    /// The word of the label `reason`.
+    pub(crate) fn reason(&self) -> &'static str {
+        match self {
+            Refused::Unusable(_) => "unusable",
+            Refused::Name(_) | Refused::NoName => "name",
+            Refused::Limit(_) => "limit",
+        }
+    }
+}
+
 /// The streams of one sender.
 #[derive(Debug)]
 pub(super) struct Streams {

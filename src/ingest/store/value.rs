@@ -30,6 +30,8 @@ pub(crate) enum Update<'a> {
     Change(f64),
     /// A sum that never falls, since the sender's start or the point before.
     Sum(f64, Temporality),
+    /// One more value of a distribution, over these bounds unless it has others already.
+    Observe(f64, &'a Arc<[f64]>),
     /// A distribution over explicit bounds.
     Buckets(&'a Buckets, Temporality),
     /// A distribution over exponential bounds.
@@ -45,6 +47,8 @@ pub(crate) enum Unusable {
     Temporality,
     #[error("a sum that never falls is below zero, or not a number")]
     Sum,
+    #[error("a measured value is not a finite number")]
+    Observed,
     #[error("the bounds of a histogram do not ascend, are not finite, or are more than {MOST_BOUNDS}")]
     Bounds,
     #[error("the buckets of a histogram do not fit its bounds or its count")]
@@ -106,6 +110,22 @@ pub(super) fn apply(
             (Temporality::Delta, Some(Stored::Number(before))) => Stored::Number(before + value),
             _ => Stored::Number(value),
         },
+        Update::Observe(value, _) if !value.is_finite() => return Err(keep(Unusable::Observed)(stored)),
+        Update::Observe(value, bounds) => match stored {
+            Some(Stored::Exponential(mut kept)) => {
+                kept.observe(value);
+                Stored::Exponential(kept)
+            }
+            Some(Stored::Buckets(mut kept)) => {
+                kept.observe(value);
+                Stored::Buckets(kept)
+            }
+            _ => {
+                let mut first = StoredBuckets::empty(bounds.clone());
+                first.observe(value);
+                Stored::Buckets(Box::new(first))
+            }
+        },
         Update::Buckets(buckets, temporality) => match (StoredBuckets::of(buckets), temporality) {
             (Err(why), _) => return Err(keep(why)(stored)),
             (_, Temporality::Unspecified) => return Err(keep(Unusable::Temporality)(stored)),
@@ -131,6 +151,21 @@ pub(super) fn apply(
 }
 
 impl StoredBuckets {
+    fn empty(bounds: Arc<[f64]>) -> Self {
+        let counts = vec![0; bounds.len() + 1].into();
+        StoredBuckets { bounds, counts, count: 0, sum: Some(0.0) }
+    }
+
+    /// Counts one value; a bucket holds what is not above its bound.
+    fn observe(&mut self, value: f64) {
+        let place = self.bounds.partition_point(|bound| *bound < value);
+        if let Some(count) = self.counts.get_mut(place) {
+            *count = count.saturating_add(1);
+        }
+        self.count = self.count.saturating_add(1);
+        self.sum = self.sum.map(|sum| sum + value);
+    }
+
     fn of(buckets: &Buckets) -> Result<Self, Unusable> {
         let ascending = buckets.bounds.is_sorted_by(|one, next| one < next);
         if !ascending || buckets.bounds.iter().any(|b| !b.is_finite()) || buckets.bounds.len() > MOST_BOUNDS {
@@ -197,6 +232,25 @@ impl StoredExponential {
             return Err(Unusable::Spread);
         }
         Ok(read)
+    }
+
+    /// Counts one value.
+    fn observe(&mut self, value: f64) {
+        let mut one = StoredExponential {
+            schema: self.schema,
+            count: 1,
+            sum: Some(value),
+            zero_threshold: self.zero_threshold,
+            ..StoredExponential::default()
+        };
+        let index = (value.abs().log2() * 2_f64.powi(i32::from(self.schema))).ceil() as i32;
+        match value {
+            _ if value.abs() <= self.zero_threshold => one.zero_count = 1,
+            _ if value > 0.0 => one.positive.push((index, 1)),
+            _ => one.negative.push((index, 1)),
+        }
+        one.add(self);
+        *self = one;
     }
 
     /// Adds what was counted before.
@@ -363,6 +417,29 @@ mod tests {
         assert_eq!(refused(Update::Buckets(&wrong, Delta)), Unusable::Counts);
         let one_bucket = Buckets { count: 9, ..Buckets::default() };
         assert!(apply(None, Update::Buckets(&one_bucket, Cumulative)).is_ok());
+    }
+
+    #[test]
+    fn values_that_are_measured_one_by_one_fill_the_buckets_that_there_are() {
+        let bounds: Arc<[f64]> = [0.1, 1.0].into();
+        let observed = [0.1, 0.5, 7.0].map(|value| Update::Observe(value, &bounds));
+        let Stored::Buckets(kept) = applied(&observed) else { panic!() };
+        assert_eq!((&*kept.counts, kept.count, kept.sum), (&[1, 1, 1][..], 3, Some(7.6)));
+        let (own, more) = (buckets(&[5.0], &[1, 2]), Update::Observe(3.0, &bounds));
+        let Stored::Buckets(kept) = applied(&[Update::Buckets(&own, Cumulative), more]) else { panic!() };
+        assert_eq!((&*kept.bounds, &*kept.counts, kept.count), (&[5.0][..], &[2, 2][..], 4));
+        assert_eq!(refused(Update::Observe(f64::NAN, &bounds)), Unusable::Observed);
+    }
+
+    #[test]
+    fn a_value_joins_the_exponential_bucket_that_it_is_in() {
+        let bounds: Arc<[f64]> = [1.0].into();
+        let first = exponential(0, 0, &[1]);
+        let values = [2.0, 2.5, -3.0, 0.0].map(|value| Update::Observe(value, &bounds));
+        let all: Vec<_> = [Update::Exponential(&first, Cumulative)].into_iter().chain(values).collect();
+        let Stored::Exponential(kept) = applied(&all) else { panic!() };
+        assert_eq!((&*kept.positive, &*kept.negative), (&[(1, 2), (2, 1)][..], &[(2, 1)][..]));
+        assert_eq!((kept.count, kept.zero_count, kept.sum), (5, 1, Some(1.5)));
     }
 
     fn exponential(scale: i32, offset: i32, counts: &[u64]) -> Exponential {

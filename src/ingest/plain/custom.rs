@@ -1,0 +1,98 @@
+//! Records of metrics that a program has defined.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::definition::{Definition, Definitions};
+use super::{Measurement, amount, is_list, needed, said};
+use crate::ingest::otlp::lenient::{Double, Text, or_default};
+use crate::ingest::otlp::model::{Attribute, Temporality};
+use crate::ingest::store::{Refused, Update, Writer};
+use crate::metrics::Kind;
+
+/// A body: definitions, which hold for its own records as well, and records.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Body<'a> {
+    #[serde(borrow, deserialize_with = "or_default")]
+    pub(super) define: Vec<&'a RawValue>,
+    #[serde(borrow, deserialize_with = "or_default")]
+    pub(super) record: Vec<&'a RawValue>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Record<'a> {
+    #[serde(borrow)]
+    name: Option<Text<'a>>,
+    value: Option<Double>,
+    #[serde(borrow, deserialize_with = "or_default")]
+    labels: BTreeMap<Cow<'a, str>, Value>,
+}
+
+/// One value of a metric.
+pub(super) struct Recorded {
+    definition: Arc<Definition>,
+    value: f64,
+    labels: Vec<Attribute<'static>>,
+}
+
+/// Reads a body; a list alone is one of records.
+///
+/// # Errors
+/// It is neither.
+pub(super) fn body(body: &str) -> Result<Body<'_>, serde_json::Error> {
+    if is_list(body) {
+        return Ok(Body { define: Vec::new(), record: serde_json::from_str(body)? });
+    }
+    serde_json::from_str(body)
+}
+
+/// Reads a record.
+pub(super) fn read(raw: &str, known: &mut Definitions, now: Instant) -> Result<Recorded, String> {
+    let record: Record<'_> = serde_json::from_str(raw).map_err(|why| why.to_string())?;
+    let name = needed("name", said(record.name))?;
+    let definition = known
+        .get(&name, now)
+        .ok_or_else(|| format!("`{name}` is not defined; say what it is under `define`"))?;
+    let value = needed("value", record.value)?.0;
+    let value = match definition.kind {
+        Kind::Counter => amount("value", value)?,
+        _ if value.is_finite() => value,
+        _ => return Err(format!("`value` is {value}; it has to be a number")),
+    };
+    let mut labels = Vec::with_capacity(record.labels.len());
+    for (name, value) in record.labels {
+        if !definition.labels.iter().any(|label| **label == *name) {
+            let declared = definition.labels.iter().map(|label| format!("`{label}`")).collect::<Vec<_>>();
+            return Err(format!("`{name}` is none of the labels that are defined: {}", declared.join(", ")));
+        }
+        let text = match value {
+            Value::Null => continue,
+            Value::String(text) => text,
+            Value::Bool(_) | Value::Number(_) => value.to_string(),
+            Value::Array(_) | Value::Object(_) => return Err(format!("the label `{name}` is no text")),
+        };
+        labels.push(Attribute::text(name.into_owned(), text));
+    }
+    Ok(Recorded { definition, value, labels })
+}
+
+impl Measurement for Recorded {
+    fn record(&self, writer: &mut Writer<'_>) -> Result<(), Refused> {
+        let Definition { name, kind, help, bounds, .. } = &*self.definition;
+        let update = match kind {
+            Kind::Counter => Update::Sum(self.value, Temporality::Delta),
+            Kind::Histogram | Kind::Summary => Update::Observe(self.value, bounds),
+            Kind::Gauge | Kind::Untyped => Update::Last(self.value),
+        };
+        let stream = writer.stream((name, kind), || Ok((name.to_string(), *kind, help.to_string())))?;
+        writer.point(stream, &self.labels, update, (0, 0))
+    }
+}

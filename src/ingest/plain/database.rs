@@ -1,0 +1,77 @@
+//! Records of database calls and of pools of connections. One with `pool` is a pool.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+
+use super::{Measurement, amount, needed, said};
+use crate::ingest::measure::{DatabaseCall, Pool};
+use crate::ingest::otlp::lenient::{Double, Text};
+use crate::ingest::store::{Refused, Writer};
+
+/// What a record is of.
+pub(super) enum Database<'a> {
+    Call(DatabaseCall<'a>),
+    Pool(Pool<'a>),
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Record<'a> {
+    #[serde(borrow)]
+    system: Option<Text<'a>>,
+    duration_seconds: Option<Double>,
+    #[serde(borrow)]
+    error: Option<Text<'a>>,
+    #[serde(borrow)]
+    pool: Option<Text<'a>>,
+    active: Option<Double>,
+    idle: Option<Double>,
+    max: Option<Double>,
+    pending: Option<Double>,
+    deadlocks_total: Option<Double>,
+}
+
+/// Reads a record.
+pub(super) fn read(raw: &str) -> Result<Database<'_>, String> {
+    let record: Record<'_> = serde_json::from_str(raw).map_err(|why| why.to_string())?;
+    if record.pool.is_some() {
+        return pool(record).map(Database::Pool);
+    }
+    let seconds = record.duration_seconds;
+    let missing = "`duration_seconds` is missing; a pool of connections has `pool` in its place";
+    Ok(Database::Call(DatabaseCall {
+        system: said(record.system).unwrap_or(Cow::Borrowed("other_sql")),
+        operation: None,
+        table: None,
+        error: said(record.error),
+        seconds: amount("duration_seconds", seconds.ok_or(missing)?.0)?,
+        slow: false,
+    }))
+}
+
+fn pool(record: Record<'_>) -> Result<Pool<'_>, String> {
+    let known = |name, value: Option<Double>| value.map(|value| amount(name, value.0)).transpose();
+    let pool = Pool {
+        used: known("active", record.active)?,
+        idle: known("idle", record.idle)?,
+        max: known("max", record.max)?,
+        pending: known("pending", record.pending)?,
+        deadlocks: known("deadlocks_total", record.deadlocks_total)?,
+        name: needed("pool", said(record.pool))?,
+    };
+    let nothing = Pool { name: pool.name.clone(), ..Pool::default() };
+    if pool == nothing {
+        return Err("a pool has none of `active`, `idle`, `max`, `pending` and `deadlocks_total`".into());
+    }
+    Ok(pool)
+}
+
+impl Measurement for Database<'_> {
+    fn record(&self, writer: &mut Writer<'_>) -> Result<(), Refused> {
+        match self {
+            Database::Call(call) => call.record(writer),
+            Database::Pool(pool) => pool.record(writer),
+        }
+    }
+}

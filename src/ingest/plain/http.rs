@@ -1,0 +1,49 @@
+//! Records of HTTP requests.
+
+use serde::Deserialize;
+
+use super::{Measurement, amount, needed, said};
+use crate::ingest::measure::HttpRequest;
+use crate::ingest::otlp::lenient::{Double, Text, Unsigned};
+use crate::ingest::store::{Refused, Writer};
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Record<'a> {
+    #[serde(borrow)]
+    method: Option<Text<'a>>,
+    #[serde(borrow)]
+    route: Option<Text<'a>>,
+    status_code: Option<Unsigned>,
+    duration_seconds: Option<Double>,
+    request_bytes: Option<Double>,
+    response_bytes: Option<Double>,
+    #[serde(borrow)]
+    error: Option<Text<'a>>,
+}
+
+/// Reads a record.
+pub(super) fn read(raw: &str) -> Result<HttpRequest<'_>, String> {
+    let record: Record<'_> = serde_json::from_str(raw).map_err(|why| why.to_string())?;
+    let bytes = |name, value: Option<Double>| value.map(|value| amount(name, value.0)).transpose();
+    Ok(HttpRequest {
+        method: needed("method", said(record.method))?,
+        route: said(record.route),
+        status: record.status_code.map(status).transpose()?,
+        error: said(record.error),
+        seconds: amount("duration_seconds", needed("duration_seconds", record.duration_seconds)?.0)?,
+        request_bytes: bytes("request_bytes", record.request_bytes)?,
+        response_bytes: bytes("response_bytes", record.response_bytes)?,
+    })
+}
+
+fn status(code: Unsigned) -> Result<u16, String> {
+    let known = u16::try_from(code.0).ok().filter(|code| (100..600).contains(code));
+    known.ok_or_else(|| format!("`status_code` is {}; it has to be from 100 to 599", code.0))
+}
+
+impl Measurement for HttpRequest<'_> {
+    fn record(&self, writer: &mut Writer<'_>) -> Result<(), Refused> {
+        HttpRequest::record(self, writer)
+    }
+}
