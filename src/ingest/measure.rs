@@ -9,7 +9,7 @@ use std::sync::{Arc, LazyLock};
 
 use super::name::{Shape, metric_name};
 use super::otlp::model::{AnyValue, Attribute, Temporality};
-use super::store::{Refused, StreamId, Update, Writer};
+use super::store::{By, Refused, StreamId, Update, Writer};
 use crate::metrics::Kind;
 
 /// Bounds of durations of HTTP requests, in seconds: the conventions' with 2 s.
@@ -109,12 +109,16 @@ impl Instrument {
 
     fn take(
         &self,
+        by: By,
         writer: &mut Writer<'_>,
         attributes: &[Attribute<'_>],
         update: Update<'_>,
     ) -> Result<(), Refused> {
         let stream = self.stream(writer)?;
-        writer.point(stream, attributes, update, (0, 0))
+        if !writer.takes(stream, by) {
+            return Ok(());
+        }
+        writer.add(stream, attributes, update, (0, 0))
     }
 }
 
@@ -140,19 +144,20 @@ const METHODS: [&str; 10] =
     ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "QUERY"];
 
 impl HttpRequest<'_> {
-    /// Counts the request: its duration and, where they are known, the sizes of its bodies.
+    /// Counts the request: its duration and, where they are known, the sizes of its bodies. What
+    /// the program has measured itself is not counted again by its spans.
     ///
     /// # Errors
     /// There is no room.
-    pub(crate) fn record(&self, writer: &mut Writer<'_>) -> Result<(), Refused> {
+    pub(crate) fn record(&self, by: By, writer: &mut Writer<'_>) -> Result<(), Refused> {
         let attributes = self.attributes();
         let seconds = Update::Observe(self.seconds, &HTTP_BOUNDS);
-        HTTP_DURATION.take(writer, &attributes, seconds)?;
+        HTTP_DURATION.take(by, writer, &attributes, seconds)?;
         for (instrument, bytes) in
             [(HTTP_REQUEST_SIZE, self.request_bytes), (HTTP_RESPONSE_SIZE, self.response_bytes)]
         {
             let Some(bytes) = bytes else { continue };
-            instrument.take(writer, &attributes, Update::Observe(bytes, &SIZE_BOUNDS))?;
+            instrument.take(by, writer, &attributes, Update::Observe(bytes, &SIZE_BOUNDS))?;
         }
         Ok(())
     }
@@ -191,16 +196,16 @@ pub(crate) struct DatabaseCall<'a> {
 }
 
 impl DatabaseCall<'_> {
-    /// Counts the call.
+    /// Counts the call. What the program has measured itself is not counted again by its spans.
     ///
     /// # Errors
     /// There is no room.
-    pub(crate) fn record(&self, writer: &mut Writer<'_>) -> Result<(), Refused> {
+    pub(crate) fn record(&self, by: By, writer: &mut Writer<'_>) -> Result<(), Refused> {
         let attributes = self.attributes();
         let seconds = Update::Observe(self.seconds, &DATABASE_BOUNDS);
-        DATABASE_DURATION.take(writer, &attributes, seconds)?;
+        DATABASE_DURATION.take(by, writer, &attributes, seconds)?;
         if self.slow {
-            DATABASE_SLOW.take(writer, &attributes, Update::Sum(1.0, Temporality::Delta))?;
+            DATABASE_SLOW.take(by, writer, &attributes, Update::Sum(1.0, Temporality::Delta))?;
         }
         Ok(())
     }
@@ -244,15 +249,15 @@ impl Pool<'_> {
         let states = [(self.used, of("used")), (self.idle, of("idle"))];
         for (connections, attributes) in &states {
             let Some(connections) = *connections else { continue };
-            POOL_COUNT.take(writer, attributes, Update::Last(connections))?;
+            POOL_COUNT.take(By::Program, writer, attributes, Update::Last(connections))?;
         }
         for (instrument, value) in [(POOL_MAX, self.max), (POOL_PENDING, self.pending)] {
             let Some(value) = value else { continue };
-            instrument.take(writer, std::slice::from_ref(&pool), Update::Last(value))?;
+            instrument.take(By::Program, writer, std::slice::from_ref(&pool), Update::Last(value))?;
         }
         if let Some(deadlocks) = self.deadlocks {
             let sum = Update::Sum(deadlocks, Temporality::Cumulative);
-            POOL_DEADLOCKS.take(writer, std::slice::from_ref(&pool), sum)?;
+            POOL_DEADLOCKS.take(By::Program, writer, std::slice::from_ref(&pool), sum)?;
         }
         Ok(())
     }

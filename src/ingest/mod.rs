@@ -2,7 +2,7 @@
 //!
 //! - [`otlp`]: the requests of OpenTelemetry's protocol.
 //! - `measure`: single measurements, under the names of the semantic conventions.
-//! - `plain`: plain JSON.
+//! - `plain`: plain JSON; `spans`: what spans measure.
 //! - [`name`]: OpenTelemetry's names and units as Prometheus has them.
 //! - [`Origin`]: who a request is from.
 //! - [`Receiver`]: takes requests into `store`, the series that have been sent, bounded per
@@ -18,6 +18,8 @@ mod origin;
 pub mod otlp;
 mod plain;
 mod receiver;
+mod seen;
+mod spans;
 mod store;
 mod translate;
 

@@ -6,8 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::origin::{Origin, Users};
-use super::otlp::{json, protobuf};
+use super::otlp::model::Faults;
+use super::otlp::{json, json_spans, protobuf, protobuf_spans};
 use super::plain::{self, Defined, Records, Taken};
+use super::seen::Seen;
+use super::spans;
 use super::store::{Limits, Store};
 use super::translate::{self, Outcome};
 use crate::tenant::Tenant;
@@ -48,6 +51,19 @@ pub struct Received {
 #[error("the body cannot be read: {0}")]
 pub struct Unreadable(String);
 
+impl Unreadable {
+    fn of(why: impl ToString) -> Self {
+        Unreadable(why.to_string())
+    }
+}
+
+/// A body as text, and whether bytes had to be replaced for that.
+fn mended(body: &[u8]) -> (Cow<'_, str>, bool) {
+    let text = String::from_utf8_lossy(body);
+    let mended = matches!(text, Cow::Owned(_));
+    (text, mended)
+}
+
 /// What came of all requests of a tenant.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Tally {
@@ -63,6 +79,7 @@ pub struct Receiver {
     store: Arc<Store>,
     users: Users,
     defined: Defined,
+    seen: Seen,
     tallies: Mutex<BTreeMap<Tenant, Tally>>,
 }
 
@@ -88,6 +105,7 @@ impl Receiver {
             store: Arc::new(Store::new(limits)),
             users: Users::default(),
             defined: Defined::default(),
+            seen: Seen::default(),
             tallies: Mutex::default(),
         }
     }
@@ -103,25 +121,61 @@ impl Receiver {
         body: &[u8],
         now: Instant,
     ) -> Result<Received, Unreadable> {
-        let unreadable = |why: &dyn ToString| Unreadable(why.to_string());
-        let text;
-        let (mut request, body_was_mended) = match encoding {
-            Encoding::Protobuf => (protobuf::metrics(body).map_err(|why| unreadable(&why))?, false),
+        let (text, body_was_mended);
+        let mut request = match encoding {
+            Encoding::Protobuf => {
+                body_was_mended = false;
+                protobuf::metrics(body).map_err(Unreadable::of)?
+            }
             Encoding::Json => {
-                text = String::from_utf8_lossy(body);
-                (json::metrics(&text).map_err(|why| unreadable(&why))?, matches!(text, Cow::Owned(_)))
+                (text, body_was_mended) = mended(body);
+                json::metrics(&text).map_err(Unreadable::of)?
             }
         };
-        let faults = std::mem::take(&mut request.faults);
+        let mut faults = std::mem::take(&mut request.faults);
+        faults.mended += u64::from(body_was_mended);
         let outcome = translate::record(&self.store, &self.users, origin, request, now);
-        let mended = faults.mended + u64::from(body_was_mended);
-        self.count(&origin.tenant, &outcome, faults.malformed, mended);
+        Ok(self.received(origin, outcome, faults))
+    }
+
+    /// Takes the body of an `ExportTraceServiceRequest`.
+    ///
+    /// # Errors
+    /// The body cannot be read; nothing of it was taken.
+    pub fn traces(
+        &self,
+        origin: &Origin,
+        encoding: Encoding,
+        body: &[u8],
+        now: Instant,
+    ) -> Result<Received, Unreadable> {
+        let (text, body_was_mended);
+        let mut request = match encoding {
+            Encoding::Protobuf => {
+                body_was_mended = false;
+                protobuf_spans::traces(body).map_err(Unreadable::of)?
+            }
+            Encoding::Json => {
+                (text, body_was_mended) = mended(body);
+                json_spans::traces(&text).map_err(Unreadable::of)?
+            }
+        };
+        let mut faults = std::mem::take(&mut request.faults);
+        faults.mended += u64::from(body_was_mended);
+        let outcome = spans::record(&self.store, &self.users, &self.seen, origin, &request, now);
+        Ok(self.received(origin, outcome, faults))
+    }
+
+    /// Counts what came of a request, and puts it into words.
+    fn received(&self, origin: &Origin, outcome: Outcome, faults: Faults) -> Received {
+        self.count(&origin.tenant, &outcome, faults.malformed, faults.mended);
         let first = outcome.refused.first().map(|(why, _)| why.to_string()).or(faults.first);
-        let mended = (mended > 0).then(|| format!("{mended} of its texts were not UTF-8 and were mended"));
-        Ok(Received {
+        let mended = (faults.mended > 0)
+            .then(|| format!("{} of its texts were not UTF-8 and were mended", faults.mended));
+        Received {
             rejected: outcome.rejected() + faults.malformed,
             message: first.into_iter().chain(mended).collect::<Vec<_>>().join("; "),
-        })
+        }
     }
 
     /// Takes a body of plain JSON.
@@ -135,14 +189,13 @@ impl Receiver {
         body: &[u8],
         now: Instant,
     ) -> Result<Taken, Unreadable> {
-        let text = String::from_utf8_lossy(body);
+        let (text, body_was_mended) = mended(body);
         let to = plain::Into { store: &self.store, users: &self.users, defined: &self.defined };
-        let taken =
-            plain::record(to, origin, records, &text, now).map_err(|why| Unreadable(why.to_string()))?;
+        let taken = plain::record(to, origin, records, &text, now).map_err(Unreadable::of)?;
         let mut tallies = self.tallies.lock().unwrap_or_else(PoisonError::into_inner);
         let tally = tallies.entry(origin.tenant.clone()).or_default();
         tally.taken += taken.accepted;
-        tally.mended += u64::from(matches!(text, Cow::Owned(_)));
+        tally.mended += u64::from(body_was_mended);
         for (reason, records) in &taken.reasons {
             *tally.rejected.entry(reason).or_default() += records;
         }
@@ -171,6 +224,7 @@ impl Receiver {
     /// Removes what has not been sent for long; to be called now and then.
     pub fn expire(&self, now: Instant) {
         self.store.expire(now);
+        self.seen.expire(now);
     }
 }
 

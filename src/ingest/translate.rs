@@ -26,7 +26,7 @@ impl Outcome {
         self.refused.iter().map(|(_, points)| points).sum()
     }
 
-    fn refuse(&mut self, why: Refused, points: u64) {
+    pub(crate) fn refuse(&mut self, why: Refused, points: u64) {
         match self.refused.iter_mut().find(|(known, _)| *known == why) {
             Some((_, count)) => *count += points,
             None => self.refused.push((why, points)),
@@ -58,7 +58,7 @@ pub(crate) fn record(
 }
 
 /// Who a resource is: its service with its namespace, and which instance of it.
-fn sender(tenant: Tenant, instance: &LabelValue, attributes: &[Attribute<'_>]) -> Sender {
+pub(crate) fn sender(tenant: Tenant, instance: &LabelValue, attributes: &[Attribute<'_>]) -> Sender {
     let of = |key: &str| {
         let found = attributes.iter().find(|attribute| attribute.key == key);
         found.map(|attribute| attribute.value.as_text()).filter(|text| !text.is_empty())

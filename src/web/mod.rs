@@ -9,6 +9,7 @@
 pub mod access;
 mod api;
 mod basic_auth;
+mod body;
 mod caller;
 mod connection;
 mod crowd;
@@ -20,6 +21,7 @@ mod negotiate;
 mod openapi;
 mod otlp;
 mod page;
+mod plain;
 mod probe;
 mod problem;
 mod processes;

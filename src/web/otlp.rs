@@ -1,31 +1,29 @@
-//! `POST /v1/metrics`: OTLP over HTTP, in protobuf or JSON, plain or with gzip.
+//! `POST /v1/metrics` and `/v1/traces`: OTLP over HTTP, in protobuf or JSON, plain or with gzip.
 //!
 //! Source: the OTLP specification, "OTLP/HTTP". Answers are of the request's type. What cannot
 //! be read is 400, which no client sends again; where there is no room, 429 and 503 make it
 //! try later; points that are refused are told as a partial success.
 
-use std::io::Read as _;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
-use flate2::read::MultiGzDecoder;
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
 use super::Context;
+use super::body::{self, JSON, PROTOBUF, Refusal};
 use super::caller::Caller;
 use super::problem::{Kind, Problem};
-use crate::ingest::{Encoding, Received, Unreadable};
+use crate::ingest::{Encoding, Origin, Received, Receiver, Unreadable};
 
-/// How long a client may take to send a body.
-const BODY_DEADLINE: Duration = Duration::from_secs(20);
+/// Who takes a body of one kind.
+type Take = fn(&Receiver, &Origin, Encoding, &[u8], Instant) -> Result<Received, Unreadable>;
 
-const PROTOBUF: &str = "application/x-protobuf";
-const JSON: &str = "application/json";
+/// What a partial success calls what it has refused, in JSON.
+const REJECTED_POINTS: &str = "rejectedDataPoints";
+const REJECTED_SPANS: &str = "rejectedSpans";
 
 /// Takes metrics.
 pub(super) async fn metrics(
@@ -34,9 +32,34 @@ pub(super) async fn metrics(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let encoding = encoding(&headers)?;
-    match take(context, caller, &headers, encoding, body).await {
-        Ok(received) => Ok(answer(StatusCode::OK, encoding, &success(encoding, &received))),
+    take(&context, &caller, &headers, body, Receiver::metrics, REJECTED_POINTS).await
+}
+
+/// Takes traces.
+pub(super) async fn traces(
+    State(context): State<Arc<Context>>,
+    caller: Caller,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    take(&context, &caller, &headers, body, Receiver::traces, REJECTED_SPANS).await
+}
+
+async fn take(
+    context: &Context,
+    caller: &Caller,
+    headers: &HeaderMap,
+    body: Body,
+    take: Take,
+    rejected: &'static str,
+) -> Result<Response, Problem> {
+    let encoding = encoding(headers)?;
+    let origin = caller.origin();
+    let work =
+        move |receiver: &Arc<Receiver>, body: &[u8]| take(receiver, &origin, encoding, body, Instant::now());
+    match body::take(context, headers, body, work).await {
+        Ok(received) => Ok(answer(StatusCode::OK, encoding, &success(encoding, &received, rejected))),
+        // As OTLP says it, so that clients log it.
         Err(Refusal::Unreadable(why)) => {
             Ok(answer(StatusCode::BAD_REQUEST, encoding, &status(encoding, &why)))
         }
@@ -47,72 +70,8 @@ pub(super) async fn metrics(
     }
 }
 
-/// Why nothing of a request was taken.
-enum Refusal {
-    /// As OTLP says it, so that clients log it.
-    Unreadable(String),
-    Problem(Problem),
-}
-
-impl From<Problem> for Refusal {
-    fn from(problem: Problem) -> Self {
-        Refusal::Problem(problem)
-    }
-}
-
-async fn take(
-    context: Arc<Context>,
-    caller: Caller,
-    headers: &HeaderMap,
-    encoding: Encoding,
-    body: Body,
-) -> Result<Received, Refusal> {
-    let (receiver, limit) = context.programs()?;
-    let packed = is_packed(headers)?;
-    let body = read(body, limit).await?;
-    let origin = caller.origin();
-    // Unpacking and reading a large body would keep a thread from serving others.
-    let work = tokio::task::spawn_blocking(move || {
-        let body = if packed { unpacked(&body, limit)? } else { body };
-        let unreadable = |why: Unreadable| Refusal::Unreadable(why.to_string());
-        receiver.metrics(&origin, encoding, &body, Instant::now()).map_err(unreadable)
-    });
-    work.await.map_err(|_| Problem::new(Kind::Internal, "the request could not be worked on to its end"))?
-}
-
-/// The whole body, if it is not longer than `limit` bytes.
-async fn read(body: Body, limit: usize) -> Result<Bytes, Refusal> {
-    match tokio::time::timeout(BODY_DEADLINE, Limited::new(body, limit).collect()).await {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large("", limit).into()),
-        Ok(Err(error)) => Err(Refusal::Unreadable(format!("the body did not arrive: {error}"))),
-        Err(_) => {
-            Err(Refusal::Unreadable(format!("the body did not arrive within {} s", BODY_DEADLINE.as_secs())))
-        }
-    }
-}
-
-fn unpacked(body: &[u8], limit: usize) -> Result<Bytes, Refusal> {
-    let mut unpacked = Vec::with_capacity(body.len().saturating_mul(4).min(limit));
-    let most = limit as u64 + 1;
-    let read = MultiGzDecoder::new(body).take(most).read_to_end(&mut unpacked);
-    read.map_err(|error| Refusal::Unreadable(format!("the body is not gzip: {error}")))?;
-    if unpacked.len() > limit {
-        return Err(too_large(" when unpacked", limit).into());
-    }
-    Ok(unpacked.into())
-}
-
-fn too_large(when: &str, limit: usize) -> Problem {
-    let detail = format!(
-        "the body is longer than {limit} bytes{when}; send smaller batches, or raise `limits.body_bytes`"
-    );
-    Problem::new(Kind::TooLarge, detail)
-}
-
 fn encoding(headers: &HeaderMap) -> Result<Encoding, Problem> {
-    let named = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let media = named.split(';').next().unwrap_or_default().trim();
+    let media = body::media_type(headers);
     let known = [(PROTOBUF, Encoding::Protobuf), (JSON, Encoding::Json)];
     let found = known.into_iter().find(|(name, _)| media.eq_ignore_ascii_case(name));
     found.map(|(_, encoding)| encoding).ok_or_else(|| {
@@ -120,22 +79,6 @@ fn encoding(headers: &HeaderMap) -> Result<Encoding, Problem> {
             format!("the body is of type `{}`; send `{PROTOBUF}` or `{JSON}`", media.escape_default());
         Problem::new(Kind::MediaType, detail)
     })
-}
-
-fn is_packed(headers: &HeaderMap) -> Result<bool, Problem> {
-    let named =
-        headers.get(header::CONTENT_ENCODING).map_or("identity", |value| value.to_str().unwrap_or("?"));
-    match named.trim().to_ascii_lowercase().as_str() {
-        "" | "identity" => Ok(false),
-        "gzip" => Ok(true),
-        other => {
-            let detail = format!(
-                "the body is packed as `{}`; send it with `gzip` or as it is",
-                other.escape_default()
-            );
-            Err(Problem::new(Kind::MediaType, detail))
-        }
-    }
 }
 
 fn answer(status: StatusCode, encoding: Encoding, body: &[u8]) -> Response {
@@ -148,8 +91,9 @@ fn answer(status: StatusCode, encoding: Encoding, body: &[u8]) -> Response {
     response
 }
 
-/// An `ExportMetricsServiceResponse`; a partial success only where there is something to say.
-fn success(encoding: Encoding, received: &Received) -> Vec<u8> {
+/// An `ExportMetricsServiceResponse`, or one of traces, which has the same fields; a partial
+/// success only where there is something to say.
+fn success(encoding: Encoding, received: &Received, rejected: &str) -> Vec<u8> {
     let silent = received.rejected == 0 && received.message.is_empty();
     match encoding {
         Encoding::Protobuf if silent => Vec::new(),
@@ -165,7 +109,7 @@ fn success(encoding: Encoding, received: &Received) -> Vec<u8> {
         Encoding::Json => {
             // 64-bit integers are texts in OTLP's JSON.
             let partial = serde_json::json!({
-                "rejectedDataPoints": received.rejected.to_string(),
+                rejected: received.rejected.to_string(),
                 "errorMessage": received.message,
             });
             serde_json::json!({ "partialSuccess": partial }).to_string().into_bytes()

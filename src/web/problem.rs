@@ -7,6 +7,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use serde_json::{Map, Value};
 
 use crate::inventory::FindError;
 
@@ -89,12 +90,18 @@ impl Kind {
 pub(super) struct Problem {
     kind: Kind,
     detail: String,
+    more: Map<String, Value>,
 }
 
 impl Problem {
     /// A problem of a kind, with what was tried and what to do about it.
     pub(super) fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        Problem { kind, detail: detail.into() }
+        Problem { kind, detail: detail.into(), more: Map::new() }
+    }
+
+    /// The same with more members, as RFC 9457 allows them.
+    pub(super) fn with(self, more: Map<String, Value>) -> Self {
+        Problem { more, ..self }
     }
 
     /// Its status and detail, for answers in another form.
@@ -132,6 +139,8 @@ struct Body {
     title: &'static str,
     status: u16,
     detail: String,
+    #[serde(flatten)]
+    more: Map<String, Value>,
 }
 
 impl IntoResponse for Problem {
@@ -142,6 +151,7 @@ impl IntoResponse for Problem {
             title: status.canonical_reason().unwrap_or_default(),
             status: status.as_u16(),
             detail: self.detail,
+            more: self.more,
         };
         let mut response = (status, Json(body)).into_response();
         let headers = response.headers_mut();

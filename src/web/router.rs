@@ -12,7 +12,9 @@
 //! | `/api/containers/{id}/metrics/current` | page | values and rates of one container |
 //! | `/api/containers/{id}/processes` | login with `read` | processes of one container |
 //! | `/api/containers/metrics/summary`, `/api/containers/stats/summary` | page | totals, a row per container, groups |
-//! | `POST /v1/metrics` | login, `write` | takes metrics of programs (OTLP); the only one that ingest listeners serve |
+//! | `POST /v1/metrics` | login, `write` | takes metrics of programs (OTLP) |
+//! | `POST /v1/traces` | login, `write` | takes spans of programs (OTLP) |
+//! | `POST /api/metrics/http`, `/api/metrics/db`, `/api/metrics/custom` | login, `write` | takes plain JSON; these and `/v1/…` are all that ingest listeners serve |
 //! | `/api/openapi.json` | page | OpenAPI 3.1 of this table |
 //!
 //! Anything else is 404, another method 405, a foreign `Host` 421, each as a problem (RFC 9457).
@@ -35,7 +37,7 @@ use super::connection::Visit;
 use super::entrance::Rules;
 use super::problem::{Kind, Problem};
 use super::tls::Shown;
-use super::{Context, api, landing, openapi, otlp, probe, processes, reload, scrape};
+use super::{Context, api, landing, openapi, otlp, plain, probe, processes, reload, scrape};
 use crate::config::Scope;
 
 /// Bytes of a body that a request for a page may have; they are not read.
@@ -47,9 +49,17 @@ const RELOAD: &str = "/-/reload";
 /// Where OpenTelemetry's programs send metrics.
 const OTLP_METRICS: &str = "/v1/metrics";
 
+/// Where they send traces.
+const OTLP_TRACES: &str = "/v1/traces";
+
+/// Where programs without OpenTelemetry send requests, database calls, and what they define.
+const PLAIN_HTTP: &str = "/api/metrics/http";
+const PLAIN_DATABASE: &str = "/api/metrics/db";
+const PLAIN_CUSTOM: &str = "/api/metrics/custom";
+
 /// Whether it is a path by which programs send what they measure.
 fn takes_metrics(path: &str) -> bool {
-    path == OTLP_METRICS
+    [OTLP_METRICS, OTLP_TRACES, PLAIN_HTTP, PLAIN_DATABASE, PLAIN_CUSTOM].contains(&path)
 }
 
 /// One endpoint.
@@ -69,6 +79,11 @@ const fn get(
     Route { method: MethodFilter::GET, path, need, handler }
 }
 
+/// Where programs send what they measure.
+const fn take(path: &'static str, handler: fn(MethodFilter) -> MethodRouter<Arc<Context>>) -> Route {
+    Route { method: MethodFilter::POST, path, need: Need::Login(Scope::Write), handler }
+}
+
 /// The table that the router is built from and that the OpenAPI document is held to.
 static ROUTES: &[Route] = &[
     get("/", Need::Page, |method| on(method, landing::page)),
@@ -82,12 +97,11 @@ static ROUTES: &[Route] = &[
         need: Need::Login(Scope::Admin),
         handler: |method| on(method, reload::reload),
     },
-    Route {
-        method: MethodFilter::POST,
-        path: OTLP_METRICS,
-        need: Need::Login(Scope::Write),
-        handler: |method| on(method, otlp::metrics),
-    },
+    take(OTLP_METRICS, |method| on(method, otlp::metrics)),
+    take(OTLP_TRACES, |method| on(method, otlp::traces)),
+    take(PLAIN_HTTP, |method| on(method, plain::http)),
+    take(PLAIN_DATABASE, |method| on(method, plain::database)),
+    take(PLAIN_CUSTOM, |method| on(method, plain::custom)),
     get("/api/containers", Need::Page, |method| on(method, api::containers)),
     get("/api/containers/{id}/metrics/current", Need::Page, |method| on(method, api::current)),
     get("/api/containers/{id}/processes", Need::Login(Scope::Read), |method| on(method, processes::list)),

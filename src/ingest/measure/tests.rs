@@ -33,7 +33,9 @@ fn a_request_is_what_the_semantic_conventions_say() {
         response_bytes: Some(5000.0),
         ..HttpRequest::default()
     };
-    let samples = samples(|writer| request.record(writer).and_then(|()| request.record(writer)));
+    let samples = samples(|writer| {
+        request.record(By::Program, writer).and_then(|()| request.record(By::Program, writer))
+    });
     let labels = r#"error_type="503",http_request_method="GET",http_response_status_code="503",http_route="/orders/{id}""#;
     let duration = number("http_server_request_duration_seconds", &samples);
     let expected = [
@@ -52,7 +54,9 @@ fn a_request_is_what_the_semantic_conventions_say() {
 #[test]
 fn a_method_that_nobody_knows_makes_no_series_of_its_own() {
     let of = |method: &'static str| HttpRequest { method: method.into(), ..HttpRequest::default() };
-    let samples = samples(|writer| of("BREW").record(writer).and_then(|()| of("X").record(writer)));
+    let samples = samples(|writer| {
+        of("BREW").record(By::Program, writer).and_then(|()| of("X").record(By::Program, writer))
+    });
     let expected = r#"http_server_request_duration_seconds_count{http_request_method="_OTHER"} 2"#;
     assert!(samples.contains(&expected.to_owned()), "{samples:#?}");
 }
@@ -67,7 +71,8 @@ fn a_slow_call_is_counted_among_the_slow_ones() {
         ..DatabaseCall::default()
     };
     let slow = DatabaseCall { seconds: 3.0, slow: true, ..fast.clone() };
-    let samples = samples(|writer| fast.record(writer).and_then(|()| slow.record(writer)));
+    let samples =
+        samples(|writer| fast.record(By::Program, writer).and_then(|()| slow.record(By::Program, writer)));
     let labels = r#"db_collection_name="orders",db_operation_name="SELECT",db_system_name="postgresql""#;
     let expected = [
         format!("db_client_operation_duration_seconds_sum{{{labels}}} 3.2"),

@@ -45,7 +45,7 @@ pub fn metrics(body: &str) -> Result<Metrics<'_>, serde_json::Error> {
 }
 
 /// Reads what can be read of a list.
-fn each<'a, R: Deserialize<'a>, T>(
+pub(super) fn each<'a, R: Deserialize<'a>, T>(
     list: impl Iterator<Item = &'a RawValue>,
     faults: &mut Faults,
     make: impl Fn(R) -> Result<T, String>,
@@ -121,9 +121,9 @@ struct RawResourceMetrics<'a> {
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct RawResource<'a> {
+pub(super) struct RawResource<'a> {
     #[serde(borrow, deserialize_with = "or_default")]
-    attributes: Vec<KeyValue<'a>>,
+    pub(super) attributes: Vec<KeyValue<'a>>,
 }
 
 #[derive(Default, Deserialize)]

@@ -22,29 +22,39 @@ pub(super) const NO_RECORDED_VALUE: u64 = 1;
 /// The bytes are not such a message.
 pub fn metrics(body: &[u8]) -> Result<Metrics<'_>, Malformed> {
     let mut faults = Faults::default();
-    let mut resources = Vec::new();
-    for field in Fields::of(body) {
-        if let (1, field) = field? {
-            resources.push(resource_metrics(field.bytes(1)?, &mut faults)?);
-        }
-    }
-    Ok(Metrics { resources, faults })
+    let read = by_resource(body, &mut faults, metric)?;
+    let resources = read.into_iter().map(|(attributes, metrics)| ResourceMetrics { attributes, metrics });
+    Ok(Metrics { resources: resources.collect(), faults })
 }
 
-fn resource_metrics<'a>(message: &'a [u8], faults: &mut Faults) -> Result<ResourceMetrics<'a>, Malformed> {
-    let mut read = ResourceMetrics::default();
-    for field in Fields::of(message) {
-        match field? {
-            (1, field) => read.attributes = resource(field.bytes(1)?, &mut faults.mended)?,
-            (2, field) => scope_metrics(field.bytes(2)?, &mut read.metrics, faults)?,
-            _ => {}
+/// The attributes of a resource, and what is of it.
+type OfResource<'a, T> = (Vec<Attribute<'a>>, Vec<T>);
+
+/// Walks over a request: things in scopes of resources, which have the same places whatever the
+/// things are.
+pub(super) fn by_resource<'a, T>(
+    body: &'a [u8],
+    faults: &mut Faults,
+    read: fn(&'a [u8], &mut Faults) -> Result<T, Malformed>,
+) -> Result<Vec<OfResource<'a, T>>, Malformed> {
+    let mut resources = Vec::new();
+    for field in Fields::of(body) {
+        let (1, field) = field? else { continue };
+        let (mut attributes, mut things) = (Vec::new(), Vec::new());
+        for field in Fields::of(field.bytes(1)?) {
+            match field? {
+                (1, field) => attributes = resource(field.bytes(1)?, &mut faults.mended)?,
+                (2, field) => scope(field.bytes(2)?, &mut things, faults, read)?,
+                _ => {}
+            }
         }
+        resources.push((attributes, things));
     }
-    Ok(read)
+    Ok(resources)
 }
 
 /// The attributes of a `Resource`.
-pub(super) fn resource<'a>(message: &'a [u8], mended: &mut u64) -> Result<Vec<Attribute<'a>>, Malformed> {
+fn resource<'a>(message: &'a [u8], mended: &mut u64) -> Result<Vec<Attribute<'a>>, Malformed> {
     let mut attributes = Vec::new();
     for field in Fields::of(message) {
         if let (1, field) = field? {
@@ -54,15 +64,17 @@ pub(super) fn resource<'a>(message: &'a [u8], mended: &mut u64) -> Result<Vec<At
     Ok(attributes)
 }
 
-fn scope_metrics<'a>(
+/// Reads what can be read of a scope.
+fn scope<'a, T>(
     message: &'a [u8],
-    to: &mut Vec<Metric<'a>>,
+    to: &mut Vec<T>,
     faults: &mut Faults,
+    read: fn(&'a [u8], &mut Faults) -> Result<T, Malformed>,
 ) -> Result<(), Malformed> {
     for field in Fields::of(message) {
         let (2, field) = field? else { continue };
-        match metric(field.bytes(2)?, faults) {
-            Ok(metric) => to.push(metric),
+        match field.bytes(2).and_then(|message| read(message, faults)) {
+            Ok(thing) => to.push(thing),
             Err(why) => faults.malformed(1, why),
         }
     }
@@ -326,4 +338,4 @@ fn json_value(message: &[u8], deeper: u32, mended: &mut u64) -> Result<serde_jso
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

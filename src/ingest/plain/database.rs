@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::{Measurement, amount, needed, said};
 use crate::ingest::measure::{DatabaseCall, Pool};
 use crate::ingest::otlp::lenient::{Double, Text};
-use crate::ingest::store::{Refused, Writer};
+use crate::ingest::store::{By, Refused, Writer};
 
 /// What a record is of.
 pub(super) enum Database<'a> {
@@ -70,7 +70,7 @@ fn pool(record: Record<'_>) -> Result<Pool<'_>, String> {
 impl Measurement for Database<'_> {
     fn record(&self, writer: &mut Writer<'_>) -> Result<(), Refused> {
         match self {
-            Database::Call(call) => call.record(writer),
+            Database::Call(call) => call.record(By::Program, writer),
             Database::Pool(pool) => pool.record(writer),
         }
     }

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use super::{Measurement, amount, needed, said};
 use crate::ingest::measure::HttpRequest;
 use crate::ingest::otlp::lenient::{Double, Text, Unsigned};
-use crate::ingest::store::{Refused, Writer};
+use crate::ingest::store::{By, Refused, Writer};
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
@@ -44,6 +44,6 @@ fn status(code: Unsigned) -> Result<u16, String> {
 
 impl Measurement for HttpRequest<'_> {
     fn record(&self, writer: &mut Writer<'_>) -> Result<(), Refused> {
-        HttpRequest::record(self, writer)
+        HttpRequest::record(self, By::Program, writer)
     }
 }

@@ -11,8 +11,8 @@ mod series;
 mod value;
 
 pub(crate) use names::refuse_reserved;
-pub(crate) use senders::{Limits, Refused, Sender, StreamId, Writer};
-pub(crate) use value::{Stored, Update};
+pub(crate) use senders::{By, Limits, Refused, Sender, StreamId, Writer};
+pub(crate) use value::{Stored, Unusable, Update};
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -171,10 +171,21 @@ pub(super) struct Streams {
     interval: Duration,
 }
 
+/// Who has measured what is recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum By {
+    /// The program itself.
+    Program,
+    /// Its spans, which stand in where the program measures nothing itself.
+    Spans,
+}
+
 /// The series of one metric.
 #[derive(Debug)]
 struct Stream {
     family: Arc<Foreign>,
+    /// Who has measured all of it; nobody yet while it is empty.
+    by: Option<By>,
     series: Vec<Series>,
     /// Series by the hash of their labels, and by those of attributes as they came.
     by_labels: HashMap<u64, usize>,
@@ -255,7 +266,13 @@ impl Drop for Streams {
 
 impl Stream {
     fn new(family: Arc<Foreign>) -> Self {
-        Stream { family, series: Vec::new(), by_labels: HashMap::new(), by_attributes: HashMap::new() }
+        Stream {
+            family,
+            by: None,
+            series: Vec::new(),
+            by_labels: HashMap::new(),
+            by_attributes: HashMap::new(),
+        }
     }
 
     /// Removes what is idle and says how much that was. Places move, so all ways to them are
@@ -339,11 +356,41 @@ impl<'a> Writer<'a> {
         Ok(StreamId(place))
     }
 
-    /// Takes a point of a stream.
+    /// Whether a stream takes what `by` measures. The program's own measurements hold all that
+    /// its spans tell: with the first one, what spans have counted goes, and no more of them
+    /// count until the program has not sent any for so long that its series have gone.
+    pub(crate) fn takes(&mut self, StreamId(place): StreamId, by: By) -> bool {
+        let Streams { budgets, streams, .. } = &mut *self.streams;
+        let Some(stream) = streams.get_mut(place) else { return false };
+        match (stream.by, by) {
+            (Some(By::Program), By::Spans) => return false,
+            (Some(By::Spans), By::Program) => budgets.give_back(0, stream.clear()),
+            _ => {}
+        }
+        stream.by = Some(by);
+        true
+    }
+
+    /// Takes a point of a stream that the program itself has measured.
     ///
     /// # Errors
     /// It makes no sense, or there is no room for its series.
     pub(crate) fn point(
+        &mut self,
+        stream: StreamId,
+        attributes: &[Attribute<'_>],
+        update: Update<'_>,
+        times: Times,
+    ) -> Result<(), Refused> {
+        self.takes(stream, By::Program);
+        self.add(stream, attributes, update, times)
+    }
+
+    /// Takes a measurement of a stream that takes it.
+    ///
+    /// # Errors
+    /// It makes no sense, or there is no room for its series.
+    pub(crate) fn add(
         &mut self,
         StreamId(place): StreamId,
         attributes: &[Attribute<'_>],
@@ -406,6 +453,13 @@ impl Stream {
         self.series.push(Series::new(LabelBlock::within(shared, pairs), now));
         self.by_labels.insert(hash, self.series.len() - 1);
         Ok(self.series.len() - 1)
+    }
+
+    /// Removes all series and says how many there were.
+    fn clear(&mut self) -> u64 {
+        let before = self.series.len() as u64;
+        *self = Stream::new(self.family.clone());
+        before
     }
 
     /// Removes the series at a place; the last one takes it.

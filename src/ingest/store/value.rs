@@ -49,6 +49,8 @@ pub(crate) enum Unusable {
     Sum,
     #[error("a measured value is not a finite number")]
     Observed,
+    #[error("a span ends before it begins, or does not say when")]
+    Span,
     #[error("the bounds of a histogram do not ascend, are not finite, or are more than {MOST_BOUNDS}")]
     Bounds,
     #[error("the buckets of a histogram do not fit its bounds or its count")]

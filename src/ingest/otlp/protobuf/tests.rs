@@ -5,16 +5,16 @@ use proptest::prelude::*;
 
 /// A message, field by field.
 #[derive(Clone, Default)]
-struct Message(Vec<u8>);
+pub(in crate::ingest::otlp) struct Message(pub(in crate::ingest::otlp) Vec<u8>);
 
 impl Message {
-    fn varint(mut self, number: u32, value: u64) -> Self {
+    pub(in crate::ingest::otlp) fn varint(mut self, number: u32, value: u64) -> Self {
         self.key(number, 0);
         self.raw_varint(value);
         self
     }
 
-    fn fixed64(mut self, number: u32, value: u64) -> Self {
+    pub(in crate::ingest::otlp) fn fixed64(mut self, number: u32, value: u64) -> Self {
         self.key(number, 1);
         self.0.extend(value.to_le_bytes());
         self
@@ -24,18 +24,18 @@ impl Message {
         self.fixed64(number, value.to_bits())
     }
 
-    fn bytes(mut self, number: u32, value: &[u8]) -> Self {
+    pub(in crate::ingest::otlp) fn bytes(mut self, number: u32, value: &[u8]) -> Self {
         self.key(number, 2);
         self.raw_varint(value.len() as u64);
         self.0.extend(value);
         self
     }
 
-    fn text(self, number: u32, value: &str) -> Self {
+    pub(in crate::ingest::otlp) fn text(self, number: u32, value: &str) -> Self {
         self.bytes(number, value.as_bytes())
     }
 
-    fn message(self, number: u32, value: Message) -> Self {
+    pub(in crate::ingest::otlp) fn message(self, number: u32, value: Message) -> Self {
         self.bytes(number, &value.0)
     }
 
@@ -52,11 +52,11 @@ impl Message {
     }
 }
 
-fn new() -> Message {
+pub(in crate::ingest::otlp) fn new() -> Message {
     Message::default()
 }
 
-fn key_value(key: &str, value: Message) -> Message {
+pub(in crate::ingest::otlp) fn key_value(key: &str, value: Message) -> Message {
     new().text(1, key).message(2, value)
 }
 
