@@ -53,6 +53,15 @@ impl FromStr for ContainerId {
     }
 }
 
+impl ContainerId {
+    /// Its first 12 digits, as the engine shows it and names the container's host.
+    pub fn short(&self) -> String {
+        let mut digits = self.to_string();
+        digits.truncate(12);
+        digits
+    }
+}
+
 impl fmt::Display for ContainerId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))

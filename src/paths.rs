@@ -68,6 +68,12 @@ impl Paths {
         self.procfs.join(pid.to_string())
     }
 
+    /// The folder of a process by its number as the kernel tells it to this process, of the other
+    /// end of a socket for instance: wherever the host's `/proc` is, it counts otherwise.
+    pub fn as_seen_here(pid: u32) -> PathBuf {
+        Path::new(PROCFS).join(pid.to_string())
+    }
+
     /// Whether what is taken for the host's `/proc` is that of a container which this process is
     /// in: of a program that is seen among the container's processes only, and nobody has said
     /// where the host's is. A machine that was made of a container's image is none.

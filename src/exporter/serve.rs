@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
@@ -23,8 +23,8 @@ use crate::disk::thread::DiskThread;
 use crate::disk::{self, Board};
 use crate::docker::{self, EngineStatistics, Watcher};
 use crate::host;
-use crate::ingest::Receiver;
-use crate::inventory::Inventory;
+use crate::ingest::{Correspondents, Receiver};
+use crate::inventory::{Container, Inventory};
 use crate::metrics::catalogue;
 use crate::paths::Paths;
 use crate::probe::{self, Probes};
@@ -50,6 +50,9 @@ const WEB_FILES_EVERY: Duration = Duration::from_secs(1);
 
 /// How often it is looked which series of programs are idle.
 const IDLE_LOOKED_AT_EVERY: Duration = Duration::from_secs(30);
+
+/// How often it is looked which of them are of containers that are gone.
+const GONE_LOOKED_AT_EVERY: Duration = Duration::from_secs(5);
 
 /// How often it is looked whether the sampler's thread is still there.
 const SAMPLER_LOOKED_AT_EVERY: Duration = Duration::from_secs(1);
@@ -142,9 +145,12 @@ impl Exporter {
             super::collectors(started_at, attributing, reloading, probed.clone(), receiver.clone());
         collectors.retain(|collector| config.collects(collector.name()));
         let sampler = Arc::new(sampler);
+        let here = config.docker.host.is_local();
+        let correspondents = Arc::new(Correspondents::new(inventory.clone(), config.paths.clone(), here));
+        let ingest_listeners = ingest_listeners.for_programs(&correspondents);
         let context = Context::new(
             sampler.clone(),
-            inventory,
+            inventory.clone(),
             Arc::new(collectors),
             access(&config),
             config.web.max_requests,
@@ -152,6 +158,7 @@ impl Exporter {
         let context = context.with_processes(Arc::new(Processes::new(&config, watcher.processes())));
         let (wishes, wished) = reload::wishes();
         let context = context.with_programs(receiver.clone(), config.ingest.body_bytes);
+        let context = context.with_correspondents(correspondents);
         let context = Arc::new(context.with_entrance(entrance.clone()).with_reloads(wishes));
         for address in listeners.addresses() {
             tracing::info!(%address, tls = entrance.speaks_tls(), docker = %config.docker.host, version = env!("CARGO_PKG_VERSION"), "listening");
@@ -159,7 +166,7 @@ impl Exporter {
         for address in ingest_listeners.addresses() {
             tracing::info!(%address, tls = entrance.speaks_tls(), "listening for programs");
         }
-        tokio::spawn(cancel.clone().run_until_cancelled_owned(forget_idle(receiver)));
+        tokio::spawn(cancel.clone().run_until_cancelled_owned(forget(receiver, inventory, config.linger)));
         let serving = server::serve(
             vec![
                 (listeners, router::router(context.clone())),
@@ -307,14 +314,31 @@ fn receiver(config: &Config) -> Arc<Receiver> {
     Arc::new(Receiver::new(series_per_tenant as u64, series_total as u64))
 }
 
-/// Removes series that programs send no more; never ends.
-async fn forget_idle(receiver: Arc<Receiver>) {
-    let mut look = tokio::time::interval(IDLE_LOOKED_AT_EVERY);
-    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+/// Removes series that programs send no more, or whose container is gone; never ends.
+async fn forget(receiver: Arc<Receiver>, inventory: Arc<Inventory>, linger: Duration) {
+    let mut idle = tokio::time::interval(IDLE_LOOKED_AT_EVERY);
+    idle.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut gone = tokio::time::interval(GONE_LOOKED_AT_EVERY);
+    gone.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        let now = look.tick().await;
-        receiver.expire(now.into_std());
+        tokio::select! {
+            now = idle.tick() => receiver.expire(now.into_std()),
+            _ = gone.tick() => {
+                let (snapshot, now) = (inventory.snapshot(), Timestamp::now());
+                receiver.forget(&|id| {
+                    snapshot.containers.get(id).is_none_or(|container| is_gone(container, now, linger))
+                });
+            }
+        }
     }
+}
+
+/// Whether what a container's programs have sent is shown no more: as long after its end as a
+/// removed container is.
+fn is_gone(container: &Container, now: Timestamp, linger: Duration) -> bool {
+    let ended_long_ago =
+        |end: Timestamp| now.duration_since(end) > linger.try_into().unwrap_or(SignedDuration::MAX);
+    !container.state.is_live() && container.state.finished_at.is_none_or(ended_long_ago)
 }
 
 /// Waits for the end of the sampler's thread, which only a panic brings about.

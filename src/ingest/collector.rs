@@ -37,6 +37,10 @@ impl Programs {
         for (labels, tally) in &labelled {
             sink.sample(labels, &[], Value::Int(tally.mended));
         }
+        sink.family(&c::INGEST_REQUESTS);
+        for (way, requests) in self.0.requests() {
+            sink.sample(&LabelBlock::default(), &[("origin", way.as_str())], Value::Int(requests));
+        }
         sink.family(&c::INGEST_SERIES);
         sink.sample(&LabelBlock::default(), &[], Value::Int(self.0.store().series()));
     }

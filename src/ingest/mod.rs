@@ -4,6 +4,7 @@
 //! - `measure`: single measurements, under the names of the semantic conventions.
 //! - `plain`: plain JSON; `spans`: what spans measure.
 //! - [`name`]: OpenTelemetry's names and units as Prometheus has them.
+//! - [`Correspondents`]: which container is at the other end of a connection.
 //! - [`Origin`]: who a request is from.
 //! - [`Receiver`]: takes requests into `store`, the series that have been sent, bounded per
 //!   tenant; [`Programs`] shows them.
@@ -11,6 +12,7 @@
 mod collector;
 #[cfg(test)]
 mod fixture;
+mod correspondent;
 mod labels;
 mod measure;
 pub mod name;
@@ -24,6 +26,7 @@ mod store;
 mod translate;
 
 pub use collector::Programs;
+pub use correspondent::{Correspondent, Correspondents, Found, Way};
 pub use origin::Origin;
 pub use plain::{Records, Taken};
 pub use receiver::{Encoding, Received, Receiver, Unreadable};

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 
 use super::otlp::model::{Attribute, Metric};
+use crate::inventory::ContainerId;
 use crate::tenant::{LabelValue, OTHER, Tenant};
 
 /// Users that the delegates of one project and team may name; the series of any more are
@@ -26,12 +27,21 @@ pub struct Origin {
     pub instance: LabelValue,
     /// Whether it may name the user of each point.
     pub delegate: bool,
+    /// The container that it runs in, where that is known: its series go when it has gone.
+    pub container: Option<ContainerId>,
 }
 
 impl Origin {
     /// A program of a tenant of which nothing else is known.
     pub fn of(tenant: Tenant) -> Self {
-        Origin { tenant, instance: LabelValue::clean(""), delegate: false }
+        Origin { tenant, instance: LabelValue::clean(""), delegate: false, container: None }
+    }
+
+    /// The same of a program in a container, whose id tells it from others of its like.
+    #[must_use]
+    pub fn within(self, container: ContainerId) -> Self {
+        let instance = LabelValue::clean(&container.short());
+        Origin { instance, container: Some(container), ..self }
     }
 }
 

@@ -2,9 +2,11 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::correspondent::Way;
 use super::origin::{Origin, Users};
 use super::otlp::model::Faults;
 use super::otlp::{json, json_spans, protobuf, protobuf_spans};
@@ -13,6 +15,7 @@ use super::seen::Seen;
 use super::spans;
 use super::store::{Limits, Store};
 use super::translate::{self, Outcome};
+use crate::inventory::ContainerId;
 use crate::tenant::Tenant;
 
 /// How long a series stays that is not sent any more, unless its sender comes less often.
@@ -81,6 +84,8 @@ pub struct Receiver {
     defined: Defined,
     seen: Seen,
     tallies: Mutex<BTreeMap<Tenant, Tally>>,
+    /// Requests by what told who sent them, in the order of [`Way::ALL`].
+    requests: [AtomicU64; Way::ALL.len()],
 }
 
 impl Default for Receiver {
@@ -107,6 +112,7 @@ impl Receiver {
             defined: Defined::default(),
             seen: Seen::default(),
             tallies: Mutex::default(),
+            requests: Default::default(),
         }
     }
 
@@ -202,6 +208,15 @@ impl Receiver {
         Ok(taken)
     }
 
+    /// Counts a request of somebody who may send.
+    pub fn count_request(&self, way: Way) {
+        self.requests[way as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn requests(&self) -> [(Way, u64); Way::ALL.len()] {
+        Way::ALL.map(|way| (way, self.requests[way as usize].load(Ordering::Relaxed)))
+    }
+
     fn count(&self, tenant: &Tenant, outcome: &Outcome, malformed: u64, mended: u64) {
         let mut tallies = self.tallies.lock().unwrap_or_else(PoisonError::into_inner);
         let tally = tallies.entry(tenant.clone()).or_default();
@@ -219,6 +234,11 @@ impl Receiver {
 
     pub(super) fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// Removes what was sent from containers that are gone; to be called now and then.
+    pub fn forget(&self, is_gone: &dyn Fn(&ContainerId) -> bool) {
+        self.store.forget(is_gone);
     }
 
     /// Removes what has not been sent for long; to be called now and then.

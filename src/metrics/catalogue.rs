@@ -447,6 +447,8 @@ metrics! {
             "requests of programs" "Points that were not taken, by reason: `malformed`, `unusable` (they contradict themselves), `name` (it is not a program's to use), `limit` (too many series).";
         INGEST_MENDED "dockmeter_ingest_mended_texts_total" Counter None Tenant [] Dockmeter
             "requests of programs" "Texts of requests in which bytes that are not UTF-8 were replaced.";
+        INGEST_REQUESTS "dockmeter_ingest_requests_total" Counter None Plain ["origin"] Dockmeter
+            "requests of programs" "Requests of programs by what told whose they are: `socket` (the process that connected), `token`, `address` (of a container), `unattributed` (nothing).";
         INGEST_SERIES "dockmeter_ingest_series" Gauge None Plain [] Dockmeter
             "the store of series" "Series that programs have sent and that are shown.";
     }

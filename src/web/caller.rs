@@ -12,8 +12,9 @@ use axum::http::request::Parts;
 
 use super::problem::{Kind, Problem};
 use crate::config::{Scope, Scopes, Token};
-use crate::ingest::Origin;
-use crate::tenant::Binding;
+use crate::ingest::{Origin, Way};
+use crate::inventory::Container;
+use crate::tenant::{Binding, Tenant, UNATTRIBUTED};
 
 /// What a route asks of whoever calls it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +25,8 @@ pub(super) enum Need {
     Page,
     /// A login with this scope, from wherever the request comes.
     Login(Scope),
+    /// The scope `write`, or a program that came in where programs send what they measure.
+    Sender,
 }
 
 /// How a request came in.
@@ -39,6 +42,10 @@ pub(super) enum Login {
     User(Arc<str>),
     /// With a certificate from an authority of ours.
     Certificate,
+    /// As a program of the container of this name, where programs send what they measure.
+    Container(Arc<str>, Way),
+    /// As nobody who is known there.
+    Nobody,
 }
 
 impl fmt::Display for Login {
@@ -49,6 +56,8 @@ impl fmt::Display for Login {
             Login::Token(name) => write!(f, "token `{name}`"),
             Login::User(name) => write!(f, "user `{name}`"),
             Login::Certificate => f.write_str("a certificate"),
+            Login::Container(name, _) => write!(f, "container `{name}`"),
+            Login::Nobody => f.write_str("nobody known"),
         }
     }
 }
@@ -59,24 +68,43 @@ pub(super) struct Caller {
     login: Login,
     scopes: Scopes,
     binding: Binding,
-    /// Whether what it sends is of users that it names.
-    delegate: bool,
+    /// Who it is as a sender of measurements.
+    origin: Origin,
 }
 
 impl Caller {
     /// Somebody who did not log in and is let in for the place he comes from.
     pub(super) fn without_login(login: Login) -> Self {
-        Caller { login, scopes: Scopes::default(), binding: Binding::default(), delegate: false }
+        Caller::with(login, Scopes::default(), Binding::default())
     }
 
     /// Who has logged in as a reader of everything.
     pub(super) fn reader(login: Login) -> Self {
-        Caller {
-            login,
-            scopes: Scopes::from_iter([Scope::Read]),
-            binding: Binding::default(),
-            delegate: false,
-        }
+        Caller::with(login, Scopes::from_iter([Scope::Read]), Binding::default())
+    }
+
+    fn with(login: Login, scopes: Scopes, binding: Binding) -> Self {
+        let origin = Origin::of(binding.tenant());
+        Caller { login, scopes, binding, origin }
+    }
+
+    /// A program of a container, known by its connection.
+    pub(super) fn within(container: &Container, way: Way) -> Self {
+        let login = Login::Container(container.name.as_str().into(), way);
+        let origin = Origin::of(container.tenant.clone()).within(container.id);
+        Caller { origin, ..Caller::without_login(login) }
+    }
+
+    /// A program of whom nothing is known.
+    pub(super) fn nobody() -> Self {
+        let origin = Origin::of(Tenant::pseudo(UNATTRIBUTED));
+        Caller { origin, ..Caller::without_login(Login::Nobody) }
+    }
+
+    /// The same, whose program is in a container.
+    #[must_use]
+    pub(super) fn from_container(self, container: &Container) -> Self {
+        Caller { origin: self.origin.within(container.id), ..self }
     }
 
     /// Whether it is this machine alone that speaks for this caller.
@@ -86,12 +114,10 @@ impl Caller {
 
     /// Who shows a token.
     pub(super) fn with_token(token: &Token) -> Self {
-        Caller {
-            login: Login::Token(token.name.as_str().into()),
-            scopes: token.scopes,
-            binding: token.binding.clone(),
-            delegate: token.delegate,
-        }
+        let login = Login::Token(token.name.as_str().into());
+        let mut caller = Caller::with(login, token.scopes, token.binding.clone());
+        caller.origin.delegate = token.delegate;
+        caller
     }
 
     /// The one tenant, or part of one, whose series exist for this caller.
@@ -100,8 +126,17 @@ impl Caller {
     }
 
     /// Who it is as a sender of measurements.
-    pub(super) fn origin(&self) -> Origin {
-        Origin { delegate: self.delegate, ..Origin::of(self.binding.tenant()) }
+    pub(super) fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// By what it is known who sends.
+    pub(super) fn way(&self) -> Way {
+        match self.login {
+            Login::Container(_, way) => way,
+            Login::Nobody => Way::Unattributed,
+            _ => Way::Token,
+        }
     }
 
     /// Whether this caller may use a route.
@@ -109,9 +144,13 @@ impl Caller {
     /// # Errors
     /// A login is missing, or has not the scope.
     pub(super) fn may(&self, need: Need) -> Result<(), Problem> {
-        let logged_in = !matches!(self.login, Login::Loopback | Login::TrustedNetwork);
+        let sends = matches!(self.login, Login::Container(..) | Login::Nobody);
+        let logged_in = !sends && !matches!(self.login, Login::Loopback | Login::TrustedNetwork);
         let scope = match need {
             Need::Nothing => return Ok(()),
+            Need::Sender if sends => return Ok(()),
+            Need::Sender => Scope::Write,
+            Need::Page if sends => Scope::Read,
             Need::Page if !logged_in => return Ok(()),
             Need::Page => Scope::Read,
             Need::Login(scope) => scope,
@@ -149,30 +188,51 @@ mod tests {
     use super::*;
     use crate::web::fixture;
 
-    const NEEDS: [Need; 5] = [
+    const NEEDS: [Need; 6] = [
         Need::Nothing,
         Need::Page,
         Need::Login(Scope::Read),
         Need::Login(Scope::Write),
         Need::Login(Scope::Admin),
+        Need::Sender,
     ];
 
-    fn allowed(caller: &Caller) -> [bool; 5] {
+    fn allowed(caller: &Caller) -> [bool; 6] {
         NEEDS.map(|need| caller.may(need).is_ok())
     }
 
     #[test]
     fn without_a_login_only_pages_without_secrets_are_open() {
         for login in [Login::Loopback, Login::TrustedNetwork] {
-            assert_eq!(allowed(&Caller::without_login(login)), [true, true, false, false, false]);
+            assert_eq!(allowed(&Caller::without_login(login)), [true, true, false, false, false, false]);
         }
     }
 
     #[test]
     fn no_scope_includes_another() {
         let with = |scope| Caller::with_token(&fixture::token("x", &[scope]));
-        assert_eq!(allowed(&with(Scope::Read)), [true, true, true, false, false]);
-        assert_eq!(allowed(&with(Scope::Write)), [true, false, false, true, false]);
-        assert_eq!(allowed(&with(Scope::Admin)), [true, false, false, false, true]);
+        assert_eq!(allowed(&with(Scope::Read)), [true, true, true, false, false, false]);
+        assert_eq!(allowed(&with(Scope::Write)), [true, false, false, true, false, true]);
+        assert_eq!(allowed(&with(Scope::Admin)), [true, false, false, false, true, false]);
+    }
+
+    #[test]
+    fn a_program_that_is_known_by_its_connection_sends_and_does_nothing_else() {
+        let container = fixture::container("3f", "shop-api-1", Tenant::claimed(Some("ann"), None, None));
+        for caller in [Caller::within(&container, Way::Address), Caller::nobody()] {
+            assert_eq!(allowed(&caller), [true, false, false, false, false, true]);
+            assert_eq!(caller.origin().delegate, false);
+        }
+        let within = Caller::within(&container, Way::Socket);
+        assert_eq!(
+            (&within.origin().tenant, within.origin().instance.as_str()),
+            (&container.tenant, "3f3f3f3f3f3f")
+        );
+        // A token's tenant counts; the container only tells replicas apart.
+        let token = Caller::with_token(&fixture::token("x", &[Scope::Write])).from_container(&container);
+        assert_eq!(
+            (&token.origin().tenant, token.origin().instance.as_str()),
+            (&Tenant::unknown(), "3f3f3f3f3f3f")
+        );
     }
 }

@@ -77,13 +77,14 @@ pub(super) async fn serve(
     router: axum::Router,
     stop: CancellationToken,
 ) {
+    let client = origin.client;
     let served = match tls {
         None => plain(wire, origin, options, router, stop).await,
         Some(tls) => secured(wire, origin, &tls, options, router, stop).await,
     };
     // What clients do wrong is no news; it is for who looks for it.
     if let Err(error) = served {
-        tracing::debug!(%error, peer = ?origin.client, "a connection ended early");
+        tracing::debug!(%error, peer = ?client, "a connection ended early");
     }
 }
 
@@ -110,7 +111,8 @@ async fn secured(
     stop: CancellationToken,
 ) -> Ended {
     bound(&wire, options)?;
-    let shaken = tokio::time::timeout(options.header_deadline, handshake(wire, origin, tls, options));
+    let shaken =
+        tokio::time::timeout(options.header_deadline, handshake(wire, origin.on_this_machine, tls, options));
     let shaken = tokio::select! {
         shaken = shaken => shaken,
         () = stop.cancelled() => return Ok(()),
@@ -133,7 +135,7 @@ fn bound(wire: &Wire, options: Options) -> io::Result<()> {
 /// The handshake; `None` where the client does not speak TLS and was told so.
 async fn handshake(
     mut wire: Wire,
-    origin: Origin,
+    on_this_machine: bool,
     tls: &Tls,
     options: Options,
 ) -> io::Result<Option<TlsStream<Paced>>> {
@@ -149,7 +151,7 @@ async fn handshake(
         }
         Some(_) => return Err(io::Error::other("this is neither TLS nor HTTP")),
     }
-    let acceptor = TlsAcceptor::from(tls.config(origin.on_this_machine));
+    let acceptor = TlsAcceptor::from(tls.config(on_this_machine));
     acceptor.accept(Paced::new(wire, options.answer_deadline)).await.map(Some)
 }
 
@@ -167,6 +169,9 @@ async fn speak<IO: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     let busy = activity.clone();
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(origin.peer);
+        if let Some(correspondent) = &origin.correspondent {
+            request.extensions_mut().insert(correspondent.clone());
+        }
         request.extensions_mut().insert(visit);
         answer(router.clone(), request, options.request_deadline, Answering::new(busy.clone()))
     });

@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::inventory::ContainerId;
+
 /// Who holds something, as far as one can tell clients apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Client {
@@ -13,6 +15,8 @@ pub(super) enum Client {
     Network(IpAddr),
     /// A user of this machine, over a socket in the file system.
     User(u32),
+    /// A container, over such a socket.
+    Container(ContainerId),
 }
 
 impl Client {

@@ -5,6 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use tokio::net::{TcpListener, UnixListener};
 
@@ -12,6 +13,7 @@ use super::access::Peer;
 use super::crowd::Client;
 use super::wire::Wire;
 use crate::config::ListenAddress;
+use crate::ingest::{Correspondent, Correspondents};
 
 /// An address cannot be listened on.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +34,8 @@ pub struct Listeners(pub(super) Vec<Listener>);
 pub(super) struct Listener {
     socket: Socket,
     address: ListenAddress,
+    /// Who finds out which containers connect.
+    correspondents: Option<Arc<Correspondents>>,
     /// The file of a socket that was made here.
     _file: Option<SocketFile>,
 }
@@ -43,12 +47,14 @@ enum Socket {
 }
 
 /// Where a connection comes from.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Origin {
     pub(super) peer: Peer,
     pub(super) client: Client,
     /// Whether it comes from this machine, over whatever address.
     pub(super) on_this_machine: bool,
+    /// Who that is, where it is of interest.
+    pub(super) correspondent: Option<Arc<Correspondent>>,
 }
 
 impl Listeners {
@@ -80,6 +86,7 @@ impl Listeners {
             listeners.push(Listener {
                 socket: Socket::Tcp(TcpListener::from_std(socket)?),
                 address,
+                correspondents: None,
                 _file: None,
             });
         }
@@ -90,10 +97,21 @@ impl Listeners {
             listeners.push(Listener {
                 socket: Socket::Unix(UnixListener::from_std(socket)?),
                 address,
+                correspondents: None,
                 _file: None,
             });
         }
         Ok(Listeners(listeners))
+    }
+
+    /// The same with somebody who finds out which containers connect, of whose programs it takes
+    /// what they send.
+    #[must_use]
+    pub fn for_programs(mut self, correspondents: &Arc<Correspondents>) -> Self {
+        for listener in &mut self.0 {
+            listener.correspondents = Some(correspondents.clone());
+        }
+        self
     }
 
     /// The addresses listened on, with the actual port where port 0 was asked for.
@@ -108,13 +126,18 @@ impl Listener {
             ListenAddress::Tcp(address) => {
                 let socket = TcpListener::bind(address).await?;
                 let address = socket.local_addr()?.into();
-                Listener { socket: Socket::Tcp(socket), address, _file: None }
+                Listener { socket: Socket::Tcp(socket), address, correspondents: None, _file: None }
             }
             ListenAddress::Unix(path) => {
                 remove_if_stale(path)?;
                 let socket = UnixListener::bind(path)?;
                 let file = SocketFile::new(path)?;
-                Listener { socket: Socket::Unix(socket), address: address.clone(), _file: Some(file) }
+                Listener {
+                    socket: Socket::Unix(socket),
+                    address: address.clone(),
+                    correspondents: None,
+                    _file: Some(file),
+                }
             }
         })
     }
@@ -124,13 +147,21 @@ impl Listener {
         match &self.socket {
             Socket::Tcp(socket) => {
                 let (stream, address) = socket.accept().await?;
-                let origin = Origin::of_tcp(address, stream.local_addr().ok());
+                let ours = stream.local_addr().ok();
+                let mut origin = Origin::of_tcp(address, ours);
+                if let (Some(correspondents), Some(ours)) = (&self.correspondents, ours) {
+                    origin.meet(correspondents.of_address(address, ours));
+                }
                 Ok((Wire::Tcp(stream), origin))
             }
             Socket::Unix(socket) => {
                 let (stream, _) = socket.accept().await?;
                 let user = stream.peer_cred()?.uid();
-                Ok((Wire::Unix(stream), Origin::of_user(user)))
+                let mut origin = Origin::of_user(user);
+                if let Some(correspondents) = &self.correspondents {
+                    origin.meet(correspondents.of_socket(&stream));
+                }
+                Ok((Wire::Unix(stream), origin))
             }
         }
     }
@@ -144,13 +175,23 @@ impl Origin {
             peer,
             client: Client::at(address.ip()),
             on_this_machine: peer.is_loopback() || ours.is_some_and(same),
+            correspondent: None,
         }
     }
 
     /// Whoever the permissions of the socket let in may do what loopback may.
     fn of_user(user: u32) -> Self {
         let peer = Peer::new(std::net::Ipv4Addr::LOCALHOST.into());
-        Origin { peer, client: Client::User(user), on_this_machine: true }
+        Origin { peer, client: Client::User(user), on_this_machine: true, correspondent: None }
+    }
+
+    /// Notes who is at the other end. Users of containers have the same numbers, so those of a
+    /// socket are told apart by their container.
+    fn meet(&mut self, correspondent: Correspondent) {
+        if let (Client::User(_), Some(container)) = (self.client, correspondent.claims()) {
+            self.client = Client::Container(container);
+        }
+        self.correspondent = Some(Arc::new(correspondent));
     }
 }
 

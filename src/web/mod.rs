@@ -46,7 +46,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
 
 use crate::collect::Collector;
-use crate::ingest::Receiver;
+use crate::ingest::{Correspondent, Correspondents, Found, Receiver, Way};
 use crate::inventory::Inventory;
 use crate::snapshot::{ProcessSource, Snapshot, Source};
 
@@ -73,6 +73,8 @@ pub struct Context {
     reloads: Option<mpsc::Sender<reload::Wish>>,
     /// Who takes what programs send, and how long a body may be; `None` where nobody does.
     programs: Option<(Arc<Receiver>, usize)>,
+    /// Who finds out which container a program is in; `None` where nobody does.
+    correspondents: Option<Arc<Correspondents>>,
     started_at: Instant,
     /// One permit a request that collects; `None` without a limit.
     requests: Option<Semaphore>,
@@ -98,6 +100,7 @@ impl Context {
             entrance: Arc::default(),
             reloads: None,
             programs: None,
+            correspondents: None,
             started_at: Instant::now(),
             requests: (max_requests > 0).then(|| Semaphore::new(max_requests.min(Semaphore::MAX_PERMITS))),
             pages: Arc::default(),
@@ -120,6 +123,26 @@ impl Context {
     #[must_use]
     pub fn with_programs(self, receiver: Arc<Receiver>, body_bytes: usize) -> Self {
         Context { programs: Some((receiver, body_bytes)), ..self }
+    }
+
+    /// With somebody who finds out which container a program is in.
+    #[must_use]
+    pub fn with_correspondents(self, correspondents: Arc<Correspondents>) -> Self {
+        Context { correspondents: Some(correspondents), ..self }
+    }
+
+    /// Who is at the other end of a connection.
+    async fn whose(&self, correspondent: Option<Arc<Correspondent>>) -> Found {
+        match (&self.correspondents, correspondent) {
+            (Some(correspondents), Some(correspondent)) => correspondents.whose(&correspondent).await,
+            _ => Found::Nobody,
+        }
+    }
+
+    fn count_sender(&self, way: Way) {
+        if let Some((receiver, _)) = &self.programs {
+            receiver.count_request(way);
+        }
     }
 
     fn programs(&self) -> Result<(Arc<Receiver>, usize), Problem> {

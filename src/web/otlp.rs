@@ -54,7 +54,7 @@ async fn take(
     rejected: &'static str,
 ) -> Result<Response, Problem> {
     let encoding = encoding(headers)?;
-    let origin = caller.origin();
+    let origin = caller.origin().clone();
     let work =
         move |receiver: &Arc<Receiver>, body: &[u8]| take(receiver, &origin, encoding, body, Instant::now());
     match body::take(context, headers, body, work).await {

@@ -61,7 +61,7 @@ async fn take(
     records: Records,
 ) -> Result<Json<Value>, Problem> {
     check_type(headers)?;
-    let origin = caller.origin();
+    let origin = caller.origin().clone();
     let work =
         move |receiver: &Arc<Receiver>, body: &[u8]| receiver.plain(&origin, records, body, Instant::now());
     let taken = body::take(context, headers, body, work).await?;

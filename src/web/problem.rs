@@ -42,6 +42,8 @@ pub(super) enum Kind {
     OutOfReach,
     /// It may work in a moment.
     Unavailable,
+    /// Who asks may be known in a moment, over another connection.
+    NotYetKnown,
 }
 
 impl Kind {
@@ -60,7 +62,7 @@ impl Kind {
             Kind::Configuration => "configuration-refused",
             Kind::Internal => "internal",
             Kind::OutOfReach => "out-of-reach",
-            Kind::Unavailable => "unavailable",
+            Kind::Unavailable | Kind::NotYetKnown => "unavailable",
         }
     }
 
@@ -80,7 +82,7 @@ impl Kind {
             Kind::Configuration => StatusCode::INTERNAL_SERVER_ERROR,
             Kind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Kind::OutOfReach => StatusCode::NOT_IMPLEMENTED,
-            Kind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Kind::Unavailable | Kind::NotYetKnown => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 }
@@ -162,6 +164,10 @@ impl IntoResponse for Problem {
             }
             Kind::Unavailable => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            }
+            Kind::NotYetKnown => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+                headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
             }
             Kind::TooMany(wait) => {
                 let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);

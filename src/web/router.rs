@@ -1,5 +1,6 @@
 //! Every endpoint, and what it needs: *nothing*; *page*, which is open to loopback and trusted
-//! networks and to the scope `read`; or a *login* with a scope from wherever it is called.
+//! networks and to the scope `read`; a *login* with a scope from wherever it is called; or a
+//! *sender*: a login with the scope `write`, or whoever comes to an ingest listener.
 //!
 //! | path | needs | answers |
 //! |---|---|---|
@@ -12,9 +13,9 @@
 //! | `/api/containers/{id}/metrics/current` | page | values and rates of one container |
 //! | `/api/containers/{id}/processes` | login with `read` | processes of one container |
 //! | `/api/containers/metrics/summary`, `/api/containers/stats/summary` | page | totals, a row per container, groups |
-//! | `POST /v1/metrics` | login, `write` | takes metrics of programs (OTLP) |
-//! | `POST /v1/traces` | login, `write` | takes spans of programs (OTLP) |
-//! | `POST /api/metrics/http`, `/api/metrics/db`, `/api/metrics/custom` | login, `write` | takes plain JSON; these and `/v1/…` are all that ingest listeners serve |
+//! | `POST /v1/metrics` | sender | takes metrics of programs (OTLP) |
+//! | `POST /v1/traces` | sender | takes spans of programs (OTLP) |
+//! | `POST /api/metrics/http`, `/api/metrics/db`, `/api/metrics/custom` | sender | takes plain JSON; these and `/v1/…` are all that ingest listeners serve |
 //! | `/api/openapi.json` | page | OpenAPI 3.1 of this table |
 //!
 //! Anything else is 404, another method 405, a foreign `Host` 421, each as a problem (RFC 9457).
@@ -39,6 +40,7 @@ use super::problem::{Kind, Problem};
 use super::tls::Shown;
 use super::{Context, api, landing, openapi, otlp, plain, probe, processes, reload, scrape};
 use crate::config::Scope;
+use crate::ingest::{Correspondent, Found};
 
 /// Bytes of a body that a request for a page may have; they are not read.
 const MAX_UNREAD_BODY_BYTES: u64 = 64 * 1024;
@@ -81,7 +83,7 @@ const fn get(
 
 /// Where programs send what they measure.
 const fn take(path: &'static str, handler: fn(MethodFilter) -> MethodRouter<Arc<Context>>) -> Route {
-    Route { method: MethodFilter::POST, path, need: Need::Login(Scope::Write), handler }
+    Route { method: MethodFilter::POST, path, need: Need::Sender, handler }
 }
 
 /// The table that the router is built from and that the OpenAPI document is held to.
@@ -112,22 +114,32 @@ static ROUTES: &[Route] = &[
 
 /// The router of every endpoint.
 pub fn router(context: Arc<Context>) -> Router {
-    router_of(ROUTES.iter(), context)
+    router_of(ROUTES.iter(), Door::Web, context)
 }
 
 /// The router of those by which programs send what they measure.
 pub fn ingest_router(context: Arc<Context>) -> Router {
-    router_of(ROUTES.iter().filter(|route| takes_metrics(route.path)), context)
+    router_of(ROUTES.iter().filter(|route| takes_metrics(route.path)), Door::Programs, context)
 }
 
-fn router_of(routes: impl Iterator<Item = &'static Route>, context: Arc<Context>) -> Router {
+/// By which listener a request has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Door {
+    /// Where pages are read; who writes here needs a token.
+    Web,
+    /// Where programs send what they measure, and may be known by their connection.
+    Programs,
+}
+
+fn router_of(routes: impl Iterator<Item = &'static Route>, door: Door, context: Arc<Context>) -> Router {
     let mut router = Router::new();
     for route in routes {
         let mut handler = (route.handler)(route.method);
         if route.need != Need::Nothing {
             let need = route.need;
-            let gate =
-                move |context, peer, visit, request, next| admit(need, context, peer, visit, request, next);
+            let gate = move |context, peer, visit, request, next| {
+                admit(need, door, context, peer, visit, request, next)
+            };
             handler = handler.layer(from_fn_with_state(context.clone(), gate));
         }
         router = router.route(route.path, handler);
@@ -171,6 +183,7 @@ fn check_body(request: &Request) -> Result<(), Problem> {
 /// Lets in who may have what the route needs, while there is room.
 async fn admit(
     need: Need,
+    door: Door,
     State(context): State<Arc<Context>>,
     peer: Peer,
     visit: Visit,
@@ -179,11 +192,19 @@ async fn admit(
 ) -> Result<Response, Problem> {
     let rules = context.entrance.rules();
     rules.take_request()?;
-    let caller = match caller(&context, &rules, peer, visit, request.headers()).await {
+    let correspondent = request.extensions().get().cloned();
+    let caller = match door {
+        Door::Web => caller(&context, &rules, peer, visit, request.headers()).await,
+        Door::Programs => sender(&context, &rules, peer, visit, request.headers(), correspondent).await,
+    };
+    let caller = match caller {
         Ok(caller) => caller,
         Err(problem) => return Ok(refused(problem, &rules)),
     };
     caller.may(need)?;
+    if need == Need::Sender {
+        context.count_sender(caller.way());
+    }
     request.extensions_mut().insert(caller);
     let _permit = context.request_permit()?;
     Ok(next.run(request).await)
@@ -218,6 +239,43 @@ async fn caller(
         return Err(Problem::new(Kind::Unauthorized, detail));
     }
     Ok(caller)
+}
+
+/// Who sends: by a token or a password, else by the connection.
+async fn sender(
+    context: &Context,
+    rules: &Rules,
+    peer: Peer,
+    visit: Visit,
+    headers: &HeaderMap,
+    correspondent: Option<Arc<Correspondent>>,
+) -> Result<Caller, Problem> {
+    if headers.contains_key(header::AUTHORIZATION) {
+        let caller = caller(context, rules, peer, visit, headers).await?;
+        return Ok(match context.whose(correspondent).await {
+            Found::Container(container, _) => caller.from_container(&container),
+            _ => caller,
+        });
+    }
+    rules.check_certificate(visit.shown)?;
+    match context.whose(correspondent).await {
+        Found::Container(container, way) => Ok(Caller::within(&container, way)),
+        Found::Nobody if rules.demand_login() => Err(Problem::new(
+            Kind::Unauthorized,
+            "who sends is not known by the connection, and everybody needs a login since `basic_auth_users` are \
+             given; a token with the scope `write` will do",
+        )),
+        Found::Nobody => Ok(Caller::nobody()),
+        Found::NotYet => Err(Problem::new(
+            Kind::NotYetKnown,
+            "it is not known yet which container sends this; try again in a moment, or send a token",
+        )),
+        Found::OutOfSight => Err(Problem::new(
+            Kind::Unauthorized,
+            "whose container this comes from cannot be proved, since its processes are not to be seen from \
+             here; let dockmeter see the host's `/proc` (`--path.procfs`), or send a token",
+        )),
+    }
 }
 
 /// A refusal that says how to log in.

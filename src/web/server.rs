@@ -170,7 +170,8 @@ async fn serve_one(listener: Listener, service: Service, cancel: CancellationTok
         };
         let Service { router, lobby_router, entrance, options, room } = &service;
         let (tls, options) = (entrance.rules().tls.clone(), *options);
-        match room.seat(origin.client) {
+        let client = origin.client;
+        match room.seat(client) {
             Some(seat) => {
                 let served = connection::serve(wire, origin, tls, options, router.clone(), cancel.clone());
                 connections.spawn(async move {
@@ -179,7 +180,7 @@ async fn serve_one(listener: Listener, service: Service, cancel: CancellationTok
                 });
             }
             None => {
-                tracing::debug!(peer = ?origin.client, "no room for a connection");
+                tracing::debug!(peer = ?client, "no room for a connection");
                 let (options, router) = (options.of_the_lobby(), lobby_router.clone());
                 let served = connection::serve(wire, origin, tls, options, router, cancel.clone());
                 let short = tokio::time::timeout(LOBBY_DEADLINE, served);

@@ -18,6 +18,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use crate::inventory::ContainerId;
 use crate::metrics::LabelBlock;
 use crate::metrics::foreign::Foreign;
 use crate::tenant::Tenant;
@@ -94,6 +95,29 @@ impl Store {
         let streams = Arc::new(Mutex::new(Streams::new(sender, budgets, now)?));
         senders.insert(sender.clone(), streams.clone());
         Ok(streams)
+    }
+
+    /// Notes in which container a sender was last.
+    pub(crate) fn place(&self, sender: &Sender, container: ContainerId) {
+        let streams = lock(&self.senders).get(sender).cloned();
+        if let Some(streams) = streams {
+            lock(&streams).container = Some(container);
+        }
+    }
+
+    /// Removes what senders have sent whose container is gone; to be called now and then.
+    pub(crate) fn forget(&self, is_gone: &dyn Fn(&ContainerId) -> bool) {
+        let senders: Vec<_> =
+            lock(&self.senders).iter().map(|(s, streams)| (s.clone(), streams.clone())).collect();
+        for (sender, streams) in senders {
+            let mut senders = lock(&self.senders);
+            // Nobody is about to write: that one may be in another container.
+            if Arc::strong_count(&streams) == HELD_HERE
+                && lock(&streams).container.is_some_and(|id| is_gone(&id))
+            {
+                senders.remove(&sender);
+            }
+        }
     }
 
     /// Removes what has not been sent for long; to be called now and then.

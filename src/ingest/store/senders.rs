@@ -13,6 +13,7 @@ use super::series::Series;
 use super::value::{Unusable, Update};
 use crate::ingest::labels::labels;
 use crate::ingest::otlp::model::Attribute;
+use crate::inventory::ContainerId;
 use crate::metrics::foreign::Foreign;
 use crate::metrics::{Kind, LabelBlock};
 use crate::tenant::{LabelValue, Tenant};
@@ -166,6 +167,8 @@ pub(super) struct Streams {
     streams: Vec<Stream>,
     /// Streams by the hash of what metrics are as they came.
     identities: HashMap<u64, usize>,
+    /// The container that they came from last, where that is known.
+    pub(super) container: Option<ContainerId>,
     seen: Instant,
     /// The longest time between two requests of late.
     interval: Duration,
@@ -209,6 +212,7 @@ impl Streams {
             hasher: RandomState::new(),
             streams: Vec::new(),
             identities: HashMap::new(),
+            container: None,
             seen: now,
             interval: Duration::ZERO,
         })

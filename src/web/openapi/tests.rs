@@ -39,6 +39,8 @@ fn the_document_says_of_every_route_what_it_needs() {
             Need::Nothing => json!([{}]),
             Need::Page => json!([{}, {"token": ["read"]}, {"password": []}, {"certificate": []}]),
             Need::Login(Scope::Read) => json!([{"token": ["read"]}, {"password": []}, {"certificate": []}]),
+            // By the connection only, where that may do.
+            Need::Sender => json!([{"token": ["write"]}]),
             Need::Login(scope) => json!([{"token": [scope.as_str()]}]),
         };
         assert_eq!(*security, expected, "{method} {path}");

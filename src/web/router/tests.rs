@@ -65,6 +65,8 @@ async fn every_route_asks_for_what_it_needs() {
             }
             Need::Page => Scope::Read,
             Need::Login(scope) => scope,
+            // Here, where pages are read, that is nobody without a token.
+            Need::Sender => Scope::Write,
         };
         assert!(stranger.problem(401).contains("--web.trust-network"), "{path}");
         assert_eq!(stranger.header("www-authenticate"), "Bearer", "{path}");

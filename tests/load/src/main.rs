@@ -34,6 +34,8 @@ const COMMANDS: &str = "
     write-direct FILE BYTES | read-direct FILE BYTES
     udp-receive PORT COUNT            receive that many datagrams
     udp-send ADDRESS COUNT BYTES      to a `udp-receive`
+    connect ADDRESS | connect unix:PATH   keep a connection
+    send FILE                         an HTTP request over it, and what was answered
     oom BYTES                         let a child take that much, and say what became of it
     read FILE                         what a file says
     release                           end what was started, and give memory back";
@@ -76,6 +78,7 @@ struct Held {
     memory: Vec<Vec<u8>>,
     files: Vec<String>,
     processes: processes::Started,
+    wire: Option<Box<dyn network::Wire>>,
 }
 
 impl Held {
@@ -95,6 +98,14 @@ impl Held {
             ["udp-receive", port, count] => network::receive(port.parse()?, count.parse()?),
             ["udp-send", address, count, bytes] => {
                 network::send(address.parse()?, count.parse()?, bytes.parse()?)
+            }
+            ["connect", address] => {
+                self.wire = Some(network::connect(address)?);
+                Ok(Answer::default())
+            }
+            ["send", file] => {
+                let wire = self.wire.as_mut().ok_or("there is no connection; `connect` makes one")?;
+                network::exchange(wire.as_mut(), &std::fs::read(file)?)
             }
             ["oom", bytes] => memory::oom(bytes),
             ["read", file] => Ok(Answer::default().text("text", &std::fs::read_to_string(file)?)),

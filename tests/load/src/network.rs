@@ -1,6 +1,8 @@
-//! Datagrams of known size and number.
+//! Datagrams of known size and number, and requests over a connection that is kept.
 
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::io::{BufRead as _, BufReader, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
+use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use crate::{Answer, Outcome};
@@ -41,4 +43,44 @@ pub(crate) fn send(to: SocketAddr, count: u64, bytes: usize) -> Outcome {
         }
     }
     Ok(Answer::default().number("datagrams", count).number("bytes", count * bytes as u64))
+}
+
+/// A connection.
+pub(crate) trait Wire: Read + Write {}
+
+impl<T: Read + Write> Wire for T {}
+
+/// Connects to `ADDRESS:PORT` or `unix:PATH`.
+pub(crate) fn connect(address: &str) -> Result<Box<dyn Wire>, Box<dyn std::error::Error>> {
+    if let Some(path) = address.strip_prefix("unix:") {
+        let stream = UnixStream::connect(path)?;
+        stream.set_read_timeout(Some(SILENCE))?;
+        return Ok(Box::new(stream));
+    }
+    let address: SocketAddr = address.parse()?;
+    let stream = TcpStream::connect_timeout(&address, SILENCE)?;
+    stream.set_read_timeout(Some(SILENCE))?;
+    Ok(Box::new(stream))
+}
+
+/// Sends a request as it is and waits for its answer, of which the length has to be said.
+pub(crate) fn exchange(wire: &mut dyn Wire, request: &[u8]) -> Outcome {
+    wire.write_all(request)?;
+    let mut answer = BufReader::new(wire);
+    let mut line = String::new();
+    answer.read_line(&mut line)?;
+    let status = line.split(' ').nth(1).and_then(|status| status.parse().ok());
+    let status = status.ok_or_else(|| format!("this is no answer: `{}`", line.trim()))?;
+    let mut length = 0;
+    loop {
+        line.clear();
+        answer.read_line(&mut line)?;
+        let Some((name, value)) = line.split_once(':') else { break };
+        if name.eq_ignore_ascii_case("content-length") {
+            length = value.trim().parse()?;
+        }
+    }
+    let mut body = vec![0; length];
+    answer.read_exact(&mut body)?;
+    Ok(Answer::default().number("status", status).text("body", &String::from_utf8_lossy(&body)))
 }
