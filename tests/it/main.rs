@@ -68,4 +68,5 @@ mod socket_proxy;
 mod tenants;
 mod truth;
 mod web;
+mod whose;
 mod work;

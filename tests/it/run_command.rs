@@ -13,6 +13,7 @@ use crate::exporter::BINARY;
 use crate::http;
 use crate::poll::{eventually, patience};
 use crate::prometheus::free_address;
+use crate::truth::load::Load;
 
 #[test]
 fn run_brings_up_exporter_and_prometheus_and_takes_both_down_again() {
@@ -50,6 +51,19 @@ fn run_brings_up_exporter_and_prometheus_and_takes_both_down_again() {
         let page =
             eventually("what `./run` has started is probed", || page().filter(|page| page.contains(&series)));
         assert!(page.contains("node_tcp_connection_states"), "the connections of the host are on");
+    }
+
+    let endpoint = loop {
+        let line = said.recv_timeout(patience()).expect("`./run` prints where programs send to");
+        if let Some((_, url)) = line.split_once("OTEL_EXPORTER_OTLP_ENDPOINT=http://") {
+            break url.to_owned();
+        }
+    };
+    if let Some(mut program) = Load::start(&engine, "run-program", &["--label=dockmeter.user=run-bob"]) {
+        program.sends(&endpoint, "run.sent", 7, None);
+        let sent = "run_sent_total{user=\"run-bob\"";
+        let page = http::get(address, "/metrics", &[]).unwrap();
+        assert!(page.text().contains(sent), "what a program in a container has sent is its own");
     }
 
     let storage = root.join(format!("target/run/{}", run.id()));

@@ -151,7 +151,7 @@ fn in_a_container_it_reads_the_host_through_other_paths() {
 }
 
 /// Whether the host's side of a `--volume` is there: not every machine has a `/lib64`.
-fn exists(volume: &str) -> bool {
+pub(crate) fn exists(volume: &str) -> bool {
     let path = volume.trim_start_matches("--volume=");
     path.split(':').next().is_some_and(|path| fs::exists(path).unwrap_or(false))
 }

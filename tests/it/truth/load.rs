@@ -47,6 +47,11 @@ impl<'engine> Load<'engine> {
         self.asked += 1;
     }
 
+    /// Writes a file, which it finds as `/truth/NAME`.
+    pub(crate) fn write(&self, name: &str, bytes: &[u8]) {
+        fs::write(self.directory.path().join(name), bytes).expect("a file");
+    }
+
     /// Lets it end once it has done what it was told.
     pub(crate) fn close(&mut self) {
         self.commands = File::open("/dev/null").expect("an empty file");
@@ -84,6 +89,11 @@ impl Answer {
     /// A number that it has to hold.
     pub(crate) fn number(&self, name: &str) -> f64 {
         self.0[name].as_f64().unwrap_or_else(|| panic!("no `{name}` in {}", self.0))
+    }
+
+    /// A text that it has to hold.
+    pub(crate) fn words(&self, name: &str) -> &str {
+        self.0[name].as_str().unwrap_or_else(|| panic!("no `{name}` in {}", self.0))
     }
 
     /// Microseconds as seconds.

@@ -35,7 +35,7 @@ const COMMANDS: &str = "
     udp-receive PORT COUNT            receive that many datagrams
     udp-send ADDRESS COUNT BYTES      to a `udp-receive`
     connect ADDRESS | connect unix:PATH   keep a connection
-    send FILE                         an HTTP request over it, and what was answered
+    send FILE TIMES                   HTTP requests over it, and what was answered last
     oom BYTES                         let a child take that much, and say what became of it
     read FILE                         what a file says
     release                           end what was started, and give memory back";
@@ -103,9 +103,9 @@ impl Held {
                 self.wire = Some(network::connect(address)?);
                 Ok(Answer::default())
             }
-            ["send", file] => {
+            ["send", file, times] => {
                 let wire = self.wire.as_mut().ok_or("there is no connection; `connect` makes one")?;
-                network::exchange(wire.as_mut(), &std::fs::read(file)?)
+                network::exchange(wire.as_mut(), &std::fs::read(file)?, times.parse()?)
             }
             ["oom", bytes] => memory::oom(bytes),
             ["read", file] => Ok(Answer::default().text("text", &std::fs::read_to_string(file)?)),

@@ -63,8 +63,16 @@ pub(crate) fn connect(address: &str) -> Result<Box<dyn Wire>, Box<dyn std::error
     Ok(Box::new(stream))
 }
 
-/// Sends a request as it is and waits for its answer, of which the length has to be said.
-pub(crate) fn exchange(wire: &mut dyn Wire, request: &[u8]) -> Outcome {
+/// Sends a request as it is and waits for its answer, of which the length has to be said; that
+/// many times.
+pub(crate) fn exchange(wire: &mut dyn Wire, request: &[u8], times: u32) -> Outcome {
+    for _ in 1..times {
+        exchange_once(wire, request)?;
+    }
+    exchange_once(wire, request)
+}
+
+fn exchange_once(wire: &mut dyn Wire, request: &[u8]) -> Outcome {
     wire.write_all(request)?;
     let mut answer = BufReader::new(wire);
     let mut line = String::new();
