@@ -20,6 +20,7 @@ mod origin;
 pub mod otlp;
 mod plain;
 mod receiver;
+pub mod route;
 mod seen;
 mod spans;
 mod store;
