@@ -22,7 +22,7 @@ pub use processes::{
 pub use statistics::{Statistics, StatisticsRead};
 
 /// Everything known at one moment.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Snapshot {
     /// When reading the numbers began: none is older.
     pub taken_at: Timestamp,
@@ -64,25 +64,7 @@ pub struct Snapshot {
 impl Snapshot {
     /// One without containers.
     pub(crate) fn of_host(host: host::Host) -> Self {
-        Snapshot {
-            taken_at: Timestamp::UNIX_EPOCH,
-            published_at: Timestamp::UNIX_EPOCH,
-            containers: Vec::new(),
-            tenants: Vec::new(),
-            operations: Vec::new(),
-            engine: Arc::default(),
-            lookups: (0, 0),
-            read_errors: Vec::new(),
-            read_duration_ns: 0,
-            overruns: 0,
-            machine: Machine::default(),
-            storage: Arc::default(),
-            facts: Arc::default(),
-            activity: ActivityTotals::default(),
-            disk_walk_ns: None,
-            sources: Sources::default(),
-            host: Some(Arc::new(host)),
-        }
+        Snapshot { host: Some(Arc::new(host)), ..Snapshot::default() }
     }
 }
 

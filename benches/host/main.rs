@@ -9,7 +9,6 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "what this program is for")]
 #![allow(missing_docs, reason = "a program, not a library")]
 
-mod connection;
 #[path = "../scrape/engine.rs"]
 mod engine;
 #[path = "../measured/mod.rs"]
@@ -24,6 +23,7 @@ use std::time::{Duration, Instant};
 
 use dockmeter::inventory::Snapshot;
 use engine::Engine;
+use measured::connection::GZIP;
 use measured::failure;
 use measured::interrupt::{self, pause, pause_until};
 use measured::process::Resident;
@@ -141,7 +141,7 @@ struct Scrape {
 fn scrape(program: &mut Program, gzip: bool) -> io::Result<Scrape> {
     let before = program.clock.now_ns();
     let began = Instant::now();
-    let page = program.connection.get(gzip)?;
+    let page = program.connection.page(if gzip { &[GZIP] } else { &[] })?;
     let wall = began.elapsed();
     pause(AFTER)?;
     let cpu_ms = (program.clock.now_ns() - before) as f64 / 1e6;

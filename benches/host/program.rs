@@ -12,7 +12,7 @@ use dockmeter::config::{Sources, settings};
 use dockmeter::metrics::catalogue::{self, Owner, host};
 use tempfile::TempDir;
 
-use crate::connection::Connection;
+use crate::measured::connection::Connection;
 use crate::measured::exporter::BINARY;
 use crate::measured::failure;
 use crate::measured::interrupt::pause;
@@ -99,7 +99,7 @@ fn answering(child: &mut Child, address: SocketAddr) -> io::Result<Connection> {
     loop {
         pause(STEP)?;
         let answer = Connection::open(address).and_then(|mut connection| {
-            connection.get(false)?;
+            connection.page(&[])?;
             Ok(connection)
         });
         match answer {

@@ -2,18 +2,24 @@
 
 use std::hint::black_box;
 use std::io::Write as _;
+use std::sync::Arc;
+use std::time::Instant;
 
+use dockmeter::collect::Collector as _;
 use dockmeter::container::network::{InterfaceNames, net_dev, tcp_established};
 use dockmeter::container::parse::{blkio, io_stat, keyed, memory_events, pressure};
 use dockmeter::docker::answers;
+use dockmeter::ingest::{Encoding, Programs, Receiver};
 use dockmeter::metrics::protobuf::ProtobufEncoder;
 use dockmeter::metrics::text::{Dialect, TextEncoder};
 use dockmeter::metrics::{Histogram, LabelBlock, Sink};
+use dockmeter::snapshot::Snapshot;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use crate::inner::files::*;
 use crate::inner::page;
+use crate::inner::requests::{self, Request, STARTED_NS, Shape};
 
 /// Containers on a page.
 const CONTAINERS: usize = 100;
@@ -54,6 +60,13 @@ pub(crate) const ALL: &[(&str, Prepare)] = &[
     ("histograms/openmetrics", || text_histograms(Dialect::OpenMetrics)),
     ("histograms/protobuf", protobuf_histograms),
     ("gzip/text", gzip),
+    ("ingest/protobuf", || ingest(Encoding::Protobuf, Shape::Sums)),
+    ("ingest/protobuf_histograms", || ingest(Encoding::Protobuf, Shape::Histograms)),
+    ("ingest/json", || ingest(Encoding::Json, Shape::Sums)),
+    ("ingest/json_histograms", || ingest(Encoding::Json, Shape::Histograms)),
+    ("ingest/new_series", new_series),
+    ("programs/text", || programs(Shape::Sums)),
+    ("programs/histograms", || programs(Shape::Histograms)),
 ];
 
 /// Uses a result, so that the work is not optimised away.
@@ -139,4 +152,46 @@ fn gzip() -> Box<dyn FnMut()> {
         consume(encoder.write_all(&page));
         consume(encoder.finish());
     })
+}
+
+/// A request of a program, so many seconds after its start.
+fn body(encoding: Encoding, shape: Shape, program: usize, seconds: u64) -> Vec<u8> {
+    let request = Request { shape, program, time_ns: STARTED_NS + seconds * 1_000_000_000 };
+    match encoding {
+        Encoding::Protobuf => requests::protobuf(request),
+        Encoding::Json => requests::json(request).into_bytes(),
+    }
+}
+
+/// A thousand points of series that are known, each time later than before.
+fn ingest(encoding: Encoding, shape: Shape) -> Box<dyn FnMut()> {
+    let (receiver, tenant, now) = (Receiver::default(), page::tenant(), Instant::now());
+    consume(receiver.metrics(&tenant, encoding, &body(encoding, shape, 0, 1), now));
+    // Made beforehand, as only the taking is to be counted.
+    let mut bodies = [2, 3].map(|seconds| body(encoding, shape, 0, seconds)).into_iter();
+    Box::new(move || {
+        let body = bodies.next().unwrap_or_default();
+        consume(receiver.metrics(&tenant, encoding, black_box(&body), now));
+    })
+}
+
+/// A thousand points of a program that has not sent before.
+fn new_series() -> Box<dyn FnMut()> {
+    let (receiver, tenant, now) = (Receiver::default(), page::tenant(), Instant::now());
+    let mut bodies = [0, 1].map(|program| body(Encoding::Protobuf, Shape::Sums, program, 1)).into_iter();
+    Box::new(move || {
+        let body = bodies.next().unwrap_or_default();
+        consume(receiver.metrics(&tenant, Encoding::Protobuf, black_box(&body), now));
+    })
+}
+
+/// The page of what two programs have sent, in text.
+fn programs(shape: Shape) -> Box<dyn FnMut()> {
+    let (receiver, tenant) = (Arc::new(Receiver::default()), page::tenant());
+    for program in 0..2 {
+        let body = body(Encoding::Protobuf, shape, program, 1);
+        consume(receiver.metrics(&tenant, Encoding::Protobuf, &body, Instant::now()));
+    }
+    let (programs, snapshot) = (Programs::new(receiver), Snapshot::default());
+    text(Dialect::Prometheus, move |sink| consume(programs.collect(&snapshot, sink)))
 }

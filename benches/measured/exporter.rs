@@ -1,13 +1,14 @@
 //! A running dockmeter, as it is shipped but for link-time optimisation, and its scraper.
 
 use std::fs::{self, File};
-use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::io;
+use std::net::SocketAddr;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+use super::connection::Connection;
 use super::failure;
 use super::interrupt::pause;
 use super::process::command_that_dies_with_us;
@@ -25,7 +26,8 @@ const STEP: Duration = Duration::from_millis(300);
 pub(crate) struct Exporter {
     child: Child,
     folder: TempDir,
-    connection: BufReader<TcpStream>,
+    address: SocketAddr,
+    connection: Connection,
 }
 
 impl Exporter {
@@ -49,7 +51,7 @@ impl Exporter {
         let log = File::create(folder.path().join("log"))?;
         let mut child = command.stdin(Stdio::null()).stderr(log).spawn()?;
         match connection(&mut child, &folder) {
-            Ok(connection) => Ok(Exporter { child, folder, connection }),
+            Ok((address, connection)) => Ok(Exporter { child, folder, address, connection }),
             Err(error) => {
                 end(&mut child);
                 Err(error)
@@ -81,25 +83,12 @@ impl Exporter {
 
     /// Reads the page over a connection that is kept, as Prometheus does.
     pub(crate) fn scrape(&mut self, headers: &[&str]) -> io::Result<Vec<u8>> {
-        let mut request = String::from("GET /metrics HTTP/1.1\r\nHost: localhost\r\n");
-        for header in headers {
-            request.push_str(header);
-            request.push_str("\r\n");
-        }
-        request.push_str("\r\n");
-        self.connection.get_mut().write_all(request.as_bytes())?;
-        let head = read_head(&mut self.connection)?;
-        let status = head.split(' ').nth(1).unwrap_or_default();
-        let length = head.lines().find_map(|line| {
-            let (name, value) = line.split_once(':')?;
-            name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse().ok())?
-        });
-        let (Some(length), "200") = (length, status) else {
-            return Err(failure(format!("`/metrics` answered {head}")));
-        };
-        let mut body = vec![0; length];
-        self.connection.read_exact(&mut body)?;
-        Ok(body)
+        self.connection.page(headers)
+    }
+
+    /// A further connection, for programs that send.
+    pub(crate) fn connect(&self) -> io::Result<Connection> {
+        Connection::open(self.address)
     }
 }
 
@@ -116,15 +105,12 @@ fn end(child: &mut Child) {
 }
 
 /// Waits until it listens, and connects.
-fn connection(child: &mut Child, folder: &TempDir) -> io::Result<BufReader<TcpStream>> {
+fn connection(child: &mut Child, folder: &TempDir) -> io::Result<(SocketAddr, Connection)> {
     let deadline = Instant::now() + PATIENCE;
     loop {
         let log = fs::read_to_string(folder.path().join("log"))?;
         if let Some(address) = log.lines().find_map(listening) {
-            let stream = TcpStream::connect(address)?;
-            stream.set_read_timeout(Some(PATIENCE))?;
-            stream.set_nodelay(true)?;
-            return Ok(BufReader::new(stream));
+            return Ok((address, Connection::open(address)?));
         }
         if child.try_wait()?.is_some() || Instant::now() > deadline {
             return Err(failure(format!("dockmeter does not listen\n{log}")));
@@ -137,15 +123,4 @@ fn connection(child: &mut Child, folder: &TempDir) -> io::Result<BufReader<TcpSt
 fn listening(line: &str) -> Option<SocketAddr> {
     let (_, rest) = line.split_once("listening").and_then(|_| line.split_once("address="))?;
     rest.split_ascii_whitespace().next()?.trim_matches('"').parse().ok()
-}
-
-/// The head of a message, up to the empty line.
-fn read_head(connection: &mut BufReader<TcpStream>) -> io::Result<String> {
-    let mut head = String::new();
-    while !head.ends_with("\r\n\r\n") {
-        if connection.read_line(&mut head)? == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-    }
-    Ok(head)
 }

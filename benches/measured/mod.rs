@@ -3,6 +3,7 @@
 
 #![allow(dead_code, reason = "each benchmark uses its part")]
 
+pub(crate) mod connection;
 pub(crate) mod engine;
 pub(crate) mod exporter;
 pub(crate) mod interrupt;
