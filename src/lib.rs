@@ -25,10 +25,13 @@ pub mod host;
 pub mod ingest;
 #[cfg(feature = "server")]
 pub mod inventory;
+pub mod label;
 #[cfg(feature = "server")]
 pub mod log;
 #[cfg(feature = "server")]
 pub mod metrics;
+#[cfg(feature = "middleware")]
+pub mod middleware;
 #[cfg(feature = "server")]
 pub mod paths;
 #[cfg(feature = "server")]

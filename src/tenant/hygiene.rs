@@ -4,12 +4,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-/// The longest label value in bytes; Docker's own names and references are shorter,
-/// and a longer value costs every series that carries it.
-pub const MAX_LABEL_BYTES: usize = 128;
-
-/// Bytes of the suffix (`-` and eight hexadecimal digits) that keeps shortened values apart.
-const SUFFIX_BYTES: usize = 9;
+use crate::label;
+pub use crate::label::MAX_LABEL_BYTES;
 
 /// A label value that cannot hurt an exposition page. Cheap to clone.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -20,22 +16,7 @@ impl LabelValue {
     /// what is longer than [`MAX_LABEL_BYTES`] is cut at a character boundary and gets a
     /// hash of the whole as suffix, so that two long values stay two.
     pub fn clean(raw: &str) -> Self {
-        let printable = |c: char| !c.is_control() && !is_format(c);
-        let trimmed = raw.trim();
-        if trimmed.len() <= MAX_LABEL_BYTES && trimmed.chars().all(printable) {
-            return LabelValue(Arc::from(trimmed));
-        }
-        let spaced: String = trimmed.chars().map(|c| if printable(c) { c } else { ' ' }).collect();
-        let spaced = spaced.trim();
-        if spaced.len() <= MAX_LABEL_BYTES {
-            return LabelValue(Arc::from(spaced));
-        }
-        let mut cut = MAX_LABEL_BYTES - SUFFIX_BYTES;
-        while !spaced.is_char_boundary(cut) {
-            cut -= 1;
-        }
-        let hash = fnv1a(spaced.as_bytes()) as u32;
-        LabelValue(Arc::from(format!("{}-{hash:08x}", &spaced[..cut])))
+        LabelValue(Arc::from(label::clean(raw)))
     }
 
     /// Like [`LabelValue::clean`], from bytes that may not be UTF-8.
@@ -52,18 +33,6 @@ impl LabelValue {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
-}
-
-/// Characters that change how the text around them is shown without being shown themselves.
-fn is_format(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
-}
-
-/// FNV-1a over 64 bits: short, without dependencies, and the same in every release.
-fn fnv1a(bytes: &[u8]) -> u64 {
-    bytes
-        .iter()
-        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 impl fmt::Display for LabelValue {

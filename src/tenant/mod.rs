@@ -27,17 +27,11 @@ pub(crate) use resources::bytes;
 pub use resources::{CPU_RESERVATION_LABEL, MEMORY_RESERVATION_LABEL, Resources, misunderstood};
 pub use rules::{Decode, Dimension, MapCycle, NamePattern, NamePatternError, Rule, Rules};
 
-/// Values with a meaning of their own; a label that claims one gets a trailing `_`.
-pub const RESERVED: [&str; 6] = ["unknown", "other", "anonymous", "idle", "system", "unattributed"];
+use crate::label;
+pub use crate::label::{ANONYMOUS, OTHER, RESERVED};
 
 /// The value of a tenancy label about which nothing is known.
 pub const UNKNOWN: &str = "unknown";
-
-/// The value of a tenancy label beyond the cap of distinct values.
-pub const OTHER: &str = "other";
-
-/// The user of a request without one.
-pub const ANONYMOUS: &str = "anonymous";
 
 /// The tenant of what is used on the machine outside containers.
 pub const SYSTEM: &str = "system";
@@ -94,14 +88,8 @@ impl Tenant {
 
 /// One claimed value: safe, never empty, never a reserved word.
 fn claim(raw: Option<&str>) -> LabelValue {
-    let value = LabelValue::clean(raw.unwrap_or_default());
-    if value.is_empty() {
-        return LabelValue::clean(UNKNOWN);
-    }
-    if RESERVED.contains(&value.as_str()) {
-        return LabelValue::clean(&format!("{value}_"));
-    }
-    value
+    let claimed = raw.and_then(label::claimed).unwrap_or(UNKNOWN.into());
+    LabelValue::clean(&claimed)
 }
 
 #[cfg(test)]

@@ -14,6 +14,8 @@ use source::{Source, Token};
 
 /// The rooms, as `ARCHITECTURE.md` lists them: a room imports only rooms that stand before it.
 const ROOMS: &[&str] = &[
+    "label",
+    "middleware",
     "yaml",
     "paths",
     "tenant",
@@ -40,7 +42,7 @@ const ROOMS: &[&str] = &[
 ];
 
 /// Rooms of plain data and pure functions.
-const PURE: &[&str] = &["inventory", "metrics", "snapshot", "sql", "analysis"];
+const PURE: &[&str] = &["label", "inventory", "metrics", "snapshot", "sql", "analysis"];
 
 /// Roads to the outside world.
 const OUTSIDE: &[&[&str]] = &[
