@@ -36,6 +36,13 @@ components_of() {
         strace) echo "strace"; echo "strace" ;;
         faketime) echo "faketime libfaketime"; echo "faketime" ;;
         haproxy) echo "haproxy"; echo "haproxy" ;;
+        # Unpacked, it runs in containers only, as another user than root (scripts/postgres.sh).
+        postgres) echo ">postgresql"; echo "postgres initdb" ;;
+        # A current server, and the C library that it wants: an image holds both.
+        postgres18) echo ">postgresql"; echo "postgres initdb"; echo newest ;;
+        libc18) echo "libc6"; echo; echo newest ;;
+        # What our families of PostgreSQL are held beside.
+        postgres-exporter) echo "prometheus-postgres-exporter"; echo "prometheus-postgres-exporter"; echo newest ;;
         compose) echo "docker-compose"; echo "docker-compose"; echo newest ;;
         qemu) echo "qemu-system-x86 qemu-system-common qemu-system-data seabios"; echo "qemu-system-x86_64" ;;
         kernel) echo ">linux-image-cloud-amd64"; echo ;;

@@ -14,7 +14,7 @@ use super::value;
 use super::variables;
 use super::{
     Config, ConfigError, ContainerSource, Disk, Host, Ingest, ListenAddress, Log, LogFormat, Sources, Web,
-    cost, docker, folder_of, probe, prometheus,
+    cost, database, docker, folder_of, probe, prometheus,
 };
 use crate::metrics::catalogue::{COLLECTORS, host as of_host};
 use crate::paths::Paths;
@@ -108,6 +108,7 @@ pub(super) fn config(sources: Sources) -> Result<Config, ConfigError> {
         log: log(layers, &file.log)?,
         prometheus: prometheus::prometheus(layers, &file.prometheus)?,
         cost: cost::cost(layers, &file.cost)?,
+        postgres: database::postgres(layers, &file, folder_of(named))?,
         origins: std::mem::take(&mut layers.origins),
         file: path.clone(),
         sources: sources.clone(),

@@ -10,6 +10,7 @@
 
 mod build;
 mod cost;
+mod database;
 mod docker;
 mod endpoint;
 mod file;
@@ -34,6 +35,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use cost::{Cost, Spread};
+pub use database::{DatabaseUrl, Postgres, PostgresServer, SslMode};
 pub use docker::{Docker, TlsFiles};
 pub use endpoint::{Endpoint, EndpointError};
 pub use layers::Origin;
@@ -101,6 +103,8 @@ pub struct Config {
     pub cost: Cost,
     /// What programs may send, and where.
     pub ingest: Ingest,
+    /// Which PostgreSQL servers are read.
+    pub postgres: Postgres,
     /// Where the value of each setting comes from, by [`settings::Setting::name`].
     origins: BTreeMap<&'static str, Origin>,
     sources: Sources,

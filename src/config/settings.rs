@@ -208,6 +208,14 @@ settings! {
         "Network devices that are left out, by `netclass` too. The default leaves out those that come and go with containers and their networks, whose traffic the containers' own series show; `^$` leaves out none, as node_exporter does.";
     PROBES Some("probe"), Some("probes"), Many "TARGET" []
         "What is probed all the time: `NAME=tcp://HOST:PORT` or `NAME=URL` with `http://` or `https://`. The file says more: `{name: NAME, tcp: HOST:PORT}` or `{name: NAME, http: URL, status: [2xx], ca_file: FILE}`, each with `interval` (15s; 1s to 1h) and `timeout` (5s; 100ms to 60s, and not longer than the interval). Flags replace the targets of the file. At most 100; a reload changes them.";
+    DATABASES None, Some("databases"), Many "SERVER" []
+        "PostgreSQL servers that are read: `{postgres: 'postgres://USER@HOST:PORT/DATABASE', password_file: FILE}`, with `user`, `project` and `team` for whose it is, `ca_file`, `interval` and `timeout`. The database is `postgres` if none is named; behind it may stand `?sslmode=` with `disable`, `prefer`, `require`, `verify-ca` or `verify-full`. At most 100; a reload changes them.";
+    POSTGRES_PASSWORD_DIRECTORY Some("postgres.password-directory"), Some("postgres.password_directory"), One "DIRECTORY" []
+        "Where the passwords for PostgreSQL servers in containers lie, one a file. Then containers with the label `dockmeter.postgres=true` are read, too; `dockmeter.postgres.password_file` says which of the files, `postgres` if nothing else.";
+    POSTGRES_INTERVAL Some("postgres.interval"), Some("postgres.interval"), One "DURATION" ["15s"]
+        "How often PostgreSQL servers are read, 1s to 1h; sizes and tables every minute at most.";
+    POSTGRES_TIMEOUT Some("postgres.timeout"), Some("postgres.timeout"), One "DURATION" ["5s"]
+        "How long a reading of a PostgreSQL server may take, 100ms to 60s and not longer than the interval; the server ends a statement itself a little earlier.";
     PROMETHEUS_URL Some("prometheus.url"), Some("prometheus.url"), One "URL" []
         "The Prometheus that scrapes dockmeter, `http://HOST:PORT` or `https://…`, for reports.";
     PROMETHEUS_USERNAME Some("prometheus.username"), Some("prometheus.username"), One "NAME" []

@@ -7,7 +7,7 @@ use super::settings::{self, Setting};
 use super::value::{show_bytes, show_duration};
 use super::{Config, LogFormat, Probe, ProbeTarget};
 use crate::metrics::catalogue::COLLECTORS;
-use crate::tenant::Dimension;
+use crate::tenant::{Dimension, Tenant, UNKNOWN};
 use crate::yaml::quoted;
 
 /// The whole page.
@@ -56,6 +56,7 @@ pub(super) fn page(config: &Config) -> String {
     page.one(&settings::DISKSTATS_DEVICE_EXCLUDE, shown(&host.disks_exclude));
     page.one(&settings::NETDEV_DEVICE_EXCLUDE, shown(&host.devices_exclude));
     page.probes();
+    page.databases();
     page.prometheus();
     page.cost();
     page.one(&settings::LOG_LEVEL, config.log.level.as_str().to_ascii_lowercase());
@@ -133,6 +134,36 @@ impl Page<'_> {
             ));
         }
         self.section = "probes";
+    }
+
+    fn databases(&mut self) {
+        let postgres = &self.config.postgres;
+        let origin = self.config.origin(&settings::DATABASES);
+        let empty = if postgres.servers.is_empty() { " []" } else { "" };
+        self.line(format_args!("databases:{empty}  # {origin}"));
+        for server in &postgres.servers {
+            let file = |key: &str, path: &Option<PathBuf>| {
+                path.as_ref().map_or_else(String::new, |path| format!(", {key}: {}", shown(&path.display())))
+            };
+            let Tenant { user, project, team } = &server.tenant;
+            let whose: String = [("user", user), ("project", project), ("team", team)]
+                .into_iter()
+                .filter(|(_, value)| value.as_str() != UNKNOWN)
+                .map(|(key, value)| format!(", {key}: {}", shown(value)))
+                .collect();
+            self.line(format_args!(
+                "  - {{postgres: {}{}{}{whose}, interval: {}, timeout: {}}}",
+                shown(&server.url),
+                file("password_file", &server.password_file),
+                file("ca_file", &server.ca_file),
+                show_duration(server.interval),
+                show_duration(server.timeout)
+            ));
+        }
+        let directory = postgres.password_directory.as_deref().unwrap_or(Path::new(""));
+        self.one(&settings::POSTGRES_PASSWORD_DIRECTORY, shown(&directory.display()));
+        self.one(&settings::POSTGRES_INTERVAL, show_duration(postgres.interval));
+        self.one(&settings::POSTGRES_TIMEOUT, show_duration(postgres.timeout));
     }
 
     fn prometheus(&mut self) {

@@ -315,7 +315,7 @@ fn every_mistake_in_the_file_is_one_line_with_its_place() {
         ("log: {level: \"in\\nfo\"}", "1:14: `in\\nfo` is not `error`, `warn`, `info` or `debug`"),
         (
             "\"a\\nb\": 1",
-            "1:1: unknown key `a\\nb`, expected `docker`, `containers`, `tenancy`, `sampling`, `disk`, `web`, `auth`, `limits`, `log`, `host`, `collectors`, `probes`, `prometheus`, `cost` or `ingest`",
+            "1:1: unknown key `a\\nb`, expected `docker`, `containers`, `tenancy`, `sampling`, `disk`, `web`, `auth`, `limits`, `log`, `host`, `collectors`, `probes`, `prometheus`, `cost`, `ingest`, `databases` or `postgres`",
         ),
     ] {
         assert_eq!(refused(text), format!("dockmeter.yml:{message}"), "{text}");
@@ -341,11 +341,58 @@ fn an_address_or_a_price_that_is_none_is_refused_where_it_stands() {
 }
 
 #[test]
+fn a_server_that_cannot_be_read_is_refused_where_it_stands() {
+    for (text, message) in [
+        (
+            "databases: [{password_file: a}]",
+            "1:13: missing field `postgres`",
+        ),
+        (
+            "databases: [{postgres: 'postgres://m@b', passwort: a}]",
+            "1:42: unknown key `passwort`, expected `postgres`, `password_file`, `ca_file`, `user`, `project`, `team`, `interval` or `timeout`",
+        ),
+        (
+            "databases: [{postgres: 'postgres://m:secret@b'}]",
+            "1:24: a password in an address ends up in logs and lists of processes; put it into a file of its own and name that by `password_file`",
+        ),
+        (
+            "databases: [{postgres: 'postgres://m@b', ca_file: c}]",
+            "1:51: `ca_file` says whose certificates count, and this `sslmode` looks at none; write `?sslmode=verify-full` behind the address",
+        ),
+        (
+            "databases: [{postgres: 'postgres://m@b/a'}, {postgres: 'postgres://n@b:5432/c'}]",
+            "1:56: a second entry for `b:5432`; what a server says is of all its databases, so one is enough",
+        ),
+        (
+            "databases: [{postgres: 'postgres://m@b', interval: 2s, timeout: 3s}]",
+            "1:65: `3s` is longer than the server's `interval`, which is 2s; lower it",
+        ),
+        (
+            "postgres: {interval: 2s, timeout: 3s}",
+            "1:35: `3s` is longer than `postgres.interval`, which is 2s; lower it",
+        ),
+        ("postgres: {interval: 0s}", "1:22: `0s` is not from 1s to 1h"),
+    ] {
+        assert_eq!(refused(text), format!("dockmeter.yml:{message}"), "{text}");
+    }
+}
+
+#[test]
+fn a_servers_files_lie_beside_the_file_that_names_them() {
+    let config = file("databases: [{postgres: 'postgres://m@b', password_file: secrets/pg, team: idle}]");
+    let server = &config.postgres.servers[0];
+    assert!(server.password_file.as_ref().unwrap().ends_with("secrets/pg"));
+    assert_ne!(server.password_file.as_ref().unwrap().to_str(), Some("secrets/pg"));
+    assert_eq!(server.tenant.team.as_str(), "idle_");
+    assert_eq!((server.interval.as_secs(), server.timeout.as_secs()), (15, 5));
+}
+
+#[test]
 fn promised_keys_say_that_they_are_not_there_yet() {
     for (text, message) in [
         ("history:\n  path: /var/lib/dockmeter\n", "1:1: `history` is not in this version"),
         ("grafana: {url: 'http://g:3000'}", "1:1: `grafana` is not in this version"),
-        ("databases: []", "1:1: `databases` is not in this version"),
+        ("alertmanager: {url: 'http://a:9093'}", "1:1: `alertmanager` is not in this version"),
     ] {
         assert_eq!(refused(text), format!("dockmeter.yml:{message}"), "{text}");
     }
@@ -463,7 +510,8 @@ fn what_is_shown_can_be_read_back() {
     let text = "containers: {exclude: [{name: '\"quoted\" \\d'}, {label: 'a=b # c'}], labels: []}\n\
                 tenancy: {strict: true, user: [{name: '^x-(.*)', decode: jupyter}, {cgroup_user: true}, {value: é}]}\n\
                 web: {trust_networks: [10.0.0.0/8]}\nsampling: {full: 1500ms, fast: 300ms}\ncollectors: {container_cpu: false}\n\
-                probes: [{name: a, tcp: '[::1]:5'}, {name: b, http: 'https://b/c', status: [2xx, 404], ca_file: ca.pem, interval: 1m, timeout: 250ms}]\n";
+                probes: [{name: a, tcp: '[::1]:5'}, {name: b, http: 'https://b/c', status: [2xx, 404], ca_file: ca.pem, interval: 1m, timeout: 250ms}]\n\
+                databases: [{postgres: 'postgres://m@[::1]/a?sslmode=verify-ca', password_file: p, ca_file: ca.pem, project: shop}, {postgres: 'postgres://m@b', interval: 2s}]\n";
     let without_origins = |page: String| -> Vec<String> {
         page.lines()
             .map(|line| line.rsplit_once("  #").map_or(line, |(value, _)| value).to_owned())

@@ -2,9 +2,9 @@
 //!
 //! `HELP` and `TYPE` lines, `docs/metrics.md` and the completeness tests come from here. The
 //! families of the host lie in [`host`], and those that are one field of a kernel file each in
-//! tables of their own beside it; [`ALL`] holds them all.
-//! Names that cAdvisor or node_exporter own keep their spelling, meaning and unit
-//! ([`Metric::owner`]), so dashboards and rules written for those work unchanged.
+//! tables of their own beside it; those of PostgreSQL in [`postgres`]; [`ALL`] holds them all.
+//! Names that cAdvisor, node_exporter or postgres_exporter own keep their spelling, meaning and
+//! unit ([`Metric::owner`]), so dashboards and rules written for those work unchanged.
 
 /// What a value does over time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -17,7 +17,8 @@ pub enum Kind {
     Histogram,
     /// Quantiles of values, count and sum; only of families that others name.
     Summary,
-    /// Not said; node_exporter's counters whose names do not end with `_total` only.
+    /// Not said; of node_exporter the counters whose names do not end with `_total`, of
+    /// postgres_exporter what it does not say either.
     Untyped,
 }
 
@@ -97,6 +98,8 @@ pub enum Owner {
     Cadvisor,
     /// node_exporter's; the name stands as it does there.
     NodeExporter,
+    /// postgres_exporter's; the name stands as it does there.
+    PostgresExporter,
     /// A convention of the Prometheus client libraries.
     Prometheus,
 }
@@ -174,13 +177,25 @@ macro_rules! metrics {
 }
 
 pub mod host;
+pub mod postgres;
 
 /// Every metric; those of a collector stand in the order of the page.
-pub static ALL: &[&Metric] =
+pub static ALL: &[&Metric] = &join::<{ OUTSIDE_POSTGRES.len() + postgres::FAMILIES.len() }, &Metric>(
+    OUTSIDE_POSTGRES,
+    postgres::FAMILIES,
+);
+
+static OUTSIDE_POSTGRES: &[&Metric] =
     &join::<{ DECLARED.len() + host::FAMILIES.len() }, &Metric>(DECLARED, host::FAMILIES);
 
 /// Every collector, in the order of the page.
 pub static COLLECTORS: &[&str] =
+    &join::<{ COLLECTORS_OUTSIDE_POSTGRES.len() + postgres::COLLECTORS.len() }, &str>(
+        COLLECTORS_OUTSIDE_POSTGRES,
+        postgres::COLLECTORS,
+    );
+
+static COLLECTORS_OUTSIDE_POSTGRES: &[&str] =
     &join::<{ COLLECTORS_HERE.len() + host::COLLECTORS.len() }, &str>(COLLECTORS_HERE, host::COLLECTORS);
 
 /// One list after the other.

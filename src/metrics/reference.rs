@@ -14,6 +14,7 @@ Made from the catalogue in `src/metrics/catalogue.rs` and beside it by `cargo ru
 - **Tenant labels** are `user`, `project` and `team`: always all three, never empty.
 - Names marked *cAdvisor* keep cAdvisor's spelling, labels and unit, so that dashboards and rules written for it work. The one exception: there is no aggregate `id=\"/\"`, which counts everything twice.
 - Names marked *node_exporter* keep node_exporter's spelling, labels, type and unit; `--no-collector.host` turns all of them off. See [host.md](host.md).
+- Names marked *postgres_exporter* keep postgres_exporter's spelling, type and unit; what differs is in [postgres.md](postgres.md).
 - A heading is the name of a collector, as `?collect[]=`, `?exclude[]=` and `--no-collector.NAME` take it.
 ";
 
@@ -49,6 +50,7 @@ fn row(metric: &Metric) -> String {
         Owner::Dockmeter => "",
         Owner::Cadvisor => " *cAdvisor*",
         Owner::NodeExporter => " *node_exporter*",
+        Owner::PostgresExporter => " *postgres_exporter*",
         Owner::Prometheus => " *Prometheus clients*",
     };
     let (name, help, source) = (metric.name, metric.help, metric.source.replace('|', "\\|"));
