@@ -35,6 +35,8 @@ pub mod middleware;
 #[cfg(feature = "server")]
 pub mod paths;
 #[cfg(feature = "server")]
+pub mod postgres;
+#[cfg(feature = "server")]
 pub mod probe;
 #[cfg(feature = "server")]
 pub mod prometheus;

@@ -58,11 +58,7 @@ pub struct PostgresServer {
 }
 
 /// Puts everything together.
-pub(super) fn postgres(
-    layers: &mut Layers<'_>,
-    file: &File,
-    folder: &Path,
-) -> Result<Postgres, ConfigError> {
+pub(super) fn postgres(layers: &mut Layers<'_>, file: &File, folder: &Path) -> Result<Postgres, ConfigError> {
     let section = &file.postgres;
     let setting = &settings::POSTGRES_PASSWORD_DIRECTORY;
     let directory =
@@ -75,9 +71,8 @@ pub(super) fn postgres(
     let interval = layers.one(&settings::POSTGRES_INTERVAL, section.interval.as_ref(), |text| {
         value::duration(text, INTERVAL)
     })?;
-    let timeout = layers.one(&settings::POSTGRES_TIMEOUT, section.timeout.as_ref(), |text| {
-        value::duration(text, TIMEOUT)
-    })?;
+    let timeout = layers
+        .one(&settings::POSTGRES_TIMEOUT, section.timeout.as_ref(), |text| value::duration(text, TIMEOUT))?;
     // What nobody said does not get into the way of what somebody did.
     let of_default =
         matches!(layers.origins.get(settings::POSTGRES_TIMEOUT.name()), None | Some(Origin::Default));

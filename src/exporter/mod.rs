@@ -20,6 +20,7 @@ use crate::disk::collectors::{ContainerDiskCollector, DockerDiskCollector};
 use crate::host;
 use crate::host::machine::MachineCollector;
 use crate::ingest::{Programs, Receiver};
+use crate::postgres::{self, PostgresCollector};
 use crate::probe::{self, ProbeCollector};
 use crate::tenant::Resolver;
 
@@ -31,13 +32,15 @@ pub use serve::serve;
 
 /// Every collector there is, in the order of the page. `started_at` is the start of the process,
 /// `resolver` attributes its containers, if it attributes any itself, and `reloads` tells of its
-/// configuration, if it has any; `probes` is what came of probes.
+/// configuration, if it has any; `probes` is what came of probes,
+/// `servers` what PostgreSQL servers have said.
 pub fn collectors(
     started_at: Timestamp,
     resolver: Option<Arc<Resolver>>,
     reloads: Option<Arc<Reloads>>,
     probes: probe::Board,
     programs: Arc<Receiver>,
+    servers: postgres::Board,
 ) -> Vec<Box<dyn Collector>> {
     let mut all = collectors::all();
     all.push(Box::new(ContainerDiskCollector));
@@ -49,6 +52,7 @@ pub fn collectors(
     all.push(Box::new(Programs::new(programs)));
     all.push(Box::new(OwnCollector::new(started_at, resolver, reloads)));
     all.extend(host::collectors::all());
+    all.push(Box::new(PostgresCollector::new(servers)));
     all
 }
 
@@ -59,7 +63,14 @@ mod tests {
 
     #[test]
     fn the_list_names_the_collectors_of_the_catalogue() {
-        let all = collectors(Timestamp::UNIX_EPOCH, None, None, probe::Board::default(), Arc::default());
+        let all = collectors(
+            Timestamp::UNIX_EPOCH,
+            None,
+            None,
+            probe::Board::default(),
+            Arc::default(),
+            Default::default(),
+        );
         let names: Vec<&str> = all.iter().map(|one| one.name()).collect();
         assert_eq!(names, catalogue::COLLECTORS);
     }

@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{Config, Ingest, Probe};
+use crate::config::{Config, Ingest, Postgres, Probe};
 use crate::container::cgroup::Groups;
 use crate::container::device::Devices;
 use crate::container::observed::ExposedLabels;
@@ -27,6 +27,7 @@ use crate::ingest::{Correspondents, Receiver};
 use crate::inventory::{Container, Inventory};
 use crate::metrics::catalogue;
 use crate::paths::Paths;
+use crate::postgres::{self, Servers};
 use crate::probe::{self, Probes};
 use crate::tenant::Resolver;
 use crate::web::access::Access;
@@ -87,6 +88,7 @@ struct Exporter {
     notifier: Notifier,
     sampler: Arc<SamplerThread>,
     probes: Probes,
+    servers: Servers,
 }
 
 impl Exporter {
@@ -138,11 +140,17 @@ impl Exporter {
             watcher.list_objects();
         }
         let reloads = Arc::new(Reloads::new(started_at));
-        let probed = probe::Board::default();
+        let (probed, said) = (probe::Board::default(), postgres::Board::default());
         let (attributing, reloading) = (Some(resolver.clone()), Some(reloads.clone()));
         let receiver = receiver(&config);
-        let mut collectors =
-            super::collectors(started_at, attributing, reloading, probed.clone(), receiver.clone());
+        let mut collectors = super::collectors(
+            started_at,
+            attributing,
+            reloading,
+            probed.clone(),
+            receiver.clone(),
+            said.clone(),
+        );
         collectors.retain(|collector| config.collects(collector.name()));
         let sampler = Arc::new(sampler);
         let here = config.docker.host.is_local();
@@ -166,7 +174,7 @@ impl Exporter {
         for address in ingest_listeners.addresses() {
             tracing::info!(%address, tls = entrance.speaks_tls(), "listening for programs");
         }
-        tokio::spawn(cancel.clone().run_until_cancelled_owned(forget(receiver, inventory, config.linger)));
+        tokio::spawn(cancel.clone().run_until_cancelled_owned(forget(receiver, inventory.clone(), config.linger)));
         let serving = server::serve(
             vec![
                 (listeners, router::router(context.clone())),
@@ -177,9 +185,20 @@ impl Exporter {
             cancel.clone(),
         );
         let probes = Probes::start(probed, wanted_probes(&config));
+        let servers = Servers::start(said, &wanted_servers(&config), &inventory, without_literals);
         notifier.ready();
-        let mut exporter =
-            Exporter { config, resolver, watcher, context, entrance, reloads, notifier, sampler, probes };
+        let mut exporter = Exporter {
+            config,
+            resolver,
+            watcher,
+            context,
+            entrance,
+            reloads,
+            notifier,
+            sampler,
+            probes,
+            servers,
+        };
         let ((), end) = tokio::join!(serving, exporter.attend(signals, wished, &cancel));
         let Exporter { watcher, .. } = exporter;
         // The task was cancelled; that it ended is all there is to know.
@@ -266,6 +285,7 @@ impl Exporter {
         self.entrance.install(entrance);
         self.watcher.reattribute();
         self.probes.replace(wanted_probes(&next));
+        self.servers.replace(&wanted_servers(&next));
         for setting in needs_restart(&self.config, &next) {
             tracing::warn!(setting, "the new value takes effect only after a restart");
         }
@@ -377,6 +397,21 @@ fn random() -> anyhow::Result<[u8; 32]> {
         .context("could not get random bytes from the kernel")?;
     anyhow::ensure!(count == bytes.len(), "the kernel gave too few random bytes; try again");
     Ok(bytes)
+}
+
+/// Which PostgreSQL servers are read: none where nobody would see what they say.
+fn wanted_servers(config: &Config) -> Postgres {
+    let mut wanted = config.postgres.clone();
+    if !config.collects("postgres") {
+        wanted.servers.clear();
+        wanted.password_directory = None;
+    }
+    wanted
+}
+
+/// The text of a statement without its literals.
+fn without_literals(_text: &str) -> Option<String> {
+    None
 }
 
 /// What is probed: nothing where nobody would see what came of it.

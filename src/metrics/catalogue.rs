@@ -189,11 +189,10 @@ static OUTSIDE_POSTGRES: &[&Metric] =
     &join::<{ DECLARED.len() + host::FAMILIES.len() }, &Metric>(DECLARED, host::FAMILIES);
 
 /// Every collector, in the order of the page.
-pub static COLLECTORS: &[&str] =
-    &join::<{ COLLECTORS_OUTSIDE_POSTGRES.len() + postgres::COLLECTORS.len() }, &str>(
-        COLLECTORS_OUTSIDE_POSTGRES,
-        postgres::COLLECTORS,
-    );
+pub static COLLECTORS: &[&str] = &join::<
+    { COLLECTORS_OUTSIDE_POSTGRES.len() + postgres::COLLECTORS.len() },
+    &str,
+>(COLLECTORS_OUTSIDE_POSTGRES, postgres::COLLECTORS);
 
 static COLLECTORS_OUTSIDE_POSTGRES: &[&str] =
     &join::<{ COLLECTORS_HERE.len() + host::COLLECTORS.len() }, &str>(COLLECTORS_HERE, host::COLLECTORS);

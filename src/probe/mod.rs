@@ -24,6 +24,7 @@ use crate::config::Probe;
 
 pub use board::{Board, Reason};
 pub use collector::ProbeCollector;
+pub(crate) use tls::authorities;
 
 use attempt::Prober;
 use board::Record;

@@ -14,6 +14,19 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 /// Reads the authorities; to be called where waiting for a disk does no harm.
 pub(super) fn client_config(ca_file: Option<&Path>) -> io::Result<Arc<ClientConfig>> {
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(io::Error::other)?
+        .with_root_certificates(authorities(ca_file)?)
+        .with_no_client_auth();
+    Ok(Arc::new(config))
+}
+
+/// The authorities of a file (PEM), else the system's.
+///
+/// # Errors
+/// There is none.
+pub(crate) fn authorities(ca_file: Option<&Path>) -> io::Result<RootCertStore> {
     let mut roots = RootCertStore::empty();
     match ca_file {
         Some(file) => {
@@ -37,10 +50,5 @@ pub(super) fn client_config(ca_file: Option<&Path>) -> io::Result<Arc<ClientConf
             }
         }
     }
-    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(io::Error::other)?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(Arc::new(config))
+    Ok(roots)
 }

@@ -29,6 +29,7 @@ const ROOMS: &[&str] = &[
     "host",
     "probe",
     "sql",
+    "postgres",
     "ingest",
     "disk",
     "container",

@@ -50,9 +50,10 @@ fn promtool_finds_fault_only_with_names_that_are_not_ours() {
     let output = check.wait_with_output().unwrap();
     let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
     let theirs = |line: &&str| {
-        catalogue::ALL
-            .iter()
-            .any(|m| matches!(m.owner, Owner::Cadvisor | Owner::NodeExporter | Owner::PostgresExporter) && line.starts_with(m.name))
+        catalogue::ALL.iter().any(|m| {
+            matches!(m.owner, Owner::Cadvisor | Owner::NodeExporter | Owner::PostgresExporter)
+                && line.starts_with(m.name)
+        })
     };
     let unexpected: Vec<_> = said.lines().filter(|line| !line.is_empty() && !theirs(line)).collect();
     assert!(unexpected.is_empty(), "{unexpected:#?}");

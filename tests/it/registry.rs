@@ -197,8 +197,14 @@ fn same(one: f64, other: f64) -> bool {
 
 #[test]
 fn a_registry_gathers_what_the_page_shows() {
-    let collectors: Arc<Vec<Box<dyn Collector>>> =
-        Arc::new(exporter::collectors(now(), None, None, Default::default(), Default::default()));
+    let collectors: Arc<Vec<Box<dyn Collector>>> = Arc::new(exporter::collectors(
+        now(),
+        None,
+        None,
+        Default::default(),
+        Default::default(),
+        Default::default(),
+    ));
     let snapshot = Arc::new(snapshot());
     let page = shown(&render(&collectors, &Selection::default(), &snapshot, Format::Text, Vec::new()));
 
@@ -226,9 +232,16 @@ fn a_registry_gathers_what_the_page_shows() {
 #[test]
 fn a_registry_takes_the_adapter_once_and_only_with_the_collectors_it_is_given() {
     let adapter = || {
-        let machine = exporter::collectors(now(), None, None, Default::default(), Default::default())
-            .into_iter()
-            .filter(|one| one.name() == "machine");
+        let machine = exporter::collectors(
+            now(),
+            None,
+            None,
+            Default::default(),
+            Default::default(),
+            Default::default(),
+        )
+        .into_iter()
+        .filter(|one| one.name() == "machine");
         RegistryCollector::new(Arc::new(Still(Arc::new(snapshot()))), Arc::new(machine.collect())).unwrap()
     };
     let registry = Registry::new();

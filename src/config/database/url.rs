@@ -92,7 +92,9 @@ impl DatabaseUrl {
                 .to_owned());
         }
         let wrong = |reason: &str| {
-            format!("`{text}` is not the address of a server ({reason}), such as `postgres://dockmeter@db:5432/app`")
+            format!(
+                "`{text}` is not the address of a server ({reason}), such as `postgres://dockmeter@db:5432/app`"
+            )
         };
         let rest = rest.ok_or_else(|| wrong("it does not begin with `postgres://`"))?;
         let (user, place) = rest.split_once('@').ok_or_else(|| wrong("it names no user"))?;
@@ -119,7 +121,11 @@ impl DatabaseUrl {
                         crate::yaml::one_of(&words)
                     ));
                 }
-                _ => return Err(wrong(&format!("of what may follow the `?` only `sslmode` is known, not `{key}`"))),
+                _ => {
+                    return Err(wrong(&format!(
+                        "of what may follow the `?` only `sslmode` is known, not `{key}`"
+                    )));
+                }
             }
         }
         Ok(url)
@@ -168,13 +174,7 @@ fn encoded(text: &str) -> String {
 impl fmt::Display for DatabaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let DatabaseUrl { server, user, database, ssl_mode } = self;
-        write!(
-            f,
-            "postgres://{}@{server}/{}?sslmode={}",
-            encoded(user),
-            encoded(database),
-            ssl_mode.as_str()
-        )
+        write!(f, "postgres://{}@{server}/{}?sslmode={}", encoded(user), encoded(database), ssl_mode.as_str())
     }
 }
 
@@ -187,7 +187,10 @@ mod tests {
     fn what_is_not_said_has_its_usual_value() {
         for (text, shown) in [
             ("postgres://dockmeter@db/app", "postgres://dockmeter@db:5432/app?sslmode=prefer"),
-            ("postgresql://ann%40x@[fd00::1]:6000", "postgres://ann%40x@[fd00::1]:6000/postgres?sslmode=prefer"),
+            (
+                "postgresql://ann%40x@[fd00::1]:6000",
+                "postgres://ann%40x@[fd00::1]:6000/postgres?sslmode=prefer",
+            ),
             ("postgres://a@b/?sslmode=verify-full", "postgres://a@b:5432/postgres?sslmode=verify-full"),
         ] {
             assert_eq!(DatabaseUrl::parse(text).map(|url| url.to_string()), Ok(shown.to_owned()));
