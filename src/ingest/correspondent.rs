@@ -29,19 +29,22 @@ use socket::Proof;
 
 /// How long a connection waits for the inventory to know who it is: a container that has just
 /// been started may be quicker than the engine's event.
-const PATIENCE: Duration = Duration::from_secs(3);
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Between two looks, however often the inventory changes.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// An address that was nobody's is not waited for again, unless it was silent for so long.
+/// Who was nobody is not waited for again, unless it was silent for so long.
 const STRANGE_FOR: Duration = Duration::from_secs(60);
 
-/// Addresses of nobody that are remembered.
+/// Strangers that are remembered, and how long their names may be.
 const MOST_STRANGERS: usize = 1024;
+const LONGEST_STRANGER: usize = 1024;
 
-/// Tables of sockets that are read at once; each may hold a thread for some milliseconds.
-const PROOFS_AT_ONCE: usize = 2;
+/// Tables of sockets that are read at once, and for how many times as long as that took none is
+/// read: a container with many sockets that connects without end takes a quarter of a core.
+const PROOFS_AT_ONCE: usize = 1;
+const REST: u32 = 3;
 
 /// By what it is known who sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,8 +114,8 @@ pub struct Correspondents {
     /// Whether the engine's containers are this machine's.
     here: bool,
     changes: watch::Sender<()>,
-    /// Addresses that were nobody's, and when they were last seen.
-    strangers: Mutex<HashMap<IpAddr, Instant>>,
+    /// Addresses and cgroups that were nobody's, and when they were last seen.
+    strangers: Mutex<HashMap<String, Instant>>,
     proofs: Arc<Semaphore>,
 }
 
@@ -197,11 +200,8 @@ impl Correspondents {
             let _ = tokio::time::timeout(rest, changes.changed()).await;
             tokio::time::sleep(PAUSE).await;
         }
-        let snapshot = self.inventory.snapshot();
-        let may_be_known_later = correspondent.container.get().is_some()
-            || !snapshot.engine.connected
-            || correspondent.is_contested(&snapshot);
-        if may_be_known_later {
+        let is_away = !self.inventory.snapshot().engine.connected;
+        if correspondent.container.get().is_some() || correspondent.is_unsure() || is_away {
             return Found::NotYet;
         }
         self.note_stranger(correspondent);
@@ -253,31 +253,35 @@ impl Correspondents {
         let Ok(permit) = self.proofs.clone().acquire_owned().await else { return Proof::NotIts };
         let (folder, id) = (self.paths.process(pid), container.id);
         let read = tokio::task::spawn_blocking(move || {
-            let proof = socket::proof(&folder, id, theirs, ours);
-            drop(permit);
-            proof
+            let began = std::time::Instant::now();
+            (socket::proof(&folder, id, theirs, ours), began.elapsed())
         });
-        read.await.unwrap_or(Proof::NotIts)
+        let Ok((proof, took)) = read.await else { return Proof::NotIts };
+        tokio::spawn(async move {
+            tokio::time::sleep(took * REST).await;
+            drop(permit);
+        });
+        proof
     }
 
-    /// Whether an address was nobody's a moment ago.
+    /// Whether it was nobody a moment ago.
     fn is_stranger(&self, correspondent: &Correspondent) -> bool {
-        let End::Address { theirs, .. } = correspondent.end else { return false };
         let mut strangers = self.strangers.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
-        let seen = strangers.get_mut(&theirs.ip()).map(|seen| std::mem::replace(seen, now));
-        seen.is_some_and(|seen| now.duration_since(seen) < STRANGE_FOR)
+        let seen = correspondent.name().and_then(|name| strangers.get_mut(&name));
+        seen.map(|seen| std::mem::replace(seen, now))
+            .is_some_and(|seen| now.duration_since(seen) < STRANGE_FOR)
     }
 
     fn note_stranger(&self, correspondent: &Correspondent) {
-        let End::Address { theirs, .. } = correspondent.end else { return };
+        let Some(name) = correspondent.name().filter(|name| name.len() <= LONGEST_STRANGER) else { return };
         let now = Instant::now();
         let mut strangers = self.strangers.lock().unwrap_or_else(PoisonError::into_inner);
         if strangers.len() >= MOST_STRANGERS {
             strangers.retain(|_, seen| now.duration_since(*seen) < STRANGE_FOR);
         }
         if strangers.len() < MOST_STRANGERS {
-            strangers.insert(theirs.ip(), now);
+            strangers.insert(name, now);
         }
     }
 }
@@ -292,12 +296,17 @@ impl Correspondent {
         }
     }
 
-    /// Whether a container has its address, although the connection is not among that one's.
-    fn is_contested(&self, snapshot: &Snapshot) -> bool {
+    /// What it is remembered by.
+    fn name(&self) -> Option<String> {
         match &self.end {
-            End::Address { theirs, .. } => holders(snapshot, theirs.ip()).next().is_some(),
-            End::Process { process, .. } => process.is_unsure(),
+            End::Address { theirs, .. } => Some(theirs.ip().to_string()),
+            End::Process { process, .. } => process.cgroup().map(str::to_owned),
         }
+    }
+
+    /// Whether another connection of the same program may tell more.
+    fn is_unsure(&self) -> bool {
+        matches!(self.end, End::Process { process: Process::TooYoung, .. })
     }
 }
 

@@ -103,7 +103,7 @@ impl Caller {
 
     /// The same, whose program is in a container.
     #[must_use]
-    pub(super) fn from_container(self, container: &Container) -> Self {
+    pub(super) fn of_container(self, container: &Container) -> Self {
         Caller { origin: self.origin.within(container.id), ..self }
     }
 
@@ -221,7 +221,7 @@ mod tests {
         let container = fixture::container("3f", "shop-api-1", Tenant::claimed(Some("ann"), None, None));
         for caller in [Caller::within(&container, Way::Address), Caller::nobody()] {
             assert_eq!(allowed(&caller), [true, false, false, false, false, true]);
-            assert_eq!(caller.origin().delegate, false);
+            assert!(!caller.origin().delegate);
         }
         let within = Caller::within(&container, Way::Socket);
         assert_eq!(
@@ -229,7 +229,7 @@ mod tests {
             (&container.tenant, "3f3f3f3f3f3f")
         );
         // A token's tenant counts; the container only tells replicas apart.
-        let token = Caller::with_token(&fixture::token("x", &[Scope::Write])).from_container(&container);
+        let token = Caller::with_token(&fixture::token("x", &[Scope::Write])).of_container(&container);
         assert_eq!(
             (&token.origin().tenant, token.origin().instance.as_str()),
             (&Tenant::unknown(), "3f3f3f3f3f3f")

@@ -114,6 +114,11 @@ impl Listeners {
         self
     }
 
+    /// Whether programs send what they measure to them.
+    pub(super) fn are_for_programs(&self) -> bool {
+        self.0.iter().any(|listener| listener.correspondents.is_some())
+    }
+
     /// The addresses listened on, with the actual port where port 0 was asked for.
     pub fn addresses(&self) -> Vec<ListenAddress> {
         self.0.iter().map(|listener| listener.address.clone()).collect()

@@ -253,7 +253,7 @@ async fn sender(
     if headers.contains_key(header::AUTHORIZATION) {
         let caller = caller(context, rules, peer, visit, headers).await?;
         return Ok(match context.whose(correspondent).await {
-            Found::Container(container, _) => caller.from_container(&container),
+            Found::Container(container, _) => caller.of_container(&container),
             _ => caller,
         });
     }

@@ -30,6 +30,10 @@ use super::router::needs_nothing;
 /// a descriptor and some kilobytes.
 const MAX_CONNECTIONS: usize = 256;
 
+/// Quarters of all connections that programs may have who send what they measure: the rest is
+/// left for who reads it.
+const QUARTERS_OF_PROGRAMS: usize = 3;
+
 /// Connections at once of one client: more than a scraper with its parallel jobs or a browser
 /// opens.
 const MAX_PER_PEER: usize = 64;
@@ -123,6 +127,8 @@ struct Service {
     entrance: Arc<Entrance>,
     options: Options,
     room: Room,
+    /// What these listeners may have of the room; `None` is all of it.
+    share: Option<Arc<Semaphore>>,
 }
 
 /// Serves listeners until `cancel`, then lets answers finish for a while. Each set of listeners
@@ -134,6 +140,7 @@ pub async fn serve(
     cancel: CancellationToken,
 ) {
     let room = Room::new(options);
+    let of_programs = Arc::new(Semaphore::new((options.max_connections / 4 * QUARTERS_OF_PROGRAMS).max(1)));
     let mut loops = JoinSet::new();
     for (listeners, router) in listeners {
         let service = Service {
@@ -142,6 +149,7 @@ pub async fn serve(
             entrance: entrance.clone(),
             options,
             room: room.clone(),
+            share: listeners.are_for_programs().then(|| of_programs.clone()),
         };
         for listener in listeners.0 {
             loops.spawn(serve_one(listener, service.clone(), cancel.clone()));
@@ -168,10 +176,10 @@ async fn serve_one(listener: Listener, service: Service, cancel: CancellationTok
                 continue;
             }
         };
-        let Service { router, lobby_router, entrance, options, room } = &service;
+        let Service { router, lobby_router, entrance, options, room, share } = &service;
         let (tls, options) = (entrance.rules().tls.clone(), *options);
         let client = origin.client;
-        match room.seat(client) {
+        match room.seat(client, share.as_ref()) {
             Some(seat) => {
                 let served = connection::serve(wire, origin, tls, options, router.clone(), cancel.clone());
                 connections.spawn(async move {
@@ -211,6 +219,13 @@ async fn no_room(request: Request, next: Next) -> Response {
     Problem::new(Kind::Unavailable, detail).into_response()
 }
 
+/// A place for a connection; given back when dropped.
+struct Seat {
+    _all: OwnedSemaphorePermit,
+    _share: Option<OwnedSemaphorePermit>,
+    _place: Place,
+}
+
 /// What connections of all listeners share.
 #[derive(Clone)]
 struct Room {
@@ -228,11 +243,15 @@ impl Room {
         }
     }
 
-    /// A place for a connection, unless all or its client's are taken.
-    fn seat(&self, client: Client) -> Option<(OwnedSemaphorePermit, Place)> {
+    /// A place, unless all, those of the listener or the client's are taken.
+    fn seat(&self, client: Client, share: Option<&Arc<Semaphore>>) -> Option<Seat> {
         let place = self.crowd.admit(client)?;
-        let permit = self.all.clone().try_acquire_owned().ok()?;
-        Some((permit, place))
+        let take = |semaphore: &Arc<Semaphore>| semaphore.clone().try_acquire_owned().ok();
+        let share = match share {
+            Some(share) => Some(take(share)?),
+            None => None,
+        };
+        Some(Seat { _all: take(&self.all)?, _share: share, _place: place })
     }
 }
 

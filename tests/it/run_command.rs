@@ -14,6 +14,7 @@ use crate::http;
 use crate::poll::{eventually, patience};
 use crate::prometheus::free_address;
 use crate::truth::load::Load;
+use crate::whose::request;
 
 #[test]
 fn run_brings_up_exporter_and_prometheus_and_takes_both_down_again() {
@@ -60,10 +61,9 @@ fn run_brings_up_exporter_and_prometheus_and_takes_both_down_again() {
         }
     };
     if let Some(mut program) = Load::start(&engine, "run-program", &["--label=dockmeter.user=run-bob"]) {
-        program.sends(&endpoint, "run.sent", 7, None);
-        let sent = "run_sent_total{user=\"run-bob\"";
-        let page = http::get(address, "/metrics", &[]).unwrap();
-        assert!(page.text().contains(sent), "what a program in a container has sent is its own");
+        let series = "run_sent_total{user=\"run-bob\"";
+        let page = || http::get(address, "/metrics", &[]).unwrap();
+        program.sends(&endpoint, &request("run.sent", 7, None), || page().text().contains(series));
     }
 
     let storage = root.join(format!("target/run/{}", run.id()));

@@ -84,9 +84,12 @@ impl Process {
         }
     }
 
-    /// Whether another connection of it may tell more.
-    pub(super) fn is_unsure(&self) -> bool {
-        *self == Process::TooYoung
+    /// The text of its cgroup.
+    pub(super) fn cgroup(&self) -> Option<&str> {
+        match self {
+            Process::In(cgroup) => Some(cgroup),
+            Process::Unseen | Process::TooYoung => None,
+        }
     }
 }
 
@@ -194,10 +197,13 @@ mod tests {
     fn the_peer_of_a_socket_is_read_by_its_handle_and_a_young_one_is_not_believed_without() {
         let (ours, _theirs) = UnixStream::pair().unwrap();
         let own = std::fs::read_to_string(Paths::own_proc("cgroup")).unwrap();
-        assert_eq!(Process::at(ours.as_fd()), Process::In(own.clone()));
-        // Of this test's process it depends on when it was started.
-        let without = Process::by(ours.as_fd(), None);
-        assert!([Process::TooYoung, Process::In(own)].contains(&without), "{without:?}");
+        let handle =
+            rustix::process::pidfd_open(rustix::process::getpid(), rustix::process::PidfdFlags::empty());
+        assert_eq!(Process::by(ours.as_fd(), Some(handle.unwrap())), Process::In(own.clone()));
+        // Of this test's process it depends on when it was started, and on the kernel.
+        for without in [Process::at(ours.as_fd()), Process::by(ours.as_fd(), None)] {
+            assert!([Process::TooYoung, Process::In(own.clone())].contains(&without), "{without:?}");
+        }
         let now = u64::try_from(clock_gettime(ClockId::Boottime).tv_sec).unwrap();
         assert_eq!(age_s((now + 1) * TICKS_PER_SECOND), 0);
         assert!(age_s((now - 1) * TICKS_PER_SECOND) >= 1);

@@ -16,9 +16,9 @@ use rustix::fs::{Mode, OFlags, openat};
 
 use crate::inventory::ContainerId;
 
-/// Bytes of a table that are read, of some 25,000 sockets: a container that opens more must not
+/// Bytes of a table that are read, of some 7,000 sockets: a container that opens more must not
 /// keep a thread busy.
-const LONGEST_TABLE: u64 = 4 << 20;
+const LONGEST_TABLE: u64 = 1 << 20;
 
 /// A line of `/proc/PID/cgroup` per hierarchy, each with a path: far less than this.
 const CGROUP_LIMIT: u64 = 64 << 10;

@@ -88,7 +88,7 @@ async fn a_connection_that_is_not_the_containers_who_has_the_address_is_not_take
     let paths = Paths { procfs: root.path().into(), ..Paths::default() };
     let known = inventory(true, vec![container('a', "172.17.0.2", "ann", "bridge")]);
     let correspondents = Correspondents::new(known, paths, true);
-    assert_eq!(found(&correspondents, "172.17.0.2:5").await, "not yet");
+    assert_eq!(found(&correspondents, "172.17.0.2:5").await, "nobody");
 }
 
 #[tokio::test(start_paused = true)]
