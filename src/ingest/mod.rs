@@ -10,9 +10,9 @@
 //!   tenant; [`Programs`] shows them.
 
 mod collector;
+mod correspondent;
 #[cfg(test)]
 mod fixture;
-mod correspondent;
 mod labels;
 mod measure;
 pub mod name;

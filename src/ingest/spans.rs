@@ -66,6 +66,7 @@ pub(super) fn record(
             let taken = store.record(&sender, now, |writer| {
                 spans.iter().for_each(|span| take(span, &sender, seen, origin, writer, &mut outcome, now));
             });
+            store.place(&sender, origin.container);
             if let Err(why) = taken {
                 outcome.refuse(why, spans.len() as u64);
             }

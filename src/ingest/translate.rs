@@ -49,9 +49,7 @@ pub(crate) fn record(
             let taken = store.record(&sender, now, |writer| {
                 metrics.iter().for_each(|metric| take(metric, writer, &mut outcome));
             });
-            if let Some(container) = origin.container {
-                store.place(&sender, container);
-            }
+            store.place(&sender, origin.container);
             if let Err(why) = taken {
                 outcome.refuse(why, metrics.iter().map(|metric| metric.data.len() as u64).sum());
             }

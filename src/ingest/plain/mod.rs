@@ -179,6 +179,7 @@ impl<'a> Batch<'a> {
                     }
                 }
             });
+            store.place(&sender, self.origin.container);
             if let Err(why) = written {
                 measurements.iter().for_each(|(index, _)| taken.refuse(*index, &why));
             }

@@ -97,11 +97,11 @@ impl Store {
         Ok(streams)
     }
 
-    /// Notes in which container a sender was last.
-    pub(crate) fn place(&self, sender: &Sender, container: ContainerId) {
+    /// Notes in which container a sender was last, if that is known.
+    pub(crate) fn place(&self, sender: &Sender, container: Option<ContainerId>) {
         let streams = lock(&self.senders).get(sender).cloned();
         if let Some(streams) = streams {
-            lock(&streams).container = Some(container);
+            lock(&streams).container = container;
         }
     }
 

@@ -178,3 +178,25 @@ fn a_series_that_its_sender_ends_is_gone_at_once() {
     );
     assert_eq!(store.series(), 2);
 }
+
+#[test]
+fn series_go_with_the_container_that_they_came_from_last() {
+    let (store, now) = store();
+    let container = |digit: &str| -> ContainerId { digit.repeat(64).parse().unwrap() };
+    let (first, second) = (container("1"), container("2"));
+    let name = "store_test_container_total";
+    let is_shown = |user: &str| {
+        page(&store).contains(&format!("{name}{{service=\"api\",service_instance=\"1\",user=\"{user}\""))
+    };
+    for (user, within) in [("ann", Some(first)), ("bob", Some(second)), ("eve", None)] {
+        count(&store, &sender(user, "api"), name, &[], now).unwrap();
+        store.place(&sender(user, "api"), within);
+    }
+    store.forget(&|id| *id == first);
+    assert_eq!([is_shown("ann"), is_shown("bob"), is_shown("eve")], [false, true, true]);
+    assert_eq!(store.series(), 2, "there is room again");
+    // A program that goes on in another container keeps what it has.
+    store.place(&sender("bob", "api"), Some(first));
+    store.forget(&|id| *id == second);
+    assert!(is_shown("bob"));
+}
