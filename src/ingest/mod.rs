@@ -3,6 +3,7 @@
 //! - [`otlp`]: the requests of OpenTelemetry's protocol.
 //! - `measure`: single measurements, under the names of the semantic conventions.
 //! - `plain`: plain JSON; `spans`: what spans measure.
+//! - [`Service`]: what a service does now.
 //! - [`name`]: OpenTelemetry's names and units as Prometheus has them.
 //! - [`Correspondents`]: which container is at the other end of a connection.
 //! - [`Origin`]: who a request is from.
@@ -18,6 +19,7 @@ mod measure;
 pub mod name;
 mod origin;
 pub mod otlp;
+mod performance;
 mod plain;
 mod receiver;
 pub mod route;
@@ -29,5 +31,6 @@ mod translate;
 pub use collector::Programs;
 pub use correspondent::{Correspondent, Correspondents, Found, Way};
 pub use origin::Origin;
+pub use performance::{PERFORMANCE_WINDOW, Rates, Service};
 pub use plain::{Records, Taken};
 pub use receiver::{Encoding, Received, Receiver, Unreadable};

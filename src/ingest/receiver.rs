@@ -10,6 +10,7 @@ use super::correspondent::Way;
 use super::origin::{Origin, Users};
 use super::otlp::model::Faults;
 use super::otlp::{json, json_spans, protobuf, protobuf_spans};
+use super::performance::{self, Service};
 use super::plain::{self, Defined, Records, Taken};
 use super::seen::Seen;
 use super::spans;
@@ -215,6 +216,11 @@ impl Receiver {
 
     pub(super) fn requests(&self) -> [(Way, u64); Way::ALL.len()] {
         Way::ALL.map(|way| (way, self.requests[way as usize].load(Ordering::Relaxed)))
+    }
+
+    /// What the services of tenants that are admitted do now, by tenant and name.
+    pub fn performance(&self, now: Instant, admits: impl Fn(&Tenant) -> bool) -> Vec<Service> {
+        performance::services(&self.store, now, admits)
     }
 
     fn count(&self, tenant: &Tenant, outcome: &Outcome, malformed: u64, mended: u64) {

@@ -21,6 +21,7 @@ mod negotiate;
 mod openapi;
 mod otlp;
 mod page;
+mod performance;
 mod plain;
 mod probe;
 mod problem;

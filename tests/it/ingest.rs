@@ -1,6 +1,9 @@
 //! Programs send what they measure: it reaches Prometheus under the tenant of their token, at an
 //! address where nothing else is served.
 
+mod plain;
+mod spans;
+
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;

@@ -8,15 +8,17 @@
 mod names;
 mod senders;
 mod series;
+mod traffic;
 mod value;
 
 pub(crate) use names::refuse_reserved;
 pub(crate) use senders::{By, Limits, Refused, Sender, StreamId, Writer};
+pub(crate) use traffic::{Load, Role, WINDOW};
 pub(crate) use value::{Stored, Unusable, Update};
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::inventory::ContainerId;
 use crate::metrics::LabelBlock;
@@ -138,6 +140,24 @@ impl Store {
     /// How many series there are.
     pub(crate) fn series(&self) -> u64 {
         self.all.used()
+    }
+
+    /// What has come lately from each sender whose tenant is admitted, in the order of senders.
+    pub(crate) fn traffic(
+        &self,
+        now: Instant,
+        admits: impl Fn(&Tenant) -> bool,
+        visit: &mut dyn FnMut(&Sender, Role, &Load, Duration),
+    ) {
+        let admitted = lock(&self.senders);
+        let admitted = admitted.iter().filter(|(sender, _)| admits(&sender.tenant));
+        let mut senders: Vec<_> = admitted.map(|(s, streams)| (s.clone(), streams.clone())).collect();
+        senders.sort_by(|(one, _), (other, _)| one.cmp(other));
+        for (sender, streams) in senders {
+            for (role, load, over) in lock(&streams).traffic(now) {
+                visit(&sender, role, &load, over);
+            }
+        }
     }
 
     /// Walks over every series, family by family in the order of their names.

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use super::lock;
 use super::names::{NameRefused, Names};
 use super::series::Series;
+use super::traffic::{Load, Role, Traffic, covered, has_failed};
 use super::value::{Unusable, Update};
 use crate::ingest::labels::labels;
 use crate::ingest::otlp::model::Attribute;
@@ -189,6 +190,10 @@ struct Stream {
     family: Arc<Foreign>,
     /// Who has measured all of it; nobody yet while it is empty.
     by: Option<By>,
+    /// Since when there is any.
+    begun: Instant,
+    /// What has come lately, where that is asked for.
+    traffic: Option<(Role, Box<Traffic>)>,
     series: Vec<Series>,
     /// Series by the hash of their labels, and by those of attributes as they came.
     by_labels: HashMap<u64, usize>,
@@ -246,6 +251,15 @@ impl Streams {
         streams.flat_map(|stream| &stream.series)
     }
 
+    /// What has come lately of each metric of which that is asked, and the time that it is of.
+    pub(super) fn traffic(&self, now: Instant) -> impl Iterator<Item = (Role, Load, Duration)> {
+        let asked = self.streams.iter().filter_map(|stream| stream.traffic.as_ref());
+        asked.map(move |(role, traffic)| {
+            let (load, over) = traffic.now(now);
+            (*role, load, over)
+        })
+    }
+
     /// The place of the stream of a family; a new one if there is room.
     fn place(&mut self, family: Arc<Foreign>) -> Result<usize, Refused> {
         let known = self.streams.iter().position(|stream| Arc::ptr_eq(&stream.family, &family));
@@ -255,7 +269,7 @@ impl Streams {
         if !self.budgets.tenant.metrics.take() {
             return Err(Refused::Limit("metrics of this tenant"));
         }
-        self.streams.push(Stream::new(family));
+        self.streams.push(Stream::new(family, self.seen));
         Ok(self.streams.len() - 1)
     }
 }
@@ -269,10 +283,13 @@ impl Drop for Streams {
 }
 
 impl Stream {
-    fn new(family: Arc<Foreign>) -> Self {
+    fn new(family: Arc<Foreign>, now: Instant) -> Self {
+        let traffic = Role::of(family.name()).map(|role| (role, Box::default()));
         Stream {
             family,
             by: None,
+            begun: now,
+            traffic,
             series: Vec::new(),
             by_labels: HashMap::new(),
             by_attributes: HashMap::new(),
@@ -417,7 +434,19 @@ impl<'a> Writer<'a> {
             }
         };
         let Some(series) = stream.series.get_mut(place) else { return Ok(()) };
+        let Some((_, traffic)) = &mut stream.traffic else {
+            series.take(update, times, now)?;
+            return Ok(());
+        };
+        let before = series.value.as_ref().map(Load::of);
+        let covers = covered(&update, times, series.time_ns());
         series.take(update, times, now)?;
+        // The first state of a program may hold all that it has done for days.
+        if covers.is_some() || stream.begun < now {
+            let after = series.value.as_ref().map(Load::of).unwrap_or_default();
+            let more = after.since(&before.unwrap_or_default()).failed(has_failed(attributes));
+            traffic.add(&more, covers.unwrap_or_default(), now);
+        }
         Ok(())
     }
 
@@ -462,7 +491,7 @@ impl Stream {
     /// Removes all series and says how many there were.
     fn clear(&mut self) -> u64 {
         let before = self.series.len() as u64;
-        *self = Stream::new(self.family.clone());
+        *self = Stream::new(self.family.clone(), self.begun);
         before
     }
 

@@ -61,6 +61,11 @@ impl Series {
         Ok(Taken::Yes)
     }
 
+    /// When the last point was taken, as its sender says; 0 is not known.
+    pub(super) fn time_ns(&self) -> u64 {
+        self.time_ns
+    }
+
     /// A request that is sent again after a lost answer has the same times, and one that
     /// overtook another later ones.
     fn is_new(&mut self, start_ns: u64, time_ns: u64) -> bool {

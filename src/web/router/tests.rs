@@ -46,7 +46,8 @@ fn of_route(route: &Route, authorization: Option<&str>) -> HttpRequest<Body> {
     headers.extend(takes_metrics.then_some(("content-type", "application/json")));
     let mut request = request(&path, &headers);
     if takes_metrics {
-        *request.body_mut() = Body::from("{}");
+        // Nothing in OTLP, and no record.
+        *request.body_mut() = Body::from(if path.starts_with("/v1/") { "{}" } else { "[]" });
     }
     *request.method_mut() = method(route).to_ascii_uppercase().parse().unwrap();
     request

@@ -8,8 +8,10 @@ use crate::http::encode;
 const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
 /// Paths that take a body, in which a tenant tries to write another's series in
-/// `ingest::nobody_writes_for_another_tenant`.
-const WRITTEN_ELSEWHERE: [&str; 1] = ["/v1/metrics"];
+/// `ingest::nobody_writes_for_another_tenant`, `ingest::spans` and
+/// `ingest::plain::nobody_records_for_another_tenant`.
+const WRITTEN_ELSEWHERE: [&str; 5] =
+    ["/v1/metrics", "/v1/traces", "/api/metrics/http", "/api/metrics/db", "/api/metrics/custom"];
 
 /// One request without a body.
 #[derive(Clone, Debug)]
