@@ -62,6 +62,8 @@ const DISK_BUDGET: RangeInclusive<f64> = 0.1..=50.0;
 const ENGINE_INTERVAL: RangeInclusive<Duration> = Duration::from_secs(60)..=Duration::from_secs(7 * 86_400);
 
 /// How many series programs may send.
+const MILLISECOND: Duration = Duration::from_millis(1);
+const MAX_SLOW_QUERY: Duration = Duration::from_secs(3600);
 const SERIES: RangeInclusive<usize> = 1..=10_000_000;
 
 /// How long a request of theirs may be, in bytes.
@@ -102,6 +104,9 @@ pub(super) fn config(sources: Sources) -> Result<Config, ConfigError> {
         web: web(layers, &file.web)?,
         tokens: tokens::tokens(layers, &file)?,
         ingest: ingest(layers, &file)?,
+        slow_query: layers.one(&settings::QUERIES_SLOW, file.queries.slow.as_ref(), |text| {
+            value::duration(text, MILLISECOND..=MAX_SLOW_QUERY)
+        })?,
         host: host(layers, &file)?,
         probes: probe::probes(layers, &file, folder_of(named))?,
         disabled_collectors: disabled_collectors(layers, &file)?,

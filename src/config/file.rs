@@ -32,6 +32,7 @@ pub(super) struct File {
     pub(super) prometheus: Prometheus,
     pub(super) cost: Cost,
     pub(super) ingest: Ingest,
+    pub(super) queries: Queries,
     pub(super) databases: List<Spanned<DatabaseEntry>>,
     pub(super) postgres: Postgres,
 }
@@ -215,6 +216,12 @@ pub(super) struct Limits {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Ingest {
     pub(super) listen_address: List<Text>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Queries {
+    pub(super) slow: Option<Text>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -105,6 +105,8 @@ pub struct Config {
     pub ingest: Ingest,
     /// Which PostgreSQL servers are read.
     pub postgres: Postgres,
+    /// From when on a database call is slow.
+    pub slow_query: Duration,
     /// Where the value of each setting comes from, by [`settings::Setting::name`].
     origins: BTreeMap<&'static str, Origin>,
     sources: Sources,

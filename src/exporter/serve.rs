@@ -23,6 +23,7 @@ use crate::disk::thread::DiskThread;
 use crate::disk::{self, Board};
 use crate::docker::{self, EngineStatistics, Watcher};
 use crate::host;
+use crate::ingest::slow::SlowQueries;
 use crate::ingest::{Correspondents, Receiver};
 use crate::inventory::{Container, Inventory};
 use crate::metrics::catalogue;
@@ -331,7 +332,8 @@ impl Exporter {
 /// Takes what programs send.
 fn receiver(config: &Config) -> Arc<Receiver> {
     let Ingest { series_per_tenant, series_total, .. } = config.ingest;
-    Arc::new(Receiver::new(series_per_tenant as u64, series_total as u64))
+    let receiver = Receiver::new(series_per_tenant as u64, series_total as u64);
+    Arc::new(receiver.with_slow_queries(SlowQueries::new(config.slow_query)))
 }
 
 /// Removes series that programs send no more, or whose container is gone; never ends.
@@ -384,6 +386,7 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
         ("disk", old.disk != new.disk),
         ("sampling.full", old.sampling_full != new.sampling_full),
         ("ingest", old.ingest != new.ingest),
+        ("queries", old.slow_query != new.slow_query),
         ("host", old.host != new.host),
         ("collectors", old.disabled_collectors != new.disabled_collectors),
         ("log", old.log != new.log),

@@ -13,6 +13,7 @@ use super::otlp::{json, json_spans, protobuf, protobuf_spans};
 use super::performance::{self, Service};
 use super::plain::{self, Defined, Records, Taken};
 use super::seen::Seen;
+use super::slow::SlowQueries;
 use super::spans;
 use super::store::{Limits, Store};
 use super::translate::{self, Outcome};
@@ -84,6 +85,7 @@ pub struct Receiver {
     users: Users,
     defined: Defined,
     seen: Seen,
+    slow: SlowQueries,
     tallies: Mutex<BTreeMap<Tenant, Tally>>,
     /// Requests by what told who sent them, in the order of [`Way::ALL`].
     requests: [AtomicU64; Way::ALL.len()],
@@ -112,6 +114,7 @@ impl Receiver {
             users: Users::default(),
             defined: Defined::default(),
             seen: Seen::default(),
+            slow: SlowQueries::default(),
             tallies: Mutex::default(),
             requests: Default::default(),
         }
@@ -236,6 +239,17 @@ impl Receiver {
 
     pub(super) fn tallies(&self) -> BTreeMap<Tenant, Tally> {
         self.tallies.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The same with another list of slow statements.
+    #[must_use]
+    pub fn with_slow_queries(self, slow: SlowQueries) -> Self {
+        Receiver { slow, ..self }
+    }
+
+    /// Statements that took long, and the list that they are noted in.
+    pub fn slow_queries(&self) -> &SlowQueries {
+        &self.slow
     }
 
     pub(super) fn store(&self) -> &Store {

@@ -13,12 +13,14 @@ use jiff::Timestamp;
 
 use crate::collect::{CollectError, Collector};
 use crate::ingest::Receiver;
+use crate::ingest::slow::{Caller, Calls};
 use crate::inventory::{Container, ContainerId, Engine, Health, Inventory, Network, State, Status};
 use crate::metrics::{LabelBlock, Sink, Value, catalogue};
 use crate::snapshot::{
     self, Machine, Process, ProcessError, ProcessList, ProcessQuery, ProcessSource, Rates, Reading, Snapshot,
     Source, Stats,
 };
+use crate::sql::{Dialect, sanitise};
 use crate::tenant::{Binding, LabelValue, Tenant};
 
 use tower::ServiceExt;
@@ -269,8 +271,26 @@ pub(super) fn collectors() -> Vec<Box<dyn Collector>> {
 pub(super) fn context_of(source: Fixed, access: Access, max_requests: usize) -> Arc<Context> {
     let collectors = Arc::new(collectors());
     let context = Context::new(Arc::new(source), inventory(), collectors, access, max_requests);
-    let context = context.with_programs(Arc::new(Receiver::new(100, 100)), BODY_BYTES);
+    let context = context.with_programs(Arc::new(receiver()), BODY_BYTES);
     Arc::new(context.with_processes(Arc::new(TwoProcesses)))
+}
+
+/// Has slow statements of ann's and bob's.
+fn receiver() -> Receiver {
+    let receiver = Receiver::new(100, 100);
+    let calls = [
+        ("ann", "SELECT * FROM orders WHERE id = 7", 2.5),
+        ("ann", "SELECT * FROM orders WHERE id = 8", 1.5),
+        ("ann", "UPDATE carts SET note = 'secret'", 3.0),
+        ("bob", "SELECT * FROM pages", 5.0),
+    ];
+    for (user, text, seconds) in calls {
+        let (tenant, service) = (Tenant::claimed(Some(user), Some("shop"), None), LabelValue::clean("api"));
+        let caller = Caller { sender: &tenant, tenant: &tenant, service: &service, system: "postgresql" };
+        let statement = sanitise(text, Dialect::PostgreSql);
+        receiver.slow_queries().note(caller, &statement, Calls::one(seconds), Timestamp::now());
+    }
+    receiver
 }
 
 /// A token of this text, bound to nobody.

@@ -26,6 +26,7 @@ mod plain;
 mod probe;
 mod problem;
 mod processes;
+mod queries;
 mod rate_limit;
 mod refusals;
 pub mod reload;

@@ -17,6 +17,7 @@
 //! | `POST /v1/traces` | sender | takes spans of programs (OTLP) |
 //! | `POST /api/metrics/http`, `/api/metrics/db`, `/api/metrics/custom` | sender | takes plain JSON; these and `/v1/…` are all that ingest listeners serve |
 //! | `/api/metrics/performance` | page | what services do now, by tenant |
+//! | `/api/queries/slow` | login with `read` | the slowest statements, without their values |
 //! | `/api/openapi.json` | page | OpenAPI 3.1 of this table |
 //!
 //! Anything else is 404, another method 405, a foreign `Host` 421, each as a problem (RFC 9457).
@@ -39,7 +40,9 @@ use super::connection::Visit;
 use super::entrance::Rules;
 use super::problem::{Kind, Problem};
 use super::tls::Shown;
-use super::{Context, api, landing, openapi, otlp, performance, plain, probe, processes, reload, scrape};
+use super::{
+    Context, api, landing, openapi, otlp, performance, plain, probe, processes, queries, reload, scrape,
+};
 use crate::config::Scope;
 use crate::ingest::{Correspondent, Found};
 
@@ -111,6 +114,7 @@ static ROUTES: &[Route] = &[
     get("/api/containers/metrics/summary", Need::Page, |method| on(method, api::summary)),
     get("/api/containers/stats/summary", Need::Page, |method| on(method, api::summary)),
     get("/api/metrics/performance", Need::Page, |method| on(method, performance::performance)),
+    get("/api/queries/slow", Need::Login(Scope::Read), |method| on(method, queries::slow)),
     get("/api/openapi.json", Need::Page, |method| on(method, openapi::document)),
 ];
 
