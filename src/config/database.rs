@@ -23,7 +23,7 @@ const MOST_SERVERS: usize = 100;
 /// More often, reading would be a load of its own; more seldom, no measurement.
 const INTERVAL: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(3600);
 
-/// How long a reading may take; not longer than the interval.
+/// How long a reading may take; one that takes longer than the interval delays the next.
 const TIMEOUT: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(60);
 
 /// How servers are read, and which are named.
@@ -53,7 +53,7 @@ pub struct PostgresServer {
     pub tenant: Tenant,
     /// Time between the beginnings of two readings.
     pub interval: Duration,
-    /// How long a reading may take, connecting included; not longer than `interval`.
+    /// How long a reading may take, connecting included.
     pub timeout: Duration,
 }
 
@@ -73,20 +73,7 @@ pub(super) fn postgres(layers: &mut Layers<'_>, file: &File, folder: &Path) -> R
     })?;
     let timeout = layers
         .one(&settings::POSTGRES_TIMEOUT, section.timeout.as_ref(), |text| value::duration(text, TIMEOUT))?;
-    // What nobody said does not get into the way of what somebody did.
-    let of_default =
-        matches!(layers.origins.get(settings::POSTGRES_TIMEOUT.name()), None | Some(Origin::Default));
-    if timeout > interval && !of_default {
-        let origin = layers.origins.get(settings::POSTGRES_TIMEOUT.name()).cloned().unwrap_or_default();
-        let message = format!(
-            "`{}` is longer than `postgres.interval`, which is {}; lower it",
-            value::show_duration(timeout),
-            value::show_duration(interval)
-        );
-        return Err(origin.refuse(message));
-    }
-    let mut all =
-        Postgres { servers: Vec::new(), password_directory, interval, timeout: timeout.min(interval) };
+    let mut all = Postgres { servers: Vec::new(), password_directory, interval, timeout };
     layers.note(&settings::DATABASES, &file.databases);
     for entry in file.databases.iter().flat_map(|list| &list.value) {
         let server = server(layers, entry, folder, &all)?;
@@ -125,16 +112,6 @@ fn server(
     let interval = entry.interval.as_ref().map(|text| within(text, INTERVAL)).transpose()?;
     let interval = interval.unwrap_or(defaults.interval);
     let timeout = entry.timeout.as_ref().map(|text| within(text, TIMEOUT)).transpose()?;
-    if let (Some(timeout), Some(text)) = (timeout, &entry.timeout)
-        && timeout > interval
-    {
-        let message = format!(
-            "`{}` is longer than the server's `interval`, which is {}; lower it",
-            text.value,
-            value::show_duration(interval)
-        );
-        return Err(layers.place(text.referenced).refuse(message));
-    }
     let path = |text: &Option<super::file::Text>| text.as_ref().map(|text| folder.join(&text.value));
     let claim = |text: &Option<super::file::Text>| text.as_ref().map(|text| text.value.clone());
     let [user, project, team] = [&entry.user, &entry.project, &entry.team].map(claim);
@@ -144,7 +121,7 @@ fn server(
         ca_file: path(&entry.ca_file),
         tenant: Tenant::claimed(user.as_deref(), project.as_deref(), team.as_deref()),
         interval,
-        timeout: timeout.unwrap_or(defaults.timeout.min(interval)),
+        timeout: timeout.unwrap_or(defaults.timeout),
     })
 }
 

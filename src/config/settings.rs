@@ -217,7 +217,7 @@ settings! {
     POSTGRES_INTERVAL Some("postgres.interval"), Some("postgres.interval"), One "DURATION" ["15s"]
         "How often PostgreSQL servers are read, 1s to 1h; sizes and tables every minute at most.";
     POSTGRES_TIMEOUT Some("postgres.timeout"), Some("postgres.timeout"), One "DURATION" ["5s"]
-        "How long a reading of a PostgreSQL server may take, 100ms to 60s and not longer than the interval; the server ends a statement itself a little earlier.";
+        "How long a reading of a PostgreSQL server may take, connecting included, 100ms to 60s; the server ends a statement itself a little earlier.";
     PROMETHEUS_URL Some("prometheus.url"), Some("prometheus.url"), One "URL" []
         "The Prometheus that scrapes dockmeter, `http://HOST:PORT` or `https://…`, for reports.";
     PROMETHEUS_USERNAME Some("prometheus.username"), Some("prometheus.username"), One "NAME" []

@@ -22,7 +22,7 @@ use super::{Sanitise, Target};
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
 /// The longest pause, so that a server that is back is seen soon, unless it is read less often.
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
 /// How long what is dear and changes slowly is left alone.
 const SLOWLY: Duration = Duration::from_secs(60);
@@ -248,9 +248,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pauses_grow_up_to_a_minute_or_the_interval() {
+    fn pauses_grow_up_to_a_quarter_of_a_minute_or_the_interval() {
         let seconds = |failures, interval| pause(failures, Duration::from_secs(interval)).as_secs();
-        assert_eq!([0, 1, 2, 5, 6, 40].map(|failures| seconds(failures, 15)), [1, 2, 4, 32, 60, 60]);
+        assert_eq!([0, 1, 2, 3, 4, 40].map(|failures| seconds(failures, 5)), [1, 2, 4, 8, 15, 15]);
         assert_eq!(seconds(40, 600), 600);
     }
 }

@@ -37,14 +37,8 @@ impl PostgresCollector {
         let shown = c::FAMILIES.iter().map(|metric| places(metric)).collect();
         PostgresCollector { board, shown }
     }
-}
 
-impl Collector for PostgresCollector {
-    fn name(&self) -> &'static str {
-        "postgres"
-    }
-
-    fn collect(&self, _: &Snapshot, sink: &mut dyn Sink) -> Result<(), CollectError> {
+    fn show(&self, sink: &mut dyn Sink) {
         let records = self.board.records();
         // Held for the page, so that what is said of a server is of one moment.
         let servers: Vec<_> = records.iter().map(|record| (record.as_ref(), record.state())).collect();
@@ -63,6 +57,16 @@ impl Collector for PostgresCollector {
                 }
             }
         }
+    }
+}
+
+impl Collector for PostgresCollector {
+    fn name(&self) -> &'static str {
+        "postgres"
+    }
+
+    fn collect(&self, _: &Snapshot, sink: &mut dyn Sink) -> Result<(), CollectError> {
+        self.show(sink);
         Ok(())
     }
 }

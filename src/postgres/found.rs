@@ -77,7 +77,8 @@ pub(super) fn targets(config: &Postgres, snapshot: &Snapshot) -> (Vec<Target>, V
 /// Whether a container says so, is up, and is known well enough to say whose it is.
 fn runs_a_server(container: &Container) -> bool {
     container.labels.get(LABEL).is_some_and(|value| value == "true")
-        && container.state.status == Status::Running
+        // A frozen server is down, not away.
+        && matches!(container.state.status, Status::Running | Status::Paused)
         && container.removed_at.is_none()
         && container.tenant_known
 }

@@ -315,7 +315,7 @@ pub(super) static PARTS: &[Part] = &[
         ..USUAL
     },
     Part {
-        name: "slots",
+        name: "slot_limits",
         sql: "SELECT slot_name, slot_type, safe_wal_size FROM pg_replication_slots ORDER BY 1 LIMIT 100",
         labels: &["slot_name", "slot_type"],
         metrics: &[&c::SLOTS_SAFE],

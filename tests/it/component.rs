@@ -32,6 +32,12 @@ pub(crate) enum Component {
     Haproxy,
     /// Prometheus' exporter of a machine's metrics.
     NodeExporter,
+    /// The release's PostgreSQL server.
+    Postgres,
+    /// A current PostgreSQL server.
+    Postgres18,
+    /// Prometheus' exporter of PostgreSQL servers.
+    PostgresExporter,
 }
 
 impl Component {
@@ -49,6 +55,9 @@ impl Component {
             Component::Faketime => "DOCKMETER_TEST_FAKETIME",
             Component::Haproxy => "DOCKMETER_TEST_HAPROXY",
             Component::NodeExporter => "DOCKMETER_TEST_NODE_EXPORTER",
+            Component::Postgres => "DOCKMETER_TEST_POSTGRES",
+            Component::Postgres18 => "DOCKMETER_TEST_POSTGRES18",
+            Component::PostgresExporter => "DOCKMETER_TEST_POSTGRES_EXPORTER",
         }
     }
 

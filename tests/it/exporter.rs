@@ -138,6 +138,12 @@ impl Exporter {
         self.log.lock().expect("the log").iter().any(|line| words.iter().all(|word| line.contains(word)))
     }
 
+    /// How many lines of the log have all of these words.
+    pub(crate) fn times(&self, words: &[&str]) -> usize {
+        let log = self.log.lock().expect("the log");
+        log.iter().filter(|line| words.iter().all(|word| line.contains(word))).count()
+    }
+
     /// Its process id.
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()

@@ -56,6 +56,7 @@ mod lifecycle;
 mod package;
 mod page;
 mod places;
+mod postgres;
 mod privileges;
 mod probes;
 #[cfg(feature = "prometheus-registry")]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io::Write as _;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use dockmeter::metrics::catalogue::{self, Metric, Owner};
@@ -38,7 +39,12 @@ fn promtool_finds_fault_only_with_names_that_are_not_ours() {
     let _container = engine.run("page-promtool", FULL, BUSY);
     let exporter = Exporter::of(&engine);
     read_in_full(&exporter, "page-promtool");
-    let page = exporter.get("/metrics");
+    let unexpected = unexpected_complaints(&promtool, &exporter.get("/metrics").body);
+    assert!(unexpected.is_empty(), "{unexpected:#?}");
+}
+
+/// What promtool says of a page, but for names that are not ours.
+pub(crate) fn unexpected_complaints(promtool: &Path, page: &[u8]) -> Vec<String> {
     let mut check = Command::new(promtool)
         .args(["check", "metrics"])
         .stdin(Stdio::piped())
@@ -46,17 +52,14 @@ fn promtool_finds_fault_only_with_names_that_are_not_ours() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    check.stdin.take().unwrap().write_all(&page.body).unwrap();
+    check.stdin.take().unwrap().write_all(page).unwrap();
     let output = check.wait_with_output().unwrap();
     let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    let owners = [Owner::Cadvisor, Owner::NodeExporter, Owner::PostgresExporter];
     let theirs = |line: &&str| {
-        catalogue::ALL.iter().any(|m| {
-            matches!(m.owner, Owner::Cadvisor | Owner::NodeExporter | Owner::PostgresExporter)
-                && line.starts_with(m.name)
-        })
+        catalogue::ALL.iter().any(|metric| owners.contains(&metric.owner) && line.starts_with(metric.name))
     };
-    let unexpected: Vec<_> = said.lines().filter(|line| !line.is_empty() && !theirs(line)).collect();
-    assert!(unexpected.is_empty(), "{unexpected:#?}");
+    said.lines().filter(|line| !line.is_empty() && !theirs(line)).map(str::to_owned).collect()
 }
 
 /// Names that dashboards and rules made for cAdvisor query, with the labels they select by.
