@@ -1,6 +1,8 @@
-//! The body of a response, counted while it passes; nothing is copied or held back.
+//! Bodies of responses and requests, counted while they pass; nothing is copied or held back.
 
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 
 use bytes::Buf;
@@ -67,6 +69,49 @@ impl<B: Body> Body for MeasuredBody<B> {
                 }
             }
         };
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+pin_project! {
+    /// The body of a request whose data is counted.
+    #[derive(Debug)]
+    pub struct CountedBody<B> {
+        #[pin]
+        inner: B,
+        // Nothing where the length was announced.
+        received: Option<Arc<AtomicU64>>,
+    }
+}
+
+impl<B> CountedBody<B> {
+    pub(super) fn new(inner: B, received: Option<Arc<AtomicU64>>) -> Self {
+        CountedBody { inner, received }
+    }
+}
+
+impl<B: Body> Body for CountedBody<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        let this = self.project();
+        let frame = ready!(this.inner.poll_frame(context));
+        if let (Some(received), Some(Ok(frame))) = (this.received, &frame) {
+            let bytes = frame.data_ref().map_or(0, Buf::remaining);
+            received.fetch_add(bytes as u64, Ordering::Relaxed);
+        }
         Poll::Ready(frame)
     }
 

@@ -15,8 +15,8 @@ mod series;
 mod service;
 
 pub use self::http::HttpMetrics;
-pub use body::MeasuredBody;
+pub use body::{CountedBody, MeasuredBody};
 pub use db::{DbMetrics, DbTimer, Query, Timed};
 pub use extension::{Route, User};
 pub use family::Names;
-pub use service::{HttpLayer, HttpService, MeasuredFuture};
+pub use service::{CountingLayer, CountingService, HttpLayer, HttpService, MeasuredFuture};

@@ -2,6 +2,7 @@
 //! value is dropped.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use http::header::CONTENT_LENGTH;
@@ -28,7 +29,10 @@ pub(super) struct Record {
     method_asked: Option<Box<str>>,
     /// That the answer is gRPC's, and what its status is once it is known.
     grpc: Option<Option<u8>>,
+    /// As it was announced.
     request_bytes: Option<u64>,
+    /// What has come of a request that announced no length, where that is counted.
+    received: Option<Arc<AtomicU64>>,
     response_bytes: u64,
     response_length: Option<u64>,
     /// What it ends with if it ends now.
@@ -56,12 +60,19 @@ impl Record {
             method_asked,
             grpc: None,
             request_bytes: request.body().size_hint().exact().or_else(|| length(request.headers())),
+            received: None,
             response_bytes: 0,
             response_length: None,
             outcome: Outcome { status: 0, error: CANCELLED },
             inside: false,
             metrics: metrics.clone(),
         }
+    }
+
+    /// What to add the data of the request to, if nothing else says how much there is.
+    pub(super) fn count_request(&mut self) -> Option<Arc<AtomicU64>> {
+        self.received = self.request_bytes.is_none().then(Arc::default);
+        self.received.clone()
     }
 
     /// Runs code of the inner service.
@@ -156,7 +167,8 @@ impl Drop for Record {
         let cells = self.subject.ended(outcome);
         let elapsed = self.started.elapsed().as_nanos();
         cells.duration_ns.observe(u64::try_from(elapsed).unwrap_or(u64::MAX));
-        if let Some(bytes) = self.request_bytes {
+        let received = || self.received.as_ref().map(|received| received.load(Ordering::Relaxed));
+        if let Some(bytes) = self.request_bytes.or_else(received) {
             cells.request_bytes.observe(bytes);
         }
         if self.outcome.status != 0 {

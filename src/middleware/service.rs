@@ -10,7 +10,7 @@ use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::body::MeasuredBody;
+use super::body::{CountedBody, MeasuredBody};
 use super::http::Metrics;
 use super::record::Record;
 
@@ -24,6 +24,15 @@ pub struct HttpLayer {
 impl HttpLayer {
     pub(super) fn new(metrics: Arc<Metrics>) -> Self {
         HttpLayer { metrics }
+    }
+}
+
+impl HttpLayer {
+    /// The same layer for services that take any type of body, as those of axum and tonic do. It
+    /// counts the data of requests that do not announce their length, too, which costs them an
+    /// allocation each, and a router that boxes bodies one for every request.
+    pub fn counting_requests(&self) -> CountingLayer {
+        CountingLayer { metrics: self.metrics.clone() }
     }
 }
 
@@ -58,6 +67,50 @@ where
 
     fn call(&mut self, request: Request<Q>) -> Self::Future {
         let mut record = Record::begin(&self.metrics, &request);
+        let inner = record.inside(|| self.inner.call(request));
+        MeasuredFuture { inner, record: Some(record) }
+    }
+}
+
+/// Made by [`HttpLayer::counting_requests`].
+#[derive(Clone, Debug)]
+pub struct CountingLayer {
+    metrics: Arc<Metrics>,
+}
+
+impl<S> Layer<S> for CountingLayer {
+    type Service = CountingService<S>;
+
+    fn layer(&self, inner: S) -> CountingService<S> {
+        CountingService { inner, metrics: self.metrics.clone() }
+    }
+}
+
+/// A service whose requests are measured, their bodies included.
+#[derive(Clone, Debug)]
+pub struct CountingService<S> {
+    inner: S,
+    metrics: Arc<Metrics>,
+}
+
+impl<S, Q, R> Service<Request<Q>> for CountingService<S>
+where
+    S: Service<Request<CountedBody<Q>>, Response = Response<R>>,
+    Q: Body,
+    R: Body,
+{
+    type Response = Response<MeasuredBody<R>>;
+    type Error = S::Error;
+    type Future = MeasuredFuture<S::Future>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request<Q>) -> Self::Future {
+        let mut record = Record::begin(&self.metrics, &request);
+        let received = record.count_request();
+        let request = request.map(|body| CountedBody::new(body, received));
         let inner = record.inside(|| self.inner.call(request));
         MeasuredFuture { inner, record: Some(record) }
     }

@@ -251,3 +251,33 @@ fn a_registry_takes_the_adapter_once_and_only_with_the_collectors_it_is_given() 
     assert!(families.iter().any(|family| family.name() == "machine_cpu_cores"));
     assert!(families.iter().all(|family| !family.name().starts_with("container_")));
 }
+
+/// A program may embed both.
+#[cfg(feature = "middleware")]
+#[tokio::test]
+async fn a_registry_holds_the_adapter_and_what_the_middleware_measures() {
+    use dockmeter::middleware::{DbMetrics, HttpMetrics, Names};
+    use tower::{Layer as _, ServiceExt as _};
+
+    let registry = Registry::new();
+    let collectors = exporter::collectors(now(), None, None, Default::default(), Default::default());
+    let adapter =
+        RegistryCollector::new(Arc::new(Still(Arc::new(snapshot()))), Arc::new(collectors)).unwrap();
+    registry.register(Box::new(adapter)).unwrap();
+    let layer = HttpMetrics::new().names(Names::Both).register(&registry).unwrap();
+    let db = DbMetrics::new("sqlite").names(Names::Both).register(&registry).unwrap();
+
+    let answers =
+        async |_: hyper::Request<String>| Ok::<_, std::io::Error>(hyper::Response::new(String::new()));
+    let service = layer.layer(tower::service_fn(answers));
+    service.oneshot(hyper::Request::new(String::new())).await.unwrap();
+    db.query("SELECT", "orders").time(async { Ok::<_, std::io::Error>(()) }).await.unwrap();
+
+    let gathered = TextEncoder::new().encode_to_string(&registry.gather()).unwrap();
+    let gathered = shown(with_float_bounds(&gathered).as_bytes());
+    for family in ["container_cpu_usage_seconds_total", "http_requests_total", "db_queries_total"] {
+        assert!(gathered.contains_key(family), "{family} is not in {:?}", gathered.keys());
+    }
+    let durations = ["http_server_request_duration_seconds", "http_request_duration_seconds"];
+    assert!(durations.iter().all(|name| gathered[*name].0 == "histogram"));
+}

@@ -74,6 +74,28 @@ async fn sizes_are_those_of_bodies_as_far_as_they_are_known() {
     assert_eq!(buckets[..2], [r#"le="256"} 0"#, r#"le="1024"} 2"#]);
 }
 
+#[tokio::test]
+async fn what_announces_no_length_is_counted_if_it_is_asked_for() {
+    let registry = Registry::new();
+    let layer = HttpMetrics::new().route(MatchedPath::as_str).register(&registry).unwrap();
+    let app = Router::new()
+        .route("/", post(async |body: String| body))
+        .route("/unread", post(async || "no, thanks"))
+        .layer(layer.counting_requests());
+    let address = serve(app).await;
+
+    let chunked = "transfer-encoding: chunked\r\n";
+    assert!(
+        send(address, "POST", "/", chunked, "3\r\nabc\r\n4\r\ndefg\r\n0\r\n\r\n").await.contains("abcdefg")
+    );
+    assert!(send(address, "POST", "/", "content-length: 5\r\n", "hello").await.ends_with("hello"));
+    send(address, "POST", "/unread", chunked, "3\r\nabc\r\n0\r\n\r\n").await;
+
+    let mut shown = lines(&registry, r#"http_request_size_bytes_sum{method="POST","#);
+    shown.sort();
+    assert_eq!(shown, [r#"route="/",status_code="200"} 12"#, r#"route="/unread",status_code="200"} 0"#]);
+}
+
 /// Outside the layer.
 async fn login(mut request: Request, next: Next) -> axum::response::Response {
     let name = request.headers().get("x-user").map(|name| name.to_str().unwrap().to_owned());
