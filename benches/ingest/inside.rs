@@ -4,7 +4,7 @@ use std::io::{self, Read as _, Write as _};
 use std::time::Instant;
 
 use dockmeter::ingest::otlp::{json, protobuf};
-use dockmeter::ingest::{Encoding, Receiver};
+use dockmeter::ingest::{Encoding, Origin, Receiver};
 use dockmeter::tenant::Tenant;
 use flate2::Compression;
 use flate2::read::MultiGzDecoder;
@@ -65,13 +65,13 @@ fn row(encoding: Encoding, shape: Shape) -> io::Result<String> {
 /// CPU time of a request of known series, in microseconds: the median over requests that each
 /// are later than the one before.
 fn taken(encoding: Encoding, shape: Shape) -> io::Result<f64> {
-    let (receiver, tenant) = (Receiver::default(), Tenant::claimed(None, Some("shop"), None));
+    let (receiver, origin) = (Receiver::default(), Origin::of(Tenant::claimed(None, Some("shop"), None)));
     let mut cpu_us = Vec::with_capacity(ROUNDS);
     for round in 0..PROGRAMS + ROUNDS {
         let time_ns = STARTED_NS + round as u64 * 1_000_000_000;
         let body = body(encoding, Request { shape, program: round % PROGRAMS, time_ns });
         let before = thread_cpu_us();
-        let received = receiver.metrics(&tenant, encoding, &body, Instant::now());
+        let received = receiver.metrics(&origin, encoding, &body, Instant::now());
         let after = thread_cpu_us();
         let received = received.map_err(io::Error::other)?;
         if received.rejected > 0 {

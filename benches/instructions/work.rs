@@ -9,7 +9,7 @@ use dockmeter::collect::Collector as _;
 use dockmeter::container::network::{InterfaceNames, net_dev, tcp_established};
 use dockmeter::container::parse::{blkio, io_stat, keyed, memory_events, pressure};
 use dockmeter::docker::answers;
-use dockmeter::ingest::{Encoding, Programs, Receiver};
+use dockmeter::ingest::{Encoding, Origin, Programs, Receiver};
 use dockmeter::metrics::protobuf::ProtobufEncoder;
 use dockmeter::metrics::text::{Dialect, TextEncoder};
 use dockmeter::metrics::{Histogram, LabelBlock, Sink};
@@ -165,32 +165,32 @@ fn body(encoding: Encoding, shape: Shape, program: usize, seconds: u64) -> Vec<u
 
 /// A thousand points of series that are known, each time later than before.
 fn ingest(encoding: Encoding, shape: Shape) -> Box<dyn FnMut()> {
-    let (receiver, tenant, now) = (Receiver::default(), page::tenant(), Instant::now());
-    consume(receiver.metrics(&tenant, encoding, &body(encoding, shape, 0, 1), now));
+    let (receiver, origin, now) = (Receiver::default(), Origin::of(page::tenant()), Instant::now());
+    consume(receiver.metrics(&origin, encoding, &body(encoding, shape, 0, 1), now));
     // Made beforehand, as only the taking is to be counted.
     let mut bodies = [2, 3].map(|seconds| body(encoding, shape, 0, seconds)).into_iter();
     Box::new(move || {
         let body = bodies.next().unwrap_or_default();
-        consume(receiver.metrics(&tenant, encoding, black_box(&body), now));
+        consume(receiver.metrics(&origin, encoding, black_box(&body), now));
     })
 }
 
 /// A thousand points of a program that has not sent before.
 fn new_series() -> Box<dyn FnMut()> {
-    let (receiver, tenant, now) = (Receiver::default(), page::tenant(), Instant::now());
+    let (receiver, origin, now) = (Receiver::default(), Origin::of(page::tenant()), Instant::now());
     let mut bodies = [0, 1].map(|program| body(Encoding::Protobuf, Shape::Sums, program, 1)).into_iter();
     Box::new(move || {
         let body = bodies.next().unwrap_or_default();
-        consume(receiver.metrics(&tenant, Encoding::Protobuf, black_box(&body), now));
+        consume(receiver.metrics(&origin, Encoding::Protobuf, black_box(&body), now));
     })
 }
 
 /// The page of what two programs have sent, in text.
 fn programs(shape: Shape) -> Box<dyn FnMut()> {
-    let (receiver, tenant) = (Arc::new(Receiver::default()), page::tenant());
+    let (receiver, origin) = (Arc::new(Receiver::default()), Origin::of(page::tenant()));
     for program in 0..2 {
         let body = body(Encoding::Protobuf, shape, program, 1);
-        consume(receiver.metrics(&tenant, Encoding::Protobuf, &body, Instant::now()));
+        consume(receiver.metrics(&origin, Encoding::Protobuf, &body, Instant::now()));
     }
     let (programs, snapshot) = (Programs::new(receiver), Snapshot::default());
     text(Dialect::Prometheus, move |sink| consume(programs.collect(&snapshot, sink)))

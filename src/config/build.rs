@@ -239,6 +239,11 @@ fn ingest(layers: &mut Layers<'_>, file: &File) -> Result<Ingest, ConfigError> {
         body_bytes: layers.one(&settings::LIMITS_BODY_BYTES, limits.body_bytes.as_ref(), |text| {
             value::bytes(text, BODY_BYTES)
         })?,
+        exemplars: layers.one(
+            &settings::INSTRUMENTATION_EXEMPLARS,
+            file.instrumentation.exemplars.as_ref(),
+            value::boolean,
+        )?,
     })
 }
 

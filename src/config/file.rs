@@ -32,6 +32,7 @@ pub(super) struct File {
     pub(super) prometheus: Prometheus,
     pub(super) cost: Cost,
     pub(super) ingest: Ingest,
+    pub(super) instrumentation: Instrumentation,
     pub(super) queries: Queries,
     pub(super) databases: List<Spanned<DatabaseEntry>>,
     pub(super) postgres: Postgres,
@@ -210,6 +211,12 @@ pub(super) struct Limits {
     pub(super) series_per_tenant: Option<Text>,
     pub(super) series_total: Option<Text>,
     pub(super) body_bytes: Option<Text>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Instrumentation {
+    pub(super) exemplars: Option<Text>,
 }
 
 #[derive(Debug, Default, Deserialize)]

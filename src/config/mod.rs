@@ -153,6 +153,8 @@ pub struct Ingest {
     pub series_total: usize,
     /// Length of a body, packed and unpacked, in bytes.
     pub body_bytes: usize,
+    /// Whether exemplars are kept.
+    pub exemplars: bool,
 }
 
 /// Where the numbers of containers come from.

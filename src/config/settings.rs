@@ -194,6 +194,8 @@ settings! {
         "Where programs send what they measure, and nothing else is served: an IP address and a port (4318 is OpenTelemetry's), `:PORT`, or `unix:PATH`. `--web.listen-address` takes it, too.";
     QUERIES_SLOW Some("queries.slow"), Some("queries.slow"), One "DURATION" ["1s"]
         "From when on a database call is slow, 1ms to 1h: it counts in `db_slow_queries_total`, and its statement is listed by `/api/queries/slow`, without values.";
+    INSTRUMENTATION_EXEMPLARS Some("instrumentation.exemplars"), Some("instrumentation.exemplars"), One "BOOLEAN" ["false"]
+        "Keep exemplars that programs send, the latest of each bucket, and show them in OpenMetrics and protobuf: the trace of one request among those that were counted. Prometheus takes them with `--enable-feature=exemplar-storage`. Each takes about 400 bytes; there are 5,000 at most for a tenant and 50,000 in all.";
     AUTH_TOKENS None, Some("auth.tokens"), Many "TOKEN" []
         "Who may come in with a token, and what for: `{name: NAME, hash: 'sha256:…', scopes: [read]}`. Scopes are `read`, `write` and `admin`, and none includes another. With `user`, `project` or `team` a token is bound to that tenant and nothing else exists for it; with `expires: 2027-01-31` it ends then; `delegate: true` lets a `write` token of a project or team name the user of each point that it sends. `dockmeter token new` makes one.";
     TEXTFILE_DIRECTORY Some("collector.textfile.directory"), Some("host.textfile_directory"), Many "DIRECTORY" []

@@ -45,6 +45,7 @@ pub(super) fn page(config: &Config) -> String {
     page.one(&settings::LIMITS_BODY_BYTES, show_bytes(config.ingest.body_bytes));
     page.many(&settings::INGEST_LISTEN_ADDRESS, config.ingest.listen_addresses.iter().map(shown));
     page.one(&settings::QUERIES_SLOW, show_duration(config.slow_query));
+    page.one(&settings::INSTRUMENTATION_EXEMPLARS, config.ingest.exemplars);
     page.many(&settings::AUTH_TOKENS, config.tokens.iter().map(|token| token.entry("sha256:****")));
     let host = &config.host;
     page.many(

@@ -331,9 +331,10 @@ impl Exporter {
 
 /// Takes what programs send.
 fn receiver(config: &Config) -> Arc<Receiver> {
-    let Ingest { series_per_tenant, series_total, .. } = config.ingest;
-    let receiver = Receiver::new(series_per_tenant as u64, series_total as u64);
-    Arc::new(receiver.with_slow_queries(SlowQueries::new(config.slow_query)))
+    let Ingest { series_per_tenant, series_total, exemplars, .. } = config.ingest;
+    let receiver = Receiver::new(series_per_tenant as u64, series_total as u64)
+        .with_slow_queries(SlowQueries::new(config.slow_query));
+    Arc::new(if exemplars { receiver.with_exemplars() } else { receiver })
 }
 
 /// Removes series that programs send no more, or whose container is gone; never ends.

@@ -6,7 +6,7 @@ use super::receiver::Receiver;
 use super::store::{Stored, Visit};
 use crate::collect::{CollectError, Collector};
 use crate::metrics::catalogue as c;
-use crate::metrics::{Distribution, Exponential, Family, LabelBlock, Sink, Summary, Value};
+use crate::metrics::{Distribution, Exemplar, Exponential, Family, LabelBlock, Sink, Summary, Value};
 use crate::snapshot::Snapshot;
 
 /// Shows everything that a receiver has taken, and what came of requests.
@@ -55,27 +55,31 @@ impl Collector for Programs {
         self.show_tallies(sink);
         self.0.store().walk(&mut |visit| match visit {
             Visit::Family(family) => sink.open(Family::Foreign(family.clone())),
-            Visit::Series(labels, value) => show(sink, labels, value),
+            Visit::Series(labels, value, exemplars) => show(sink, labels, value, exemplars),
         });
         Ok(())
     }
 }
 
-/// One series.
-pub(super) fn show(sink: &mut dyn Sink, labels: &LabelBlock, value: &Stored) {
-    match value {
-        Stored::Number(value) => sink.sample(labels, &[], Value::Float(*value)),
-        Stored::Buckets(kept) => {
+/// One series, with its exemplars ascending by value.
+pub(super) fn show(sink: &mut dyn Sink, labels: &LabelBlock, value: &Stored, exemplars: &[Exemplar]) {
+    match (value, exemplars) {
+        (Stored::Number(value), [exemplar]) => {
+            sink.sample_with(labels, &[], Value::Float(*value), exemplar);
+        }
+        (Stored::Number(value), _) => sink.sample(labels, &[], Value::Float(*value)),
+        (Stored::Buckets(kept), _) => {
             let histogram = Distribution {
                 count: kept.count,
                 sum: kept.sum,
                 bounds: &kept.bounds,
                 counts: &kept.counts,
                 native: None,
+                exemplars,
             };
             sink.histogram(labels, &[], histogram);
         }
-        Stored::Exponential(kept) => {
+        (Stored::Exponential(kept), _) => {
             let (bounds, counts) = kept.classic();
             let native = Exponential {
                 schema: kept.schema,
@@ -90,10 +94,11 @@ pub(super) fn show(sink: &mut dyn Sink, labels: &LabelBlock, value: &Stored) {
                 bounds: &bounds,
                 counts: &counts,
                 native: Some(native),
+                exemplars,
             };
             sink.histogram(labels, &[], histogram);
         }
-        Stored::Quantiles(kept) => {
+        (Stored::Quantiles(kept), _) => {
             sink.summary(labels, &[], Summary { count: kept.count, sum: kept.sum, quantiles: &kept.values });
         }
     }

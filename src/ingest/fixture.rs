@@ -24,7 +24,7 @@ pub(crate) fn samples(store: &Store) -> Vec<String> {
     let mut encoder = TextEncoder::new(Dialect::Prometheus, Vec::new());
     store.walk(&mut |visit| match visit {
         Visit::Family(family) => encoder.open(Family::Foreign(family.clone())),
-        Visit::Series(labels, value) => show(&mut encoder, labels, value),
+        Visit::Series(labels, value, exemplars) => show(&mut encoder, labels, value, exemplars),
     });
     let page = String::from_utf8(encoder.finish()).unwrap();
     page.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect()

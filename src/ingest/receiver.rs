@@ -15,7 +15,7 @@ use super::plain::{self, Defined, Records, Taken};
 use super::seen::Seen;
 use super::slow::SlowQueries;
 use super::spans;
-use super::store::{Limits, Store};
+use super::store::{Limits, Rooms, Store};
 use super::translate::{self, Outcome};
 use crate::inventory::ContainerId;
 use crate::tenant::Tenant;
@@ -89,6 +89,8 @@ pub struct Receiver {
     tallies: Mutex<BTreeMap<Tenant, Tally>>,
     /// Requests by what told who sent them, in the order of [`Way::ALL`].
     requests: [AtomicU64; Way::ALL.len()],
+    /// Where exemplars are kept, if they are.
+    exemplars: Option<Rooms>,
 }
 
 impl Default for Receiver {
@@ -117,7 +119,13 @@ impl Receiver {
             slow: SlowQueries::default(),
             tallies: Mutex::default(),
             requests: Default::default(),
+            exemplars: None,
         }
+    }
+
+    /// Keeps exemplars, too.
+    pub fn with_exemplars(self) -> Self {
+        Receiver { exemplars: Some(Rooms::default()), ..self }
     }
 
     /// Takes the body of an `ExportMetricsServiceRequest`.
@@ -144,7 +152,8 @@ impl Receiver {
         };
         let mut faults = std::mem::take(&mut request.faults);
         faults.mended += u64::from(body_was_mended);
-        let outcome = translate::record(&self.store, &self.users, origin, request, now);
+        let rooms = self.exemplars.as_ref();
+        let outcome = translate::record(&self.store, &self.users, rooms, origin, request, now);
         Ok(self.received(origin, outcome, faults))
     }
 

@@ -3,9 +3,10 @@
 use super::name::{Shape, metric_name};
 use super::origin::{Origin, Users};
 use super::otlp::model::{Attribute, Data, Metric, Metrics, Point, ResourceMetrics, Temporality};
-use super::store::{Refused, Sender, Store, Update, Writer};
+use super::store::{Refused, Room, Rooms, Sender, Store, Update, Writer};
 use crate::metrics::Kind;
 use crate::tenant::{LabelValue, Tenant};
+use std::sync::Arc;
 use std::time::Instant;
 
 /// Longest help text of a family, in bytes.
@@ -34,10 +35,11 @@ impl Outcome {
     }
 }
 
-/// Takes all metrics of a request.
+/// Takes all metrics of a request; exemplars only if there are `rooms` for them.
 pub(crate) fn record(
     store: &Store,
     users: &Users,
+    rooms: Option<&Rooms>,
     origin: &Origin,
     metrics: Metrics<'_>,
     now: Instant,
@@ -45,9 +47,11 @@ pub(crate) fn record(
     let mut outcome = Outcome::default();
     for ResourceMetrics { attributes, metrics } in metrics.resources {
         for (tenant, metrics) in users.shares(origin, metrics) {
+            let room = rooms.map(|rooms| rooms.of(&tenant));
             let sender = sender(tenant, &origin.instance, &attributes);
             let taken = store.record(&sender, now, |writer| {
-                metrics.iter().for_each(|metric| take(metric, writer, &mut outcome));
+                let mut taking = Taking { writer, room, outcome: &mut outcome };
+                metrics.iter().for_each(|metric| taking.take(metric));
             });
             store.place(&sender, origin.container);
             if let Err(why) = taken {
@@ -72,63 +76,74 @@ pub(crate) fn sender(tenant: Tenant, instance: &LabelValue, attributes: &[Attrib
     Sender { tenant, service, instance: own.unwrap_or_else(|| instance.clone()) }
 }
 
-fn take(metric: &Metric<'_>, writer: &mut Writer<'_>, outcome: &mut Outcome) {
-    match &metric.data {
-        Data::Empty => {}
-        Data::Gauge(points) => {
-            each(metric, points, Kind::Gauge, writer, outcome, |value| Update::Last(value.as_f64()));
-        }
-        Data::Sum { temporality, monotonic: true, points } => {
-            each(metric, points, Kind::Counter, writer, outcome, |value| {
-                Update::Sum(value.as_f64(), *temporality)
-            });
-        }
-        // A sum that may fall is a gauge; of one that comes as differences only the sum of
-        // them is known.
-        Data::Sum { temporality: Temporality::Delta, points, .. } => {
-            each(metric, points, Kind::Gauge, writer, outcome, |value| Update::Change(value.as_f64()));
-        }
-        Data::Sum { points, .. } => {
-            each(metric, points, Kind::Gauge, writer, outcome, |value| Update::Last(value.as_f64()));
-        }
-        Data::Histogram { temporality, points } => {
-            each(metric, points, Kind::Histogram, writer, outcome, |value| {
-                Update::Buckets(value, *temporality)
-            });
-        }
-        Data::ExponentialHistogram { temporality, points } => {
-            each(metric, points, Kind::Histogram, writer, outcome, |value| {
-                Update::Exponential(value, *temporality)
-            });
-        }
-        Data::Summary(points) => each(metric, points, Kind::Summary, writer, outcome, Update::Quantiles),
-    }
+/// What a sender's metrics are taken with.
+struct Taking<'t, 'w> {
+    writer: &'t mut Writer<'w>,
+    /// For exemplars, where they are kept.
+    room: Option<Arc<Room>>,
+    outcome: &'t mut Outcome,
 }
 
-/// Takes the points of a metric.
-fn each<'p, V>(
-    metric: &Metric<'_>,
-    points: &'p [Point<'_, V>],
-    kind: Kind,
-    writer: &mut Writer<'_>,
-    outcome: &mut Outcome,
-    update: impl Fn(&'p V) -> Update<'p>,
-) {
-    let identity = (&*metric.name, &*metric.unit, kind);
-    let stream = match writer.stream(identity, || family(metric, kind)) {
-        Ok(stream) => stream,
-        Err(why) => return outcome.refuse(why, points.len() as u64),
-    };
-    for point in points {
-        if point.ended {
-            writer.end(stream, &point.attributes);
-            outcome.taken += 1;
-            continue;
+impl Taking<'_, '_> {
+    fn take(&mut self, metric: &Metric<'_>) {
+        match &metric.data {
+            Data::Empty => {}
+            Data::Gauge(points) => {
+                self.each(metric, points, Kind::Gauge, |value| Update::Last(value.as_f64()));
+            }
+            Data::Sum { temporality, monotonic: true, points } => {
+                self.each(metric, points, Kind::Counter, |value| Update::Sum(value.as_f64(), *temporality));
+            }
+            // A sum that may fall is a gauge; of one that comes as differences only the sum of
+            // them is known.
+            Data::Sum { temporality: Temporality::Delta, points, .. } => {
+                self.each(metric, points, Kind::Gauge, |value| Update::Change(value.as_f64()));
+            }
+            Data::Sum { points, .. } => {
+                self.each(metric, points, Kind::Gauge, |value| Update::Last(value.as_f64()));
+            }
+            Data::Histogram { temporality, points } => {
+                self.each(metric, points, Kind::Histogram, |value| Update::Buckets(value, *temporality));
+            }
+            Data::ExponentialHistogram { temporality, points } => {
+                self.each(metric, points, Kind::Histogram, |value| Update::Exponential(value, *temporality));
+            }
+            Data::Summary(points) => self.each(metric, points, Kind::Summary, Update::Quantiles),
         }
-        let times = (point.start_ns, point.time_ns);
-        match writer.point(stream, &point.attributes, update(&point.value), times) {
-            Ok(()) => outcome.taken += 1,
-            Err(why) => outcome.refuse(why, 1),
+    }
+
+    /// Takes the points of a metric.
+    fn each<'p, V>(
+        &mut self,
+        metric: &Metric<'_>,
+        points: &'p [Point<'_, V>],
+        kind: Kind,
+        update: impl Fn(&'p V) -> Update<'p>,
+    ) {
+        let identity = (&*metric.name, &*metric.unit, kind);
+        let stream = match self.writer.stream(identity, || family(metric, kind)) {
+            Ok(stream) => stream,
+            Err(why) => return self.outcome.refuse(why, points.len() as u64),
+        };
+        // Gauges have none in any format.
+        let room = self.room.as_ref().filter(|_| matches!(kind, Kind::Counter | Kind::Histogram));
+        for point in points {
+            if point.ended {
+                self.writer.end(stream, &point.attributes);
+                self.outcome.taken += 1;
+                continue;
+            }
+            let times = (point.start_ns, point.time_ns);
+            match self.writer.point(stream, &point.attributes, update(&point.value), times) {
+                Ok(()) => self.outcome.taken += 1,
+                Err(why) => {
+                    self.outcome.refuse(why, 1);
+                    continue;
+                }
+            }
+            if let Some(room) = room.filter(|_| !point.exemplars.is_empty()) {
+                self.writer.exemplars(stream, &point.attributes, &point.exemplars, room);
+            }
         }
     }
 }

@@ -1,6 +1,8 @@
 //! A distribution as a sink takes it, whoever keeps it: in classic buckets, native ones, or both;
 //! and one of which only quantiles are known.
 
+use super::Exemplar;
+
 /// How often which values were seen since the beginning.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Distribution<'a> {
@@ -14,6 +16,8 @@ pub struct Distribution<'a> {
     pub counts: &'a [u64],
     /// The native form.
     pub native: Option<Exponential<'a>>,
+    /// Measurements that stand for others of their buckets, ascending by value.
+    pub exemplars: &'a [Exemplar],
 }
 
 /// The native form: exponential buckets that were hit.

@@ -106,6 +106,7 @@ impl Histogram {
             bounds: self.bounds,
             counts: &self.counts,
             native: Some(native),
+            exemplars: &[],
         }
     }
 

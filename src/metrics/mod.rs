@@ -13,6 +13,7 @@
 
 pub mod catalogue;
 mod distribution;
+mod exemplar;
 mod family;
 pub mod foreign;
 mod format;
@@ -29,6 +30,7 @@ mod wire;
 
 pub use catalogue::{Kind, Labels, Metric, Unit};
 pub use distribution::{Distribution, Exponential, Summary};
+pub use exemplar::Exemplar;
 pub use family::Family;
 pub use format::Format;
 pub use histogram::{Histogram, Native};
@@ -49,6 +51,17 @@ pub trait Sink {
 
     /// Adds a sample to the open family: a shared block of labels, and those of this sample alone.
     fn sample(&mut self, labels: &LabelBlock, own: &[(&'static str, &str)], value: Value);
+
+    /// Adds a sample of a counter with an exemplar, for sinks that have a place for one.
+    fn sample_with(
+        &mut self,
+        labels: &LabelBlock,
+        own: &[(&'static str, &str)],
+        value: Value,
+        _exemplar: &Exemplar,
+    ) {
+        self.sample(labels, own, value);
+    }
 
     /// Adds a histogram to the open family, which has to be of that kind.
     fn histogram(&mut self, labels: &LabelBlock, own: &[(&'static str, &str)], histogram: Distribution<'_>);
@@ -105,6 +118,18 @@ impl Sink for TenantFilter<'_> {
     fn sample(&mut self, labels: &LabelBlock, own: &[(&'static str, &str)], value: Value) {
         if self.admits(labels) {
             self.sink.sample(labels, own, value);
+        }
+    }
+
+    fn sample_with(
+        &mut self,
+        labels: &LabelBlock,
+        own: &[(&'static str, &str)],
+        value: Value,
+        exemplar: &Exemplar,
+    ) {
+        if self.admits(labels) {
+            self.sink.sample_with(labels, own, value, exemplar);
         }
     }
 

@@ -8,9 +8,12 @@
 //! when the next one opens, and that before a series is reckoned before it is written.
 
 use super::distribution::{deltas, spans};
+use super::exemplar::ByBucket;
 use super::label::{protobuf_label_length, write_protobuf_label};
 use super::wire;
-use super::{Distribution, Exponential, Family, Kind, LabelBlock, Mark, Page, Sink, Summary, Value};
+use super::{
+    Distribution, Exemplar, Exponential, Family, Kind, LabelBlock, Mark, Page, Sink, Summary, Value,
+};
 
 /// Fields of `MetricFamily`.
 mod family {
@@ -31,6 +34,12 @@ mod metric {
     pub(super) const HISTOGRAM: u8 = 7;
 }
 
+/// Fields of `Counter`.
+mod counter {
+    pub(super) const VALUE: u8 = 1;
+    pub(super) const EXEMPLAR: u8 = 2;
+}
+
 /// Fields of `Histogram`.
 mod histogram {
     pub(super) const SAMPLE_COUNT: u8 = 1;
@@ -43,12 +52,14 @@ mod histogram {
     pub(super) const NEGATIVE_DELTA: u8 = 10;
     pub(super) const POSITIVE_SPAN: u8 = 12;
     pub(super) const POSITIVE_DELTA: u8 = 13;
+    pub(super) const EXEMPLARS: u8 = 16;
 }
 
 /// Fields of `Bucket`.
 mod bucket {
     pub(super) const CUMULATIVE_COUNT: u8 = 1;
     pub(super) const UPPER_BOUND: u8 = 2;
+    pub(super) const EXEMPLAR: u8 = 3;
 }
 
 /// Fields of `Summary`; a `Quantile` holds quantile and value as fields 1 and 2.
@@ -170,6 +181,23 @@ impl Sink for ProtobufEncoder {
         self.series += 1;
     }
 
+    fn sample_with(
+        &mut self,
+        labels: &LabelBlock,
+        own: &[(&'static str, &str)],
+        value: Value,
+        exemplar: &Exemplar,
+    ) {
+        if self.open_family() != Some(Kind::Counter) {
+            return self.sample(labels, own, value);
+        }
+        self.message(metric::COUNTER, labels, own, |page| {
+            wire::double(counter::VALUE, value.as_f64(), page);
+            wire::message(counter::EXEMPLAR, page, |page| exemplar.write_protobuf(page));
+        });
+        self.series += 1;
+    }
+
     fn histogram(&mut self, labels: &LabelBlock, own: &[(&'static str, &str)], histogram: Distribution<'_>) {
         self.message(metric::HISTOGRAM, labels, own, |page| write_histogram(&histogram, page));
         self.series += histogram.series();
@@ -210,13 +238,42 @@ fn write_histogram(histogram: &Distribution<'_>, page: &mut Vec<u8>) {
     if let Some(sum) = histogram.sum {
         wire::double(histogram::SAMPLE_SUM, sum, page);
     }
+    if histogram.exemplars.is_empty() {
+        write_classic(histogram, page);
+    } else {
+        write_classic_with_exemplars(histogram, page);
+    }
+    if let Some(native) = &histogram.native {
+        write_native(native, page);
+        for exemplar in histogram.exemplars {
+            wire::message(histogram::EXEMPLARS, page, |page| exemplar.write_protobuf(page));
+        }
+    }
+}
+
+fn write_classic(histogram: &Distribution<'_>, page: &mut Vec<u8>) {
     for (bound, below) in histogram.cumulative() {
         wire::head(histogram::BUCKET, 1 + wire::varint_length(below) + wire::DOUBLE_FIELD, page);
         wire::number(bucket::CUMULATIVE_COUNT, below, page);
         wire::double(bucket::UPPER_BOUND, bound, page);
     }
-    if let Some(native) = &histogram.native {
-        write_native(native, page);
+}
+
+/// The last bucket is there if it has an exemplar.
+fn write_classic_with_exemplars(histogram: &Distribution<'_>, page: &mut Vec<u8>) {
+    let mut exemplars = ByBucket::new(histogram.exemplars);
+    for (bound, below) in histogram.cumulative().chain([(f64::INFINITY, histogram.count)]) {
+        let exemplar = exemplars.up_to(bound);
+        if bound.is_infinite() && exemplar.is_none() {
+            break;
+        }
+        wire::message(histogram::BUCKET, page, |page| {
+            wire::number(bucket::CUMULATIVE_COUNT, below, page);
+            wire::double(bucket::UPPER_BOUND, bound, page);
+            if let Some(exemplar) = exemplar {
+                wire::message(bucket::EXEMPLAR, page, |page| exemplar.write_protobuf(page));
+            }
+        });
     }
 }
 

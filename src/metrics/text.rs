@@ -4,8 +4,9 @@
 //! A page is one buffer. A family's `HELP` and `TYPE` are written with its first sample, so
 //! a family without samples leaves nothing; what a failed collector wrote is taken back.
 
+use super::exemplar::ByBucket;
 use super::label::write_label;
-use super::{Distribution, Family, Kind, LabelBlock, Mark, Page, Sink, Summary, Value};
+use super::{Distribution, Exemplar, Family, Kind, LabelBlock, Mark, Page, Sink, Summary, Value};
 
 /// Which text format a page is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -157,13 +158,33 @@ impl Sink for TextEncoder {
         self.series += 1;
     }
 
+    fn sample_with(
+        &mut self,
+        labels: &LabelBlock,
+        own: &[(&'static str, &str)],
+        value: Value,
+        exemplar: &Exemplar,
+    ) {
+        self.sample(labels, own, value);
+        let is_counter =
+            self.open.as_ref().is_some_and(|family| announced_as(family, self.dialect).1 == "counter");
+        if is_counter && self.dialect == Dialect::OpenMetrics {
+            append(exemplar, &mut self.page);
+        }
+    }
+
     fn histogram(&mut self, labels: &LabelBlock, own: &[(&'static str, &str)], histogram: Distribution<'_>) {
         let announced = self.announce_open();
         debug_assert!(announced, "a histogram came before its family");
         let Some(family) = &self.open else { return };
         let (page, name) = (&mut self.page, family.name());
+        let shown: &[Exemplar] = if self.dialect == Dialect::OpenMetrics { histogram.exemplars } else { &[] };
+        let mut exemplars = ByBucket::new(shown);
         for (bound, below) in histogram.cumulative().chain([(f64::INFINITY, histogram.count)]) {
             line(page, [name, "_bucket"], labels, own, Some((LE, bound)), Value::Int(below));
+            if let Some(exemplar) = exemplars.up_to(bound) {
+                append(exemplar, page);
+            }
         }
         if let Some(sum) = histogram.sum {
             line(page, [name, "_sum"], labels, own, None, Value::Float(sum));
@@ -184,6 +205,13 @@ impl Sink for TextEncoder {
         line(page, [name, "_count"], labels, own, None, Value::Int(summary.count));
         self.series += summary.series();
     }
+}
+
+/// An exemplar behind the line that was written last.
+fn append(exemplar: &Exemplar, page: &mut Vec<u8>) {
+    page.pop();
+    exemplar.write_text(page);
+    page.push(b'\n');
 }
 
 /// A comma, but for the first label.

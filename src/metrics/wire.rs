@@ -44,10 +44,14 @@ fn zigzag(value: i64) -> u64 {
     ((value << 1) ^ (value >> 63)) as u64
 }
 
-/// One byte, as no field of the metrics' messages that is written has a number above 15.
+/// One byte, but for a field that has a number above 15.
 fn tag(field: u8, wire_type: WireType, out: &mut Vec<u8>) {
-    debug_assert!(field < 16, "field {field} takes more than a byte");
-    out.push(field << 3 | wire_type as u8);
+    debug_assert!(field < 32, "field {field} takes more than what is written here");
+    if field < 16 {
+        out.push(field << 3 | wire_type as u8);
+    } else {
+        out.extend_from_slice(&[(field & 15) << 3 | wire_type as u8 | MORE, field >> 4]);
+    }
 }
 
 /// Appends a field with an unsigned number, or an enum.

@@ -11,8 +11,8 @@ use serde_json::value::RawValue;
 use super::json_value::{KeyValue, attributes};
 use super::lenient::{Double, Enum, Integer, Text, Unsigned, or_default};
 use super::model::{
-    Buckets, Data, Exponential, Faults, Metric, Metrics, Number, Point, Quantiles, ResourceMetrics, Run,
-    Temporality,
+    Buckets, Data, Exemplar, Exponential, Faults, Metric, Metrics, Number, Point, Quantiles, ResourceMetrics,
+    Run, Temporality,
 };
 use super::protobuf::NO_RECORDED_VALUE;
 
@@ -99,6 +99,7 @@ where
             time_ns: raw.time_unix_nano.0,
             ended,
             value,
+            exemplars: raw.exemplars.into_iter().map(|raw| Exemplar::Json(raw.get())).collect(),
         })
     })
 }
@@ -174,6 +175,8 @@ struct RawPoint<'a> {
     start_time_unix_nano: Unsigned,
     time_unix_nano: Unsigned,
     flags: Unsigned,
+    #[serde(borrow, deserialize_with = "or_default")]
+    exemplars: Vec<&'a RawValue>,
     as_double: Option<Double>,
     as_int: Option<Integer>,
     count: Unsigned,

@@ -4,6 +4,7 @@
 //! and [`json_spans`] those of traces into [`spans`]. Nothing here knows what
 //! becomes of it. Invariant: a part that cannot be read is counted and costs itself alone.
 
+mod exemplar;
 pub mod json;
 pub mod json_spans;
 mod json_value;

@@ -8,6 +8,8 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
 
+pub use super::exemplar::Exemplar;
+
 /// The metrics of one request, and what could not be taken of it.
 #[derive(Debug, Default, PartialEq)]
 pub struct Metrics<'a> {
@@ -177,6 +179,8 @@ pub struct Point<'a, V> {
     pub ended: bool,
     /// The value.
     pub value: V,
+    /// Measurements that stand for others like them, as they came.
+    pub exemplars: Vec<Exemplar<'a>>,
 }
 
 /// A number of either kind.

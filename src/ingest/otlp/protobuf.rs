@@ -8,8 +8,8 @@
 use std::borrow::Cow;
 
 use super::model::{
-    AnyValue, Attribute, Buckets, Data, Exponential, Faults, Metric, Metrics, Number, Point, Quantiles,
-    ResourceMetrics, Run, Temporality,
+    AnyValue, Attribute, Buckets, Data, Exemplar, Exponential, Faults, Metric, Metrics, Number, Point,
+    Quantiles, ResourceMetrics, Run, Temporality,
 };
 use super::wire::{DEEPEST, Field, Fields, Malformed, text};
 
@@ -136,6 +136,7 @@ fn points<'a, V>(
 /// Where the fields stand that every kind of point has. Start and time are 2 and 3 in all.
 struct Places {
     attributes: u32,
+    exemplars: u32,
     flags: u32,
 }
 
@@ -154,6 +155,8 @@ impl<'a, V> Point<'a, V> {
             self.start_ns = field.fixed64(2)?;
         } else if number == 3 {
             self.time_ns = field.fixed64(3)?;
+        } else if number == places.exemplars {
+            self.exemplars.push(Exemplar::Protobuf(field.bytes(number)?));
         } else if number == places.flags {
             self.ended = field.varint(number)? & NO_RECORDED_VALUE != 0;
         } else {
@@ -164,7 +167,7 @@ impl<'a, V> Point<'a, V> {
 }
 
 fn number_point<'a>(message: &'a [u8], mended: &mut u64) -> Result<Point<'a, Number>, Malformed> {
-    const PLACES: Places = Places { attributes: 7, flags: 8 };
+    const PLACES: Places = Places { attributes: 7, exemplars: 5, flags: 8 };
     let mut point = Point::default();
     let mut value = None;
     for field in Fields::of(message) {
@@ -181,7 +184,7 @@ fn number_point<'a>(message: &'a [u8], mended: &mut u64) -> Result<Point<'a, Num
 }
 
 fn histogram_point<'a>(message: &'a [u8], mended: &mut u64) -> Result<Point<'a, Buckets>, Malformed> {
-    const PLACES: Places = Places { attributes: 9, flags: 10 };
+    const PLACES: Places = Places { attributes: 9, exemplars: 8, flags: 10 };
     let mut point = Point::<Buckets>::default();
     for field in Fields::of(message) {
         let (number, field) = field?;
@@ -198,7 +201,7 @@ fn histogram_point<'a>(message: &'a [u8], mended: &mut u64) -> Result<Point<'a, 
 }
 
 fn exponential_point<'a>(message: &'a [u8], mended: &mut u64) -> Result<Point<'a, Exponential>, Malformed> {
-    const PLACES: Places = Places { attributes: 1, flags: 10 };
+    const PLACES: Places = Places { attributes: 1, exemplars: 11, flags: 10 };
     let mut point = Point::<Exponential>::default();
     for field in Fields::of(message) {
         let (number, field) = field?;
@@ -230,7 +233,8 @@ fn run(message: &[u8]) -> Result<Run, Malformed> {
 }
 
 fn summary_point<'a>(message: &'a [u8], mended: &mut u64) -> Result<Point<'a, Quantiles>, Malformed> {
-    const PLACES: Places = Places { attributes: 7, flags: 8 };
+    // A summary has no exemplars: 0 is no field's number.
+    const PLACES: Places = Places { attributes: 7, exemplars: 0, flags: 8 };
     let mut point = Point::<Quantiles>::default();
     for field in Fields::of(message) {
         let (number, field) = field?;

@@ -42,7 +42,7 @@ impl Program {
                 {{"key":"url.scheme","value":{{"stringValue":"http"}}}}]}}]}}}}]}}]}}]}}"#
         );
         let request = json::metrics(&body).unwrap();
-        translate::record(&self.store, &self.users, &self.origin, request, self.now)
+        translate::record(&self.store, &self.users, None, &self.origin, request, self.now)
     }
 
     /// How often something was counted, by its labels but for those of the sender.

@@ -5,12 +5,14 @@
 //! made into labels. Series that nobody has sent for a while go, and with the last one of a
 //! family its name.
 
+mod exemplars;
 mod names;
 mod senders;
 mod series;
 mod traffic;
 mod value;
 
+pub(crate) use exemplars::{Room, Rooms};
 pub(crate) use names::refuse_reserved;
 pub(crate) use senders::{By, Limits, Refused, Sender, StreamId, Writer};
 pub(crate) use traffic::{Load, Role, WINDOW};
@@ -21,8 +23,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::inventory::ContainerId;
-use crate::metrics::LabelBlock;
 use crate::metrics::foreign::Foreign;
+use crate::metrics::{Exemplar, LabelBlock};
 use crate::tenant::Tenant;
 use names::Names;
 use senders::{Budget, Budgets, Streams, TenantBudget};
@@ -48,8 +50,8 @@ const HELD_HERE: usize = 2;
 pub(crate) enum Visit<'a> {
     /// The series that follow belong to this one.
     Family(&'a Arc<Foreign>),
-    /// A series.
-    Series(&'a LabelBlock, &'a Stored),
+    /// A series, with its exemplars ascending by value.
+    Series(&'a LabelBlock, &'a Stored, &'a [Exemplar]),
 }
 
 /// A lock that a panic has left behind guards numbers that are still whole.
@@ -167,7 +169,7 @@ impl Store {
             for streams in senders {
                 for series in lock(&streams).of(&family) {
                     if let Some(value) = &series.value {
-                        visit(Visit::Series(&series.labels, value));
+                        visit(Visit::Series(&series.labels, value, series.exemplars()));
                     }
                 }
             }

@@ -7,13 +7,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use super::exemplars::Room;
 use super::lock;
 use super::names::{NameRefused, Names};
 use super::series::Series;
 use super::traffic::{Load, Role, Traffic, covered, has_failed};
 use super::value::{Unusable, Update};
 use crate::ingest::labels::labels;
-use crate::ingest::otlp::model::Attribute;
+use crate::ingest::otlp::model::{Attribute, Exemplar};
 use crate::inventory::ContainerId;
 use crate::metrics::foreign::Foreign;
 use crate::metrics::{Kind, LabelBlock};
@@ -448,6 +449,22 @@ impl<'a> Writer<'a> {
             traffic.add(&more, covers.unwrap_or_default(), now);
         }
         Ok(())
+    }
+
+    /// Takes exemplars that have come with a point that was taken.
+    pub(crate) fn exemplars(
+        &mut self,
+        StreamId(place): StreamId,
+        attributes: &[Attribute<'_>],
+        sent: &[Exemplar<'_>],
+        room: &Arc<Room>,
+    ) {
+        let Streams { hasher, streams, .. } = &mut *self.streams;
+        let Some(stream) = streams.get_mut(place) else { return };
+        let place = stream.by_attributes.get(&hash_of(hasher, attributes));
+        if let Some(series) = place.and_then(|place| stream.series.get_mut(*place)) {
+            series.take_exemplars(sent, room);
+        }
     }
 
     /// The sender says that a series has ended.

@@ -1,9 +1,12 @@
 //! One series: its labels, what is kept, and which points are new.
 
+use std::sync::Arc;
 use std::time::Instant;
 
+use super::exemplars::{Exemplars, Room};
 use super::value::{Stored, Unusable, Update, apply};
-use crate::metrics::LabelBlock;
+use crate::ingest::otlp::model::Exemplar as Sent;
+use crate::metrics::{Exemplar, LabelBlock};
 
 /// So many points in a row with earlier times than known are no stragglers: the sender's clock
 /// was set back.
@@ -20,6 +23,8 @@ pub(super) struct Series {
     /// How many points in a row were too old.
     behind: u8,
     pub(super) seen: Instant,
+    /// Nothing where none have come.
+    exemplars: Option<Box<Exemplars>>,
 }
 
 /// What became of a point.
@@ -33,7 +38,7 @@ pub(super) enum Taken {
 
 impl Series {
     pub(super) fn new(labels: LabelBlock, now: Instant) -> Self {
-        Series { labels, value: None, start_ns: 0, time_ns: 0, behind: 0, seen: now }
+        Series { labels, value: None, start_ns: 0, time_ns: 0, behind: 0, seen: now, exemplars: None }
     }
 
     /// Takes a point of the given times, in nanoseconds of the sender's clock; 0 is not known.
@@ -64,6 +69,19 @@ impl Series {
     /// When the last point was taken, as its sender says; 0 is not known.
     pub(super) fn time_ns(&self) -> u64 {
         self.time_ns
+    }
+
+    /// Takes exemplars of its last point.
+    pub(super) fn take_exemplars(&mut self, sent: &[Sent<'_>], room: &Arc<Room>) {
+        if let Some(value) = &self.value {
+            let kept = self.exemplars.get_or_insert_with(|| Box::new(Exemplars::within(room)));
+            kept.take(sent, value, self.time_ns);
+        }
+    }
+
+    /// Its exemplars, ascending by value.
+    pub(super) fn exemplars(&self) -> &[Exemplar] {
+        self.exemplars.as_ref().map_or(&[], |exemplars| exemplars.kept())
     }
 
     /// A request that is sent again after a lost answer has the same times, and one that

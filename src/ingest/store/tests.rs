@@ -45,7 +45,7 @@ fn page(store: &Arc<Store>) -> String {
     let mut encoder = TextEncoder::new(Dialect::Prometheus, Vec::new());
     store.walk(&mut |visit| match visit {
         Visit::Family(family) => encoder.open(Family::Foreign(family.clone())),
-        Visit::Series(labels, value) => show(&mut encoder, labels, value),
+        Visit::Series(labels, value, exemplars) => show(&mut encoder, labels, value, exemplars),
     });
     String::from_utf8(encoder.finish()).unwrap()
 }

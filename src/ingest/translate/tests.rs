@@ -3,7 +3,7 @@
 use super::*;
 use crate::ingest::collector::show;
 use crate::ingest::otlp::json;
-use crate::ingest::store::{Limits, Visit};
+use crate::ingest::store::{Limits, Rooms, Visit};
 use crate::metrics::text::{Dialect, TextEncoder};
 use crate::metrics::{Family, Sink as _};
 use std::time::Duration;
@@ -29,11 +29,12 @@ fn sent(metrics: &str) -> (Outcome, String) {
     let tenant = Tenant::claimed(Some("ann"), None, None);
     let origin = Origin { instance: LabelValue::clean("0123456789ab"), ..Origin::of(tenant) };
     let request = json::metrics(&body).unwrap();
-    let outcome = record(&store, &Users::default(), &origin, request, Instant::now());
+    let rooms = Rooms::default();
+    let outcome = record(&store, &Users::default(), Some(&rooms), &origin, request, Instant::now());
     let mut encoder = TextEncoder::new(Dialect::OpenMetrics, Vec::new());
     store.walk(&mut |visit| match visit {
         Visit::Family(family) => encoder.open(Family::Foreign(family.clone())),
-        Visit::Series(labels, value) => show(&mut encoder, labels, value),
+        Visit::Series(labels, value, exemplars) => show(&mut encoder, labels, value, exemplars),
     });
     (outcome, String::from_utf8(encoder.finish()).unwrap())
 }
@@ -104,4 +105,43 @@ fn a_point_that_is_refused_says_why_and_leaves_the_others() {
     assert!(reasons[0].starts_with("2: `node_load1` is a name of dockmeter"), "{reasons:?}");
     assert!(reasons[3].contains("cumulative or delta"), "{reasons:?}");
     assert!(page.contains("translate_test_negative_total{"));
+}
+
+#[test]
+fn exemplars_stand_behind_the_buckets_and_counters_that_they_are_of() {
+    let exemplar = |value: f64, time: u32| {
+        format!(
+            r#"{{"asDouble":{value},"timeUnixNano":"{time}500000000","traceId":"0AF7651916CD43DD8448EB211C80319C",
+                "spanId":"b7ad6b7169203331","filteredAttributes":[
+                    {{"key":"user","value":{{"stringValue":"eve"}}}},
+                    {{"key":"long","value":{{"stringValue":"{}"}}}}]}}"#,
+            "x".repeat(100)
+        )
+    };
+    let (outcome, page) = sent(&format!(
+        r#"{{"name":"translate.exemplar.duration","unit":"s","histogram":{{"aggregationTemporality":1,"dataPoints":[
+                {{"count":4,"sum":9,"bucketCounts":[1,0,3],"explicitBounds":[1,2],"exemplars":[{},{},{}]}}]}}}},
+           {{"name":"translate.exemplar.requests","sum":{{"aggregationTemporality":2,"isMonotonic":true,
+                "dataPoints":[{{"asInt":5,"exemplars":[{}]}}]}}}},
+           {{"name":"translate.exemplar.heat","gauge":{{"dataPoints":[{{"asInt":5,"exemplars":[{}]}}]}}}}"#,
+        exemplar(0.5, 1),
+        exemplar(3.0, 3),
+        exemplar(7.0, 2),
+        exemplar(1.0, 4),
+        exemplar(1.0, 4),
+    ));
+    assert_eq!(outcome.rejected(), 0);
+    let trace =
+        r#"{trace_id="0af7651916cd43dd8448eb211c80319c",span_id="b7ad6b7169203331",exported_user="eve"}"#;
+    let behind: Vec<_> = page.lines().filter(|line| !line.starts_with('#')).collect();
+    let expected = [
+        format!(r#"translate_exemplar_duration_seconds_bucket{{{SENDER},le="1.0"}} 1 # {trace} 0.5 1.5"#),
+        format!(r#"translate_exemplar_duration_seconds_bucket{{{SENDER},le="2.0"}} 1"#),
+        format!(r#"translate_exemplar_duration_seconds_bucket{{{SENDER},le="+Inf"}} 4 # {trace} 3 3.5"#),
+        format!("translate_exemplar_duration_seconds_sum{{{SENDER}}} 9"),
+        format!("translate_exemplar_duration_seconds_count{{{SENDER}}} 4"),
+        format!("translate_exemplar_heat{{{SENDER}}} 5"),
+        format!("translate_exemplar_requests_total{{{SENDER}}} 5 # {trace} 1 4.5"),
+    ];
+    assert_eq!(behind, expected);
 }

@@ -37,6 +37,7 @@ fn integers_are_texts_or_numbers_and_enums_numbers_or_names() {
             time_ns: 20,
             ended: false,
             value: Number::Int(5),
+            exemplars: vec![],
         };
         assert_eq!(*points, [point]);
     }

@@ -99,6 +99,7 @@ fn a_sum_comes_with_its_resource_and_its_attributes() {
         time_ns: 20,
         ended: false,
         value: Number::Int(-3),
+        exemplars: vec![],
     };
     assert_eq!(*points, [point]);
 }
