@@ -172,7 +172,9 @@ impl Sink for ProtobufEncoder {
         let page = &mut self.page;
         let length = shared.len() + own_block.len() + own_length + wire::DOUBLE_MESSAGE;
         wire::head(family::METRIC, length, page);
-        page.extend_from_slice(shared);
+        if !shared.is_empty() {
+            page.extend_from_slice(shared);
+        }
         page.extend_from_slice(own_block);
         for (name, value) in own {
             write_protobuf_label(name, value, page);

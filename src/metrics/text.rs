@@ -25,13 +25,21 @@ pub struct TextEncoder {
     series: u64,
     open: Option<Family>,
     announced: bool,
+    bucket_ends: BucketEnds,
 }
 
 impl TextEncoder {
     /// An empty page; `buffer` may be an old page, whose memory is used again.
     pub fn new(dialect: Dialect, mut buffer: Vec<u8>) -> Self {
         buffer.clear();
-        TextEncoder { dialect, page: buffer, series: 0, open: None, announced: false }
+        TextEncoder {
+            dialect,
+            page: buffer,
+            series: 0,
+            open: None,
+            announced: false,
+            bucket_ends: BucketEnds::default(),
+        }
     }
 
     /// The finished page.
@@ -86,45 +94,74 @@ fn announce(family: &Family, dialect: Dialect, page: &mut Vec<u8>) {
     }
 }
 
-/// Beginnings of labels whose values are numbers.
-const LE: &[u8; 4] = b"le=\"";
+/// The beginning of the label `quantile`.
 const QUANTILE: &[u8; 10] = b"quantile=\"";
 
-/// One line. `parts` make the name, and `number` is a label whose value is one, with its
-/// beginning: the `le` of a bucket, or a `quantile`.
+/// The beginning of a line up to where a further label or the value comes; false if there is no
+/// label yet. `parts` make the name.
 #[inline]
-fn line(
-    page: &mut Vec<u8>,
-    parts: [&str; 2],
-    labels: &LabelBlock,
-    own: &[(&'static str, &str)],
-    number: Option<(&[u8], f64)>,
-    value: Value,
-) {
-    for part in parts {
-        page.extend_from_slice(part.as_bytes());
+fn begin(page: &mut Vec<u8>, parts: [&str; 2], labels: &LabelBlock, own: &[(&'static str, &str)]) -> bool {
+    page.extend_from_slice(parts[0].as_bytes());
+    if !parts[1].is_empty() {
+        page.extend_from_slice(parts[1].as_bytes());
     }
-    let place = page.len();
     page.push(b'{');
-    let mut first = !labels.write(page);
+    let mut any = labels.write(page);
     for (name, value) in own {
-        separate(&mut first, page);
+        separate(any, page);
+        any = true;
         write_label(name, value, page);
     }
-    if let Some((beginning, number)) = number {
-        separate(&mut first, page);
-        page.extend_from_slice(beginning);
-        write_decimal(number, page);
-        page.push(b'"');
-    }
-    if first {
-        page.truncate(place);
+    any
+}
+
+/// The end of a line that [`begin`] has begun.
+#[inline]
+fn end(page: &mut Vec<u8>, any: bool, value: Value) {
+    if any {
+        page.extend_from_slice(b"} ");
     } else {
-        page.push(b'}');
+        page.pop();
+        page.push(b' ');
     }
-    page.push(b' ');
     value.write(page);
     page.push(b'\n');
+}
+
+/// The last labels of the lines of buckets with what follows them, as `le="0.5"} `. Rendered
+/// once for all histograms that follow each other with the same bounds.
+#[derive(Debug, Default)]
+struct BucketEnds {
+    bounds: Vec<f64>,
+    rendered: Vec<u8>,
+    /// Where each ends.
+    ends: Vec<usize>,
+}
+
+impl BucketEnds {
+    fn of(&mut self, bounds: &[f64]) -> impl Iterator<Item = &[u8]> {
+        if self.ends.is_empty() || self.bounds != bounds {
+            self.render(bounds);
+        }
+        self.ends.iter().scan(0, |start, end| {
+            let one = &self.rendered[*start..*end];
+            *start = *end;
+            Some(one)
+        })
+    }
+
+    fn render(&mut self, bounds: &[f64]) {
+        self.bounds.clear();
+        self.bounds.extend_from_slice(bounds);
+        self.rendered.clear();
+        self.ends.clear();
+        for bound in bounds.iter().copied().chain([f64::INFINITY]) {
+            self.rendered.extend_from_slice(b"le=\"");
+            write_decimal(bound, &mut self.rendered);
+            self.rendered.extend_from_slice(b"\"} ");
+            self.ends.push(self.rendered.len());
+        }
+    }
 }
 
 impl Page for TextEncoder {
@@ -154,7 +191,8 @@ impl Sink for TextEncoder {
         debug_assert!(announced, "a sample came before its family");
         let Some(family) = &self.open else { return };
         debug_assert!(family.kind().is_single(), "`{}` is no family of single samples", family.name());
-        line(&mut self.page, [family.name(), ""], labels, own, None, value);
+        let any = begin(&mut self.page, [family.name(), ""], labels, own);
+        end(&mut self.page, any, value);
         self.series += 1;
     }
 
@@ -180,16 +218,31 @@ impl Sink for TextEncoder {
         let (page, name) = (&mut self.page, family.name());
         let shown: &[Exemplar] = if self.dialect == Dialect::OpenMetrics { histogram.exemplars } else { &[] };
         let mut exemplars = ByBucket::new(shown);
-        for (bound, below) in histogram.cumulative().chain([(f64::INFINITY, histogram.count)]) {
-            line(page, [name, "_bucket"], labels, own, Some((LE, bound)), Value::Int(below));
+        let start = page.len();
+        let any = begin(page, [name, "_bucket"], labels, own);
+        separate(any, page);
+        // Every further bucket's line begins as the first.
+        let head = start..page.len();
+        let bounds = histogram.cumulative().chain([(f64::INFINITY, histogram.count)]);
+        for (index, (bucket_end, (bound, below))) in
+            self.bucket_ends.of(histogram.bounds).zip(bounds).enumerate()
+        {
+            if index > 0 {
+                page.extend_from_within(head.clone());
+            }
+            page.extend_from_slice(bucket_end);
+            Value::Int(below).write(page);
+            page.push(b'\n');
             if let Some(exemplar) = exemplars.up_to(bound) {
                 append(exemplar, page);
             }
         }
         if let Some(sum) = histogram.sum {
-            line(page, [name, "_sum"], labels, own, None, Value::Float(sum));
+            let any = begin(page, [name, "_sum"], labels, own);
+            end(page, any, Value::Float(sum));
         }
-        line(page, [name, "_count"], labels, own, None, Value::Int(histogram.count));
+        let any = begin(page, [name, "_count"], labels, own);
+        end(page, any, Value::Int(histogram.count));
         self.series += histogram.series();
     }
 
@@ -199,10 +252,17 @@ impl Sink for TextEncoder {
         let Some(family) = &self.open else { return };
         let (page, name) = (&mut self.page, family.name());
         for (quantile, value) in summary.quantiles {
-            line(page, [name, ""], labels, own, Some((QUANTILE, *quantile)), Value::Float(*value));
+            let any = begin(page, [name, ""], labels, own);
+            separate(any, page);
+            page.extend_from_slice(QUANTILE);
+            write_decimal(*quantile, page);
+            page.push(b'"');
+            end(page, true, Value::Float(*value));
         }
-        line(page, [name, "_sum"], labels, own, None, Value::Float(summary.sum));
-        line(page, [name, "_count"], labels, own, None, Value::Int(summary.count));
+        let any = begin(page, [name, "_sum"], labels, own);
+        end(page, any, Value::Float(summary.sum));
+        let any = begin(page, [name, "_count"], labels, own);
+        end(page, any, Value::Int(summary.count));
         self.series += summary.series();
     }
 }
@@ -214,9 +274,9 @@ fn append(exemplar: &Exemplar, page: &mut Vec<u8>) {
     page.push(b'\n');
 }
 
-/// A comma, but for the first label.
-fn separate(first: &mut bool, page: &mut Vec<u8>) {
-    if !std::mem::take(first) {
+/// A comma behind labels that there are.
+fn separate(any: bool, page: &mut Vec<u8>) {
+    if any {
         page.push(b',');
     }
 }

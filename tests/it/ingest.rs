@@ -161,3 +161,58 @@ fn where_programs_send_nothing_else_is_served() {
     assert!(answer.starts_with("HTTP/1.0 200"), "{answer}");
     exporter.until_value("ingest_socket_total", &[("project", "shop")], 5.0);
 }
+
+/// A counter and a histogram of each kind, with a measurement whose trace is known.
+fn traced() -> String {
+    let now = jiff::Timestamp::now().as_nanosecond();
+    let exemplar = |trace: &str, value: f64| {
+        format!(
+            r#""exemplars":[{{"timeUnixNano":"{now}","asDouble":{value},"spanId":"b7ad6b7169203331",
+                "traceId":"{}","filteredAttributes":[{{"key":"order","value":{{"stringValue":"17"}}}}]}}]"#,
+            trace.repeat(16)
+        )
+    };
+    let (counted, classic, native) = (exemplar("c0", 1.0), exemplar("c1", 7.5), exemplar("ff", 3.0));
+    let metrics = format!(
+        r#"{{"name":"ingest.traced","sum":{{"aggregationTemporality":2,"isMonotonic":true,"dataPoints":[
+                {{"asInt":"5","timeUnixNano":"{now}",{counted}}}]}}}},
+           {{"name":"ingest.traced.classic","histogram":{{"aggregationTemporality":2,"dataPoints":[
+                {{"count":2,"sum":8,"bucketCounts":[1,1],"explicitBounds":[5],"timeUnixNano":"{now}",{classic}}}]}}}},
+           {{"name":"ingest.traced.native","exponentialHistogram":{{"aggregationTemporality":2,"dataPoints":[
+                {{"count":2,"sum":6,"scale":0,"positive":{{"offset":1,"bucketCounts":[2]}},
+                  "timeUnixNano":"{now}",{native}}}]}}}}"#
+    );
+    format!(r#"{{"resourceMetrics":[{{"scopeMetrics":[{{"metrics":[{metrics}]}}]}}]}}"#)
+}
+
+#[test]
+fn a_count_leads_to_the_trace_of_one_that_was_counted() {
+    let folder = configuration();
+    let config = format!("--config.file={}", folder.path().join("dockmeter.yml").display());
+    let exporter = Exporter::alone(&[&config, "--instrumentation.exemplars"]);
+    let answer =
+        http::send(exporter.address, OTLP, &[JSON, &bearer("shop-token")], traced().as_bytes()).unwrap();
+    assert_eq!((answer.status, answer.text()), (200, "{}"));
+    let plain = http::get(exporter.address, "/metrics", &["Accept: text/plain;version=0.0.4"]).unwrap();
+    assert!(!plain.text().contains("trace_id"), "the old text format has no place for it");
+
+    let holds = |prometheus: &Prometheus, query: &str, trace: &str, value: &str| {
+        let labels =
+            serde_json::json!({"trace_id": trace.repeat(16), "span_id": "b7ad6b7169203331", "order": "17"});
+        let expected = vec![(labels, value.to_owned())];
+        let held = || Some(prometheus.exemplars(query)).filter(|held| !held.is_empty());
+        assert_eq!(eventually(&format!("Prometheus holds an exemplar of {query}"), held), expected);
+    };
+    // In OpenMetrics, every bucket is a series of its own.
+    if let Some(prometheus) = Prometheus::keeping_exemplars(exporter.address) {
+        holds(&prometheus, "ingest_traced_total", "c0", "1");
+        holds(&prometheus, r#"ingest_traced_classic_bucket{le="+Inf"}"#, "c1", "7.5");
+        holds(&prometheus, r#"ingest_traced_native_bucket{le="4.0"}"#, "ff", "3");
+    }
+    // In protobuf, a native histogram has them as a whole.
+    if let Some(prometheus) = Prometheus::keeping_native_exemplars(exporter.address) {
+        holds(&prometheus, "ingest_traced_total", "c0", "1");
+        holds(&prometheus, r#"ingest_traced_classic_bucket{le="+Inf"}"#, "c1", "7.5");
+        holds(&prometheus, "ingest_traced_native", "ff", "3");
+    }
+}

@@ -13,6 +13,9 @@ use crate::engine::done;
 use crate::http;
 use crate::poll::eventually;
 
+/// Makes it keep exemplars.
+const EXEMPLARS: &str = "--enable-feature=exemplar-storage";
+
 /// A Prometheus, stopped when dropped.
 pub(crate) struct Prometheus {
     child: Child,
@@ -33,11 +36,28 @@ impl Prometheus {
 
     /// Starts a current one that takes native histograms, as `docs/prometheus.md` says how.
     pub(crate) fn scraping_native(target: SocketAddr) -> Option<Self> {
+        Self::native(&[], target)
+    }
+
+    /// Starts the release's own so that it keeps exemplars.
+    pub(crate) fn keeping_exemplars(target: SocketAddr) -> Option<Self> {
+        Some(Self::start(&Component::Prometheus.path()?, &[EXEMPLARS], "", "", target))
+    }
+
+    /// Starts a current one that takes native histograms, and keeps exemplars.
+    pub(crate) fn keeping_native_exemplars(target: SocketAddr) -> Option<Self> {
+        Self::native(&[EXEMPLARS], target)
+    }
+
+    fn native(flags: &[&str], target: SocketAddr) -> Option<Self> {
         let binary = Component::Prometheus3.path()?;
         // Up to 3.7 a flag of the server, from 3.8 on a setting of the scrape configuration.
         Some(match version(&binary) {
-            (3, 0..=7) => Self::start(&binary, &["--enable-feature=native-histograms"], "", "", target),
-            _ => Self::start(&binary, &[], "scrape_native_histograms: true, ", "", target),
+            (3, 0..=7) => {
+                let flags = [&["--enable-feature=native-histograms"], flags].concat();
+                Self::start(&binary, &flags, "", "", target)
+            }
+            _ => Self::start(&binary, flags, "scrape_native_histograms: true, ", "", target),
         })
     }
 
@@ -100,6 +120,24 @@ impl Prometheus {
         let values = self.by("", query);
         assert!(values.len() <= 1, "{query}: {values:?}");
         values.into_values().next()
+    }
+
+    /// The exemplars of the last hour that it holds of all series of a query: labels and value.
+    pub(crate) fn exemplars(&self, query: &str) -> Vec<(serde_json::Value, String)> {
+        let now = jiff::Timestamp::now().as_second();
+        let path = format!(
+            "/api/v1/query_exemplars?query={}&start={}&end={}",
+            http::encode(query),
+            now - 3600,
+            now + 60
+        );
+        let answer = http::get(self.address, &path, &[]).expect("Prometheus answers").json();
+        assert_eq!(answer["status"], "success", "{query}: {answer}");
+        let series = answer["data"].as_array().expect("a list of series");
+        let exemplars = series.iter().flat_map(|series| series["exemplars"].as_array().expect("a list"));
+        exemplars
+            .map(|one| (one["labels"].clone(), one["value"].as_str().expect("a value").to_owned()))
+            .collect()
     }
 
     /// What it knows of a family: its type and its unit.

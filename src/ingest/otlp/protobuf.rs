@@ -133,6 +133,10 @@ fn points<'a, V>(
     Ok(points)
 }
 
+/// As many attributes as most points have, and fewer bytes than most attributes take.
+const USUAL_ATTRIBUTES: usize = 8;
+const USUAL_LENGTH: usize = 32;
+
 /// Where the fields stand that every kind of point has. Start and time are 2 and 3 in all.
 struct Places {
     attributes: u32,
@@ -140,7 +144,13 @@ struct Places {
     flags: u32,
 }
 
-impl<'a, V> Point<'a, V> {
+impl<'a, V: Default> Point<'a, V> {
+    /// An empty point with room for the attributes that its message is long enough for.
+    fn of(message: &[u8]) -> Self {
+        let attributes = Vec::with_capacity((message.len() / USUAL_LENGTH).min(USUAL_ATTRIBUTES));
+        Point { attributes, ..Point::default() }
+    }
+
     /// Takes a field that every kind of point has; gives back one that it does not know.
     fn take(
         &mut self,
@@ -168,7 +178,7 @@ impl<'a, V> Point<'a, V> {
 
 fn number_point<'a>(message: &'a [u8], mended: &mut u64) -> Result<Point<'a, Number>, Malformed> {
     const PLACES: Places = Places { attributes: 7, exemplars: 5, flags: 8 };
-    let mut point = Point::default();
+    let mut point = Point::<Number>::of(message);
     let mut value = None;
     for field in Fields::of(message) {
         let (number, field) = field?;
@@ -185,7 +195,7 @@ fn number_point<'a>(message: &'a [u8], mended: &mut u64) -> Result<Point<'a, Num
 
 fn histogram_point<'a>(message: &'a [u8], mended: &mut u64) -> Result<Point<'a, Buckets>, Malformed> {
     const PLACES: Places = Places { attributes: 9, exemplars: 8, flags: 10 };
-    let mut point = Point::<Buckets>::default();
+    let mut point = Point::<Buckets>::of(message);
     for field in Fields::of(message) {
         let (number, field) = field?;
         let Some(field) = point.take(&PLACES, number, field, mended)? else { continue };
@@ -202,7 +212,7 @@ fn histogram_point<'a>(message: &'a [u8], mended: &mut u64) -> Result<Point<'a, 
 
 fn exponential_point<'a>(message: &'a [u8], mended: &mut u64) -> Result<Point<'a, Exponential>, Malformed> {
     const PLACES: Places = Places { attributes: 1, exemplars: 11, flags: 10 };
-    let mut point = Point::<Exponential>::default();
+    let mut point = Point::<Exponential>::of(message);
     for field in Fields::of(message) {
         let (number, field) = field?;
         let Some(field) = point.take(&PLACES, number, field, mended)? else { continue };
@@ -235,7 +245,7 @@ fn run(message: &[u8]) -> Result<Run, Malformed> {
 fn summary_point<'a>(message: &'a [u8], mended: &mut u64) -> Result<Point<'a, Quantiles>, Malformed> {
     // A summary has no exemplars: 0 is no field's number.
     const PLACES: Places = Places { attributes: 7, exemplars: 0, flags: 8 };
-    let mut point = Point::<Quantiles>::default();
+    let mut point = Point::<Quantiles>::of(message);
     for field in Fields::of(message) {
         let (number, field) = field?;
         let Some(field) = point.take(&PLACES, number, field, mended)? else { continue };

@@ -54,6 +54,7 @@ impl<'a> Fields<'a> {
         Fields { rest: message }
     }
 
+    #[inline]
     fn read(&mut self) -> Result<(u32, Field<'a>), Malformed> {
         let key = self.varint()?;
         let number = u32::try_from(key >> 3).map_err(|_| Malformed::Overlong)?;
@@ -107,8 +108,16 @@ impl<'a> Iterator for Fields<'a> {
     }
 }
 
-/// A number at the beginning of a slice, and how many bytes it takes.
+/// A number at the beginning of a slice, and how many bytes it takes: most often one.
+#[inline]
 fn varint(bytes: &[u8]) -> Result<(u64, usize), Malformed> {
+    match bytes.first() {
+        Some(byte) if *byte < 0x80 => Ok((u64::from(*byte), 1)),
+        _ => long_varint(bytes),
+    }
+}
+
+fn long_varint(bytes: &[u8]) -> Result<(u64, usize), Malformed> {
     let mut value = 0;
     for (index, byte) in bytes.iter().enumerate() {
         let bits = u64::from(byte & 0x7f);
@@ -178,9 +187,17 @@ impl<'a> Field<'a> {
 
     /// Appends one double, or a packed run of them.
     pub(super) fn push_doubles(self, number: u32, to: &mut Vec<f64>) -> Result<(), Malformed> {
-        let mut bits = Vec::new();
-        self.push_fixed64(number, &mut bits)?;
-        to.extend(bits.into_iter().map(f64::from_bits));
+        match self {
+            Field::Fixed64(value) => to.push(f64::from_bits(value)),
+            Field::Bytes(packed) => {
+                let (values, rest) = packed.as_chunks();
+                if !rest.is_empty() {
+                    return Err(Malformed::Truncated);
+                }
+                to.extend(values.iter().map(|value| f64::from_le_bytes(*value)));
+            }
+            _ => return Err(Malformed::Type(number)),
+        }
         Ok(())
     }
 
@@ -203,9 +220,13 @@ impl<'a> Field<'a> {
 
 /// A text; bytes that are not UTF-8 are replaced, and counted.
 pub(super) fn text<'a>(bytes: &'a [u8], mended: &mut u64) -> Cow<'a, str> {
-    let text = String::from_utf8_lossy(bytes);
-    *mended += u64::from(matches!(text, Cow::Owned(_)));
-    text
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => {
+            *mended += 1;
+            Cow::Owned(String::from_utf8_lossy(bytes).into_owned())
+        }
+    }
 }
 
 #[cfg(test)]
