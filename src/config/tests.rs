@@ -343,7 +343,7 @@ fn an_address_or_a_price_that_is_none_is_refused_where_it_stands() {
 #[test]
 fn a_server_that_cannot_be_read_is_refused_where_it_stands() {
     for (text, message) in [
-        ("databases: [{password_file: a}]", "1:13: missing field `postgres`"),
+        ("databases: [{password_file: a}]", "1:14: missing field `postgres`"),
         (
             "databases: [{postgres: 'postgres://m@b', passwort: a}]",
             "1:42: unknown key `passwort`, expected `postgres`, `password_file`, `ca_file`, `user`, `project`, `team`, `interval` or `timeout`",

@@ -51,8 +51,8 @@ pub fn collectors(
     all.push(Box::new(ProbeCollector::new(probes)));
     all.push(Box::new(Programs::new(programs)));
     all.push(Box::new(OwnCollector::new(started_at, resolver, reloads)));
-    all.extend(host::collectors::all());
     all.push(Box::new(PostgresCollector::new(servers)));
+    all.extend(host::collectors::all());
     all
 }
 

@@ -30,6 +30,7 @@ use crate::metrics::catalogue;
 use crate::paths::Paths;
 use crate::postgres::{self, Servers};
 use crate::probe::{self, Probes};
+use crate::sql;
 use crate::tenant::Resolver;
 use crate::web::access::Access;
 use crate::web::entrance::{Entrance, Looked, Prepared};
@@ -175,7 +176,11 @@ impl Exporter {
         for address in ingest_listeners.addresses() {
             tracing::info!(%address, tls = entrance.speaks_tls(), "listening for programs");
         }
-        tokio::spawn(cancel.clone().run_until_cancelled_owned(forget(receiver, inventory.clone(), config.linger)));
+        tokio::spawn(cancel.clone().run_until_cancelled_owned(forget(
+            receiver,
+            inventory.clone(),
+            config.linger,
+        )));
         let serving = server::serve(
             vec![
                 (listeners, router::router(context.clone())),
@@ -414,8 +419,8 @@ fn wanted_servers(config: &Config) -> Postgres {
 }
 
 /// The text of a statement without its literals.
-fn without_literals(_text: &str) -> Option<String> {
-    None
+fn without_literals(text: &str) -> String {
+    sql::sanitise(text, sql::Dialect::PostgreSql).text
 }
 
 /// What is probed: nothing where nobody would see what came of it.

@@ -180,22 +180,22 @@ pub mod host;
 pub mod postgres;
 
 /// Every metric; those of a collector stand in the order of the page.
-pub static ALL: &[&Metric] = &join::<{ OUTSIDE_POSTGRES.len() + postgres::FAMILIES.len() }, &Metric>(
-    OUTSIDE_POSTGRES,
-    postgres::FAMILIES,
-);
+pub static ALL: &[&Metric] =
+    &join::<{ BEFORE_HOST.len() + host::FAMILIES.len() }, &Metric>(BEFORE_HOST, host::FAMILIES);
 
-static OUTSIDE_POSTGRES: &[&Metric] =
-    &join::<{ DECLARED.len() + host::FAMILIES.len() }, &Metric>(DECLARED, host::FAMILIES);
+static BEFORE_HOST: &[&Metric] =
+    &join::<{ DECLARED.len() + postgres::FAMILIES.len() }, &Metric>(DECLARED, postgres::FAMILIES);
 
 /// Every collector, in the order of the page.
-pub static COLLECTORS: &[&str] = &join::<
-    { COLLECTORS_OUTSIDE_POSTGRES.len() + postgres::COLLECTORS.len() },
-    &str,
->(COLLECTORS_OUTSIDE_POSTGRES, postgres::COLLECTORS);
+pub static COLLECTORS: &[&str] = &join::<{ COLLECTORS_BEFORE_HOST.len() + host::COLLECTORS.len() }, &str>(
+    COLLECTORS_BEFORE_HOST,
+    host::COLLECTORS,
+);
 
-static COLLECTORS_OUTSIDE_POSTGRES: &[&str] =
-    &join::<{ COLLECTORS_HERE.len() + host::COLLECTORS.len() }, &str>(COLLECTORS_HERE, host::COLLECTORS);
+static COLLECTORS_BEFORE_HOST: &[&str] = &join::<{ COLLECTORS_HERE.len() + postgres::COLLECTORS.len() }, &str>(
+    COLLECTORS_HERE,
+    postgres::COLLECTORS,
+);
 
 /// One list after the other.
 const fn join<const LENGTH: usize, T: Copy>(first: &[T], second: &[T]) -> [T; LENGTH] {

@@ -46,8 +46,9 @@ const LOOK_AT_MOST_EVERY: Duration = Duration::from_millis(500);
 /// Within this time servers that are new at once are asked for the first time.
 const SPREAD: Duration = Duration::from_secs(1);
 
-/// Takes the literals out of the text of a statement; `None` where that cannot be done for sure.
-pub type Sanitise = fn(&str) -> Option<String>;
+/// Takes the literals out of the text of a statement; where it is not sure what they are, little
+/// is left.
+pub type Sanitise = fn(&str) -> String;
 
 /// A server as it is read.
 #[derive(Clone, Debug, PartialEq, Eq)]

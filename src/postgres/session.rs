@@ -33,10 +33,16 @@ const MOST_BYTES: usize = 8 << 20;
 /// The longest password.
 const PASSWORD_BYTES: u64 = 4096;
 
-/// What is set at first. A name that is not of `pg_catalog` would be somebody else's: who may
-/// make functions in `public` must not have them called by us.
-const SETTINGS: &str = "SET search_path = pg_catalog, pg_temp; SET default_transaction_read_only = on; \
-                        SET DateStyle = ISO; SET extra_float_digits = 1";
+/// What holds for the connection. A name that is not of `pg_catalog` would be somebody else's: who
+/// may make functions in `public` must not have them called by us. It is said at the beginning
+/// and not by `SET`, which a pooler would keep for whoever has its connection next.
+fn options(deadline: Duration) -> String {
+    let [statement, lock] = [deadline.as_millis() / 2, deadline.as_millis() / 4].map(|ms| ms.max(1));
+    format!(
+        "-c search_path=pg_catalog,pg_temp -c default_transaction_read_only=on -c extra_float_digits=1 \
+         -c statement_timeout={statement} -c lock_timeout={lock}"
+    )
+}
 
 /// Why there is no reading.
 #[derive(Debug)]
@@ -101,6 +107,7 @@ impl Session {
         };
         let mut settings = Config::new();
         settings.user(&target.url.user).dbname(&target.url.database).application_name("dockmeter");
+        settings.options(options(target.timeout));
         // It is spoken already, where it is.
         settings.ssl_mode(config::SslMode::Disable);
         if let Some(password) = password {
@@ -112,15 +119,7 @@ impl Session {
             // What is wrong with it the next question says.
             let _ = connection.await;
         });
-        let session = Session { client, connection };
-        session.prepare(target.timeout).await?;
-        Ok(session)
-    }
-
-    async fn prepare(&self, deadline: Duration) -> Result<(), Failure> {
-        let [statement, lock] = [deadline.as_millis() / 2, deadline.as_millis() / 4].map(|ms| ms.max(1));
-        let settings = format!("{SETTINGS}; SET statement_timeout = {statement}; SET lock_timeout = {lock}");
-        self.client.batch_execute(&settings).await.map_err(|error| not_let_in(&error))
+        Ok(Session { client, connection })
     }
 
     /// Asks something.

@@ -126,14 +126,13 @@ impl Statements {
         ))
     }
 
-    /// Takes the answer. `sanitise` takes the literals out of a text; where it cannot, there is
-    /// none.
-    pub(super) fn take_texts(&mut self, rows: &[Row], sanitise: impl Fn(&str) -> Option<String>) {
+    /// Takes the answer. `sanitise` takes the literals out of a text.
+    pub(super) fn take_texts(&mut self, rows: &[Row], sanitise: impl Fn(&str) -> String) {
         for row in rows {
             let Some(statement) = number(row, 0).and_then(|id| self.0.get_mut(&id)) else { continue };
             let text =
                 row.get(1).and_then(Option::as_deref).filter(|text| *text != "<insufficient privilege>");
-            if let Some(text) = text.and_then(&sanitise) {
+            if let Some(text) = text.map(&sanitise) {
                 statement.text = Text::Known(LabelValue::clean(&text));
             }
         }
@@ -197,18 +196,19 @@ mod tests {
     fn beyond_the_bound_only_what_is_idle_makes_room() {
         let mut statements = Statements::default();
         let now = Instant::now();
-        let batch =
-            |range: std::ops::Range<i64>, calls| range.map(move |id| row(id, calls, 1.0)).collect::<Vec<_>>();
-        for start in [0, 100] {
-            statements.choose([batch(0..start, 1), batch(start..start + 100, 1)].concat(), now);
-        }
+        // The later, the dearer.
+        let batch = |range: std::ops::Range<i64>, calls| {
+            range.map(move |id| row(id, calls, id as f64)).collect::<Vec<_>>()
+        };
+        statements.choose(batch(0..100, 1), now);
+        statements.choose(batch(0..200, 1), now);
         let mut all = batch(0..200, 1);
-        let newcomer = row(999, 1, 5.0);
+        let newcomer = row(999, 1, 999.0);
         all.push(newcomer.clone());
         assert!(!ids(&statements.choose(all.clone(), now)).contains(&999));
         let later = now + IDLE;
         let mut busy = batch(1..200, 2);
-        busy.extend([row(0, 1, 1.0), newcomer]);
+        busy.extend([row(0, 1, 0.0), newcomer]);
         let shown = ids(&statements.choose(busy, later));
         assert!(shown.contains(&999) && !shown.contains(&0), "{shown:?}");
         assert_eq!(shown.len(), MOST);
@@ -230,7 +230,7 @@ mod tests {
         assert!(statements.question_for_texts("public").unwrap().contains("'{1,2}'"));
         let text = |id: &str, text: &str| vec![Some(id.to_owned()), Some(text.to_owned())];
         let answer = [text("1", "SELECT 'secret'"), text("2", "<insufficient privilege>")];
-        statements.take_texts(&answer, |text| Some(text.replace("'secret'", "?")));
+        statements.take_texts(&answer, |text| text.replace("'secret'", "?"));
         let shown: Vec<_> = statements.texts().into_iter().map(|row| row[1].clone().unwrap()).collect();
         assert_eq!(shown, ["SELECT ?"]);
         assert_eq!(statements.question_for_texts("public"), None);

@@ -3,7 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::net::SocketAddr;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -11,6 +12,7 @@ use dockmeter::metrics::catalogue::postgres::FAMILIES;
 use rustix::process::Signal;
 use tempfile::TempDir;
 
+use crate::certificates::Certificates;
 use crate::component::Component;
 use crate::engine::Engine;
 use crate::exporter::Exporter;
@@ -24,7 +26,7 @@ mod server;
 
 use server::{PASSWORD, Person, Server, engine};
 
-const LABEL: &str = "dockmeter.postgres=true";
+const LABEL: &str = "--label=dockmeter.postgres=true";
 
 /// Readings follow each other quickly, and a busy machine may take its time for one.
 const OFTEN: [&str; 2] = ["--postgres.interval=1s", "--postgres.timeout=20s"];
@@ -53,7 +55,7 @@ fn a_deadlock_a_lock_wait_an_idle_transaction_and_a_slow_statement_are_shown_und
     let servers: Vec<Server<'_>> = tenants
         .iter()
         .map(|(version, name, project)| {
-            let project = format!("dockmeter.project={project}");
+            let project = format!("--label=dockmeter.project={project}");
             Server::start(&engine, version, name, &[LABEL, &project], &[])
         })
         .collect();
@@ -125,7 +127,13 @@ fn happenings(server: &Server<'_>, exporter: &Exporter, of: &[(&str, &str)]) {
             let this = with(&here, &[("queryid", id), ("usename", "postgres")]);
             page.value("pg_stat_statements_calls_total", &this) == Some(1.0)
         };
-        slow.iter().any(once).then_some(())
+        let text = |id: &&str| {
+            let this = with(of, &[("queryid", id)]);
+            let text =
+                page.all("pg_stat_statements_query_id", &this).next().and_then(|one| one.label("query"));
+            text.is_some_and(|text| text.contains("pg_sleep"))
+        };
+        slow.iter().any(|id| once(id) && text(id)).then_some(())
     });
     assert!(!exporter.get("/metrics").text().contains("hunter2"));
     let page = exporter.page();
@@ -253,16 +261,16 @@ fn what_a_role_may_not_see_is_missing_and_nothing_else() {
 }
 
 /// A configuration that names servers.
-fn configuration(folder: &Path, servers: &[(SocketAddr, &str, &str)]) -> PathBuf {
-    let entry = |(address, password_file, whose): &(SocketAddr, &str, &str)| {
-        format!(
-            "  - {{postgres: 'postgres://dockmeter@{address}/postgres', password_file: {password_file}, {whose}}}\n"
-        )
-    };
-    let list: String = servers.iter().map(entry).collect();
+fn configuration(folder: &Path, servers: &[String]) -> PathBuf {
+    let list: String = servers.iter().map(|entry| format!("  - {{postgres: {entry}}}\n")).collect();
     let file = folder.join("dockmeter.yml");
     fs::write(&file, format!("postgres: {{interval: 1s, timeout: 20s}}\ndatabases:\n{list}")).unwrap();
     file
+}
+
+/// An entry of it.
+fn entry(server: &str, password_file: &str, more: &str) -> String {
+    format!("'postgres://dockmeter@{server}/postgres', password_file: {password_file}, {more}")
 }
 
 #[test]
@@ -278,10 +286,13 @@ fn servers_that_the_configuration_names_belong_to_the_tenants_it_names_and_follo
     let [first, second] = [servers[0].address(), servers[1].address()];
     let (folder, _) = passwords();
     fs::write(folder.path().join("wrong"), "wrong").unwrap();
-    let named = [(first, "postgres", "project: shop, user: ann"), (second, "wrong", "team: core")];
+    let [first_name, second_name] = [first.to_string(), second.to_string()];
+    let named = [
+        entry(&first_name, "postgres", "project: shop, user: ann"),
+        entry(&second_name, "wrong", "team: core"),
+    ];
     let file = configuration(folder.path(), &named);
     let exporter = Exporter::alone(&[&format!("--config.file={}", file.display())]);
-    let [first_name, second_name] = [first.to_string(), second.to_string()];
     let shop = [("server", first_name.as_str()), ("user", "ann"), ("project", "shop"), ("team", "unknown")];
     let core =
         [("server", second_name.as_str()), ("user", "unknown"), ("project", "unknown"), ("team", "core")];
@@ -292,11 +303,100 @@ fn servers_that_the_configuration_names_belong_to_the_tenants_it_names_and_follo
         (page.value("dockmeter_postgres_read_failures_total", &refused)? >= 1.0).then_some(())
     });
     // The first one goes, the second is asked with another file.
-    configuration(folder.path(), &[(second, "postgres", "team: core")]);
+    configuration(folder.path(), &[entry(&second_name, "postgres", "team: core")]);
     exporter.signal(Signal::HUP);
     exporter.until_value("pg_up", &core, 1.0);
     exporter.until("the other is gone", |page| page.value("pg_up", &shop).is_none().then_some(()));
     assert!(!exporter.said(&[PASSWORD]));
+}
+
+#[test]
+fn a_certificate_is_looked_at_as_sslmode_says() {
+    let Some(engine) = engine() else { return };
+    let server = Server::start(&engine, "postgres18", "pg-tls", &["--publish=127.0.0.1::5432"], &[]);
+    server.set_up();
+    let (folder, _) = passwords();
+    let [ours, others] = ["ours", "others"].map(|name| folder.path().join(name));
+    for folder in [&ours, &others] {
+        Certificates::make(folder);
+    }
+    for (file, name) in [("cert.pem", "server.crt"), ("key.pem", "server.key")] {
+        let text = fs::read_to_string(ours.join("server").join(file)).unwrap();
+        let write = format!("cat >/data/{name} <<'END'\n{text}END\nchmod 600 /data/{name}");
+        server.container.exec(&["sh", "-c", &write]);
+    }
+    let admin = server.connect();
+    admin.run("ALTER SYSTEM SET ssl = on");
+    admin.run("SELECT pg_reload_conf()");
+    eventually("TLS is on", || (admin.value("SHOW ssl") == "on").then_some(()));
+    let port = server.container.inspect("{{(index (index .NetworkSettings.Ports \"5432/tcp\") 0).HostPort}}");
+    // The certificate is for `localhost`, and for no address of a container.
+    let (by_name, by_address) = (format!("localhost:{port}"), server.address().to_string());
+    let secure = |server: &str, mode: &str, authority: Option<&Path>| {
+        let entry = entry(server, "postgres", "project: tls").replacen(
+            "/postgres'",
+            &format!("/postgres?sslmode={mode}'"),
+            1,
+        );
+        let authority =
+            authority.map(|folder| format!(", ca_file: {}", folder.join("server/ca.pem").display()));
+        entry + &authority.unwrap_or_default()
+    };
+    let file = configuration(folder.path(), &[secure(&by_name, "verify-full", Some(&ours))]);
+    let exporter = Exporter::alone(&[&format!("--config.file={}", file.display())]);
+    is_up(&exporter, &by_name);
+    let plain = "SELECT count(*) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) \
+                 WHERE application_name = 'dockmeter' AND NOT ssl";
+    assert_eq!(admin.value(plain), "0");
+    for (mode, authority, up) in [
+        ("verify-full", Some(&ours), false),
+        ("verify-ca", Some(&ours), true),
+        ("verify-ca", Some(&others), false),
+        ("require", None, true),
+    ] {
+        configuration(folder.path(), &[]);
+        exporter.signal(Signal::HUP);
+        exporter.until("it is forgotten", |page| {
+            page.value("pg_up", &[("server", by_address.as_str())]).is_none().then_some(())
+        });
+        configuration(folder.path(), &[secure(&by_address, mode, authority.map(PathBuf::as_path))]);
+        exporter.signal(Signal::HUP);
+        exporter.until_value("pg_up", &[("server", by_address.as_str())], f64::from(u8::from(up)));
+        assert_eq!(admin.value(plain), "0");
+    }
+    exporter.until("the log says why", |_| {
+        exporter.said(&["level=warn", &by_address, "reason=tls"]).then_some(())
+    });
+}
+
+#[test]
+fn a_server_that_asks_for_the_password_itself_does_not_get_it() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let (heard, hears) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            // No TLS; then, whoever it is, the password as it is.
+            let mut bytes = [0; 1024];
+            let _ = stream.read(&mut bytes);
+            let _ = stream.write_all(b"N");
+            let _ = stream.read(&mut bytes);
+            let _ = stream.write_all(b"R\0\0\0\x08\0\0\0\x03");
+            let mut said = Vec::new();
+            let _ = stream.read_to_end(&mut said);
+            let _ = heard.send(said);
+        }
+    });
+    let (folder, _) = passwords();
+    let file = configuration(folder.path(), &[entry(&address, "postgres", "project: trap")]);
+    let exporter = Exporter::alone(&[&format!("--config.file={}", file.display())]);
+    let refused = [("server", address.as_str()), ("reason", "password")];
+    exporter.until("it is refused", |page| {
+        (page.value("dockmeter_postgres_read_failures_total", &refused)? >= 2.0).then_some(())
+    });
+    let said = hears.recv().unwrap();
+    assert!(said.is_empty(), "{said:?}");
+    assert_eq!(exporter.times(&["level=warn", "wants the password as it is"]), 1);
 }
 
 /// A running postgres_exporter, stopped when dropped.
@@ -375,9 +475,13 @@ fn families_types_labels_and_values_are_postgres_exporters() {
         server.set_up();
         let admin = server.connect();
         admin.run("CREATE TABLE shelf AS SELECT generate_series(1, 1000) AS id");
-        admin.run("ANALYZE shelf; SELECT count(*) FROM shelf; CREATE DATABASE other");
+        admin.run("ANALYZE shelf; SELECT count(*) FROM shelf");
+        admin.run("CREATE DATABASE other");
         let (folder, _) = passwords();
-        let file = configuration(folder.path(), &[(server.address(), "postgres", "project: peer")]);
+        let file = configuration(
+            folder.path(),
+            &[entry(&server.address().to_string(), "postgres", "project: peer")],
+        );
         let theirs = Theirs::start(&program, server.address());
         let exporter = Exporter::alone(&[&format!("--config.file={}", file.display())]);
         let read_at = |page: &Page| page.value("dockmeter_postgres_last_read_timestamp_seconds", &[]);

@@ -141,7 +141,8 @@ fn host_and_port(text: &str) -> Option<Authority> {
     };
     let host = authority.host();
     let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-    let usual = !host.is_empty() && !host.contains(['%', '@']) && !text.ends_with(':');
+    let fits = |letter: char| letter.is_ascii_alphanumeric() || "._:-".contains(letter);
+    let usual = !host.is_empty() && host.chars().all(fits) && !text.ends_with(':') && !text.contains('@');
     usual.then(|| Authority { host: host.to_owned(), port })
 }
 

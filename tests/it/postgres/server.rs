@@ -40,16 +40,15 @@ pub(super) struct Server<'e> {
 }
 
 impl<'e> Server<'e> {
-    /// Starts one with the extension, and with settings as `name=value`.
+    /// Starts one with the library of statistics, options of the container, and settings as
+    /// `name=value`.
     pub(super) fn start(
         engine: &'e Engine,
         version: &str,
         name: &str,
-        labels: &[&str],
+        options: &[&str],
         settings: &[&str],
     ) -> Self {
-        let labels: Vec<String> = labels.iter().map(|label| format!("--label={label}")).collect();
-        let labels: Vec<&str> = labels.iter().map(String::as_str).collect();
         let always = [
             "listen_addresses=*",
             "shared_preload_libraries=pg_stat_statements",
@@ -62,7 +61,7 @@ impl<'e> Server<'e> {
         for setting in always.iter().chain(settings) {
             command.extend(["-c", setting]);
         }
-        let container = engine.run_image(&format!("dockmeter-{version}"), name, &labels, &command);
+        let container = engine.run_image(&format!("dockmeter-{version}"), name, options, &command);
         Server { container }
     }
 
