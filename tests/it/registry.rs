@@ -260,7 +260,8 @@ async fn a_registry_holds_the_adapter_and_what_the_middleware_measures() {
     use tower::{Layer as _, ServiceExt as _};
 
     let registry = Registry::new();
-    let collectors = exporter::collectors(now(), None, None, Default::default(), Default::default());
+    let collectors =
+        exporter::collectors(now(), None, None, Default::default(), Default::default(), Default::default());
     let adapter =
         RegistryCollector::new(Arc::new(Still(Arc::new(snapshot()))), Arc::new(collectors)).unwrap();
     registry.register(Box::new(adapter)).unwrap();
