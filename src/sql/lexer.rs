@@ -149,7 +149,7 @@ impl<'a> Lexer<'a> {
                 self.skip(1);
                 Ok(Token::Mark(first))
             }
-            b'#' if self.is_word_ahead(1) && self.dialect == Dialect::SqlServer => self.word(),
+            b'#' if self.dialect == Dialect::SqlServer => self.word(),
             _ if is_word_start(first) => self.word(),
             _ => self.operator(first),
         }
@@ -307,7 +307,7 @@ impl<'a> Lexer<'a> {
         let start = self.at;
         self.skip(1);
         self.skip_while(is_plain_in_name);
-        if self.peek(0) != Some(b'`') || self.at == start + 1 {
+        if self.peek(0) != Some(b'`') || self.at == start + 1 || self.at - start > LONGEST_NAME {
             return Err(Doubt);
         }
         self.skip(1);
@@ -318,14 +318,15 @@ impl<'a> Lexer<'a> {
     fn bracket(&mut self) -> Result<Token<'a>, Doubt> {
         let start = self.at;
         let starts_name = self.is_word_ahead(1);
-        if starts_name && self.dialect.quotes_names_in_brackets() {
+        if self.dialect.quotes_names_in_brackets() {
             let bytes = self.rest().bytes().skip(1);
             let length = bytes.take(LONGEST_NAME).take_while(|byte| is_plain_in_name(*byte)).count();
             self.steps += length;
-            if self.peek(length + 1) == Some(b']') {
-                self.at += length + 2;
-                return Ok(Token::Name(self.since(start)));
+            if !starts_name || self.peek(length + 1) != Some(b']') {
+                return Err(Doubt);
             }
+            self.at += length + 2;
+            return Ok(Token::Name(self.since(start)));
         }
         self.in_brackets = starts_name;
         self.skip(1);
@@ -463,6 +464,7 @@ impl<'a> Lexer<'a> {
         let word = self.since(start);
         if !word.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '$' | '#' | '?'))
             || word.contains("$$")
+            || word.len() > LONGEST_NAME
         {
             return Err(Doubt);
         }
@@ -522,8 +524,8 @@ impl<'a> Lexer<'a> {
 /// Keywords that are values themselves.
 const OPERANDS: [&str; 6] = ["CURRENT", "CURRENT_DATE", "CURRENT_TIME", "CURRENT_TIMESTAMP", "END", "NULL"];
 
-/// Longest name in brackets, in bytes.
-const LONGEST_NAME: usize = 128;
+/// Longest name, in bytes; no dialect has longer ones.
+pub(super) const LONGEST_NAME: usize = 128;
 
 fn is_word_start(byte: u8) -> bool {
     byte.is_ascii_alphabetic() || byte == b'_' || byte >= 0x80

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use super::lexer::{Doubt, Lexer, Token, is_plain_in_name};
+use super::lexer::{Doubt, LONGEST_NAME, Lexer, Token, is_plain_in_name};
 use super::summary::Summary;
 use super::words::{keyword, verb};
 use super::writer::{Piece, Writer};
@@ -15,7 +15,7 @@ const DEEPEST: usize = 64;
 /// Most tables that are told.
 const MOST_TABLES: usize = 16;
 
-/// Longest name of a table, in bytes.
+/// Longest name of a table with its schema that is told, in bytes.
 const LONGEST_TABLE: usize = 128;
 
 /// Reads a statement; see [`super::sanitise`].
@@ -45,14 +45,25 @@ fn closed(first: &'static str) -> Statement {
 
 /// The name of a table as [`Statement::tables`] has it: digits are `?`, at most 128 bytes.
 pub fn table_name(name: &str) -> String {
-    let mut out = String::with_capacity(name.len().min(LONGEST_TABLE));
+    let mut out = without_digits(name);
+    out.truncate(out.floor_char_boundary(LONGEST_TABLE));
+    out
+}
+
+/// A name with `?` for digits.
+fn without_digits(name: &str) -> String {
+    let mut out = String::with_capacity(name.len());
     for c in name.chars() {
-        let c = if c.is_numeric() { '?' } else { c };
-        if out.len() + c.len_utf8() > LONGEST_TABLE {
-            break;
-        }
-        if !(c == '?' && out.ends_with('?')) {
+        if !(c.is_numeric() || c == '?') {
             out.push(c);
+        } else if !out.ends_with('?') {
+            // Else `in?` would be a word and a parameter.
+            let start =
+                out.rfind(|c: char| !(c.is_alphanumeric() || c == '_' || c == '?')).map_or(0, |at| at + 1);
+            if out.is_char_boundary(start) && keyword(&out[start..]).is_some() {
+                out.push('_');
+            }
+            out.push('?');
         }
     }
     out
@@ -66,7 +77,7 @@ fn plain_name(name: &str) -> Cow<'_, str> {
         run >= 4
     });
     let foreign_digits = !name.is_ascii() && name.chars().any(|c| c.is_numeric() && !c.is_ascii());
-    if long || foreign_digits { Cow::Owned(table_name(name)) } else { Cow::Borrowed(name) }
+    if long || foreign_digits { Cow::Owned(without_digits(name)) } else { Cow::Borrowed(name) }
 }
 
 /// What a name that comes now would be.
@@ -109,8 +120,8 @@ struct Level {
     /// Behind `SET` of an update.
     assigns: bool,
     rows: Rows,
-    /// Where the text ends if this is a further row.
-    row_of: Option<usize>,
+    /// How much of text, tables and summary is kept if this is a further row.
+    row_of: Option<(usize, usize, usize)>,
 }
 
 #[derive(Debug)]
@@ -337,7 +348,11 @@ impl<'a> Reader<'a> {
     /// a literal.
     fn is_name(&mut self, quoted: &str) -> bool {
         let inside = unquoted(quoted);
-        if !self.dialect.quotes_names_doubly() || inside.is_empty() || !inside.bytes().all(is_plain_in_name) {
+        if !self.dialect.quotes_names_doubly()
+            || inside.is_empty()
+            || inside.len() > LONGEST_NAME
+            || !inside.bytes().all(is_plain_in_name)
+        {
             return false;
         }
         let last = self.writer.last();
@@ -378,12 +393,12 @@ impl<'a> Reader<'a> {
     fn part_of_name(&mut self, inside: &str, written: &'a str) {
         if let Some((_, name)) = &mut self.name {
             name.push_str(inside);
-            return self.push(Piece::Table, table_name(written));
+            return self.push(Piece::Table, without_digits(written));
         }
         match self.expected.take() {
             Some(expected) => {
                 self.name = Some((expected, inside.to_owned()));
-                self.push(Piece::Table, table_name(written));
+                self.push(Piece::Table, without_digits(written));
             }
             None => self.push(Piece::Name, plain_name(written)),
         }
@@ -528,7 +543,7 @@ impl<'a> Reader<'a> {
         if let Rows::More(end) = outer.rows
             && end + 1 == length
         {
-            inner.row_of = Some(end);
+            inner.row_of = Some((end, self.tables.len(), self.summary.len()));
         }
         self.push(Piece::Mark(b'('), "(");
         self.levels.push(inner);
@@ -540,8 +555,10 @@ impl<'a> Reader<'a> {
         self.expected = None;
         let inner = if self.levels.len() > 1 { self.levels.pop() } else { None };
         self.writer.close();
-        if let Some(end) = inner.and_then(|level| level.row_of) {
+        if let Some((end, tables, summary)) = inner.and_then(|level| level.row_of) {
             self.writer.truncate(end);
+            self.tables.truncate(tables);
+            self.summary.truncate(summary);
         }
         let level = self.level();
         if level.rows != Rows::None {

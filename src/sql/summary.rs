@@ -13,7 +13,6 @@ impl Summary {
         let space = usize::from(!self.0.is_empty());
         if self.0.len() + space + word.len() > LONGEST {
             // Full: nothing shorter may follow what is missing.
-            self.0.reserve(0);
             self.0.push_str(&" ".repeat(LONGEST.saturating_sub(self.0.len())));
             return;
         }
@@ -21,6 +20,15 @@ impl Summary {
             self.0.push(' ');
         }
         self.0.push_str(word);
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Takes back what was appended since it had this length.
+    pub(super) fn truncate(&mut self, length: usize) {
+        self.0.truncate(length);
     }
 
     /// The words, or what stands for them where there are none.
