@@ -1,0 +1,2 @@
+/* a /* b */ c */ SELECT /*+ hint */ 1 /*! MYSQL */ --x
+ + 2

@@ -1,0 +1,1 @@
+DO $body$ BEGIN EXECUTE 'x'; END $body$; SELECT $$a$$, $1

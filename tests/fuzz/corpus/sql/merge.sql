@@ -1,0 +1,1 @@
+MERGE INTO t USING (SELECT * FROM u) s ON (t.a = s.a) WHEN MATCHED THEN UPDATE SET b = 'x'

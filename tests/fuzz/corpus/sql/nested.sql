@@ -1,0 +1,1 @@
+SELECT ((((a)))) FROM (SELECT (SELECT 1)) q, LATERAL (SELECT 2) z

@@ -1,0 +1,1 @@
+SELECT * FROM t WHERE a = q'[it's]' AND b = :x AND d = DATE '2020-01-01' CONNECT BY PRIOR c = e

@@ -1,0 +1,1 @@
+SELECT * FROM t WHERE a = %s AND b = %(name)s AND c ? 'k'

@@ -1,0 +1,1 @@
+SELECT a, b FROM t WHERE x = 'it''s' AND y IN (1, -2.5e-3, 0xFF) -- end

@@ -1,0 +1,1 @@
+SET SESSION search_path TO tenant_a; EXEC dbo.p bob, 'x'

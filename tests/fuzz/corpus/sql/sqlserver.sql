@@ -1,0 +1,1 @@
+SELECT TOP 5 [a b] FROM [dbo].[T] WITH (NOLOCK) WHERE m > $1.50 AND n = N'x' AND @p = 1
