@@ -15,6 +15,9 @@ const DEEPEST: usize = 64;
 /// Most tables that are told.
 const MOST_TABLES: usize = 16;
 
+/// Most results of `WITH` that are known to be no tables.
+const MOST_RESULTS: usize = 64;
+
 /// Longest name of a table with its schema that is told, in bytes.
 const LONGEST_TABLE: usize = 128;
 
@@ -24,10 +27,19 @@ pub(super) fn read(text: &str, dialect: Dialect) -> Statement {
         return closed("?");
     }
     let mut reader = Reader::new(text, dialect);
-    match reader.all(text.len()) {
-        Ok(()) => reader.finish(),
-        Err(Doubt) => closed(reader.first.unwrap_or("?")),
-    }
+    let first = match reader.all(text.len()) {
+        Ok(()) => {
+            let first = reader.first;
+            let statement = reader.finish();
+            // With spaces it may have become longer than what is read.
+            if statement.text.len() <= LONGEST {
+                return statement;
+            }
+            first
+        }
+        Err(Doubt) => reader.first,
+    };
+    closed(first.unwrap_or("?"))
 }
 
 /// All that is said of a statement that could not be read: its first keyword.
@@ -53,14 +65,16 @@ pub fn table_name(name: &str) -> String {
 /// A name with `?` for digits.
 fn without_digits(name: &str) -> String {
     let mut out = String::with_capacity(name.len());
+    let mut word = 0;
     for c in name.chars() {
         if !(c.is_numeric() || c == '?') {
             out.push(c);
+            if !(c.is_alphanumeric() || c == '_') {
+                word = out.len();
+            }
         } else if !out.ends_with('?') {
             // Else `in?` would be a word and a parameter.
-            let start =
-                out.rfind(|c: char| !(c.is_alphanumeric() || c == '_' || c == '?')).map_or(0, |at| at + 1);
-            if out.is_char_boundary(start) && keyword(&out[start..]).is_some() {
+            if out.get(word..).is_some_and(|word| keyword(word).is_some()) {
                 out.push('_');
             }
             out.push('?');
@@ -383,7 +397,7 @@ impl<'a> Reader<'a> {
                     .any(|word| word.eq_ignore_ascii_case(self.writer.last_word())),
                 _ => false,
             };
-        if list_of_results {
+        if list_of_results && self.results.len() < MOST_RESULTS {
             self.results.push(inside);
         }
         self.push(Piece::Name, plain_name(written));
@@ -466,7 +480,8 @@ impl<'a> Reader<'a> {
             "VALUES" => self.level().rows = Rows::First,
             _ if self.begins_operation(known) => {
                 self.operation(known);
-                return Ok(self.push(Piece::Keyword, word));
+                self.push(Piece::Keyword, word);
+                return Ok(());
             }
             _ => {}
         }

@@ -5,11 +5,11 @@ pub(super) fn keyword(word: &str) -> Option<&'static str> {
     if word.len() > LONGEST_KEYWORD {
         return None;
     }
-    let order = |known: &&str| {
+    let order = |known: &&'static str| {
         let given = word.bytes().map(|byte| byte.to_ascii_uppercase());
         known.bytes().cmp(given)
     };
-    let place = KEYWORDS.binary_search_by(|known| order(&known)).ok()?;
+    let place = KEYWORDS.binary_search_by(order).ok()?;
     KEYWORDS.get(place).copied()
 }
 

@@ -7,7 +7,15 @@
 //! rounds again, and an input that is put into the corpus is tried first from then on.
 //!
 //! An input whose outcome is new is kept and mutated further. That takes the place of coverage,
-//! which only compilers of every night can tell.
+//! which stable compilers do not tell.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a test fails by panicking, and the test runner shows what it printed"
+)]
 
 mod fuzzer;
 mod mutate;
