@@ -522,7 +522,8 @@ impl<'a> Lexer<'a> {
 }
 
 /// Keywords that are values themselves.
-const OPERANDS: [&str; 6] = ["CURRENT", "CURRENT_DATE", "CURRENT_TIME", "CURRENT_TIMESTAMP", "END", "NULL"];
+const OPERANDS: [&str; 8] =
+    ["CURRENT", "CURRENT_DATE", "CURRENT_TIME", "CURRENT_TIMESTAMP", "END", "FALSE", "NULL", "TRUE"];
 
 /// Longest name, in bytes; no dialect has longer ones.
 pub(super) const LONGEST_NAME: usize = 128;

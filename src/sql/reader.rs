@@ -448,6 +448,7 @@ impl<'a> Reader<'a> {
         let mut list = level.list && matches!(known, "AS" | "ONLY" | "LATERAL" | "PARTITION");
         match known {
             "TRUE" | "FALSE" => {
+                self.expected = None;
                 self.value(Piece::Value);
                 return Ok(());
             }

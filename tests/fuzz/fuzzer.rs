@@ -56,8 +56,10 @@ fn attempt(name: &str, seed: u64, target: &mut impl Target, input: &[u8]) -> u64
         let file = kept(name, input);
         eprintln!("{name}: seed {seed} fails on {} bytes, kept as {}", input.len(), file.display());
         eprintln!("as text: {}", String::from_utf8_lossy(input).escape_debug());
-        let mut bytes = String::new();
-        input.iter().for_each(|byte| drop(write!(bytes, "{byte:02x}")));
+        let bytes = input.iter().fold(String::new(), |mut bytes, byte| {
+            let _ = write!(bytes, "{byte:02x}");
+            bytes
+        });
         eprintln!("as bytes: {bytes}");
         resume_unwind(panic)
     })
