@@ -3,9 +3,9 @@
 //! Invariants: nothing here knows the engine's JSON; a [`Snapshot`] never changes once it
 //! has been handed out, and a container's entry is replaced as a whole.
 
+use core::net::IpAddr;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::IpAddr;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};

@@ -61,9 +61,9 @@ fn run_brings_up_exporter_and_prometheus_and_takes_both_down_again() {
         }
     };
     if let Some(mut program) = Load::start(&engine, "run-program", &["--label=dockmeter.user=run-bob"]) {
-        let series = "run_sent_total{user=\"run-bob\"";
+        let of_bob = |line: &str| line.starts_with("run_sent_total{") && line.contains("user=\"run-bob\"");
         let page = || http::get(address, "/metrics", &[]).unwrap();
-        program.sends(&endpoint, &request("run.sent", 7, None), || page().text().contains(series));
+        program.sends(&endpoint, &request("run.sent", 7, None), || page().text().lines().any(of_bob));
     }
 
     let storage = root.join(format!("target/run/{}", run.id()));
