@@ -43,6 +43,7 @@ pub(super) struct Record {
 
 impl Record {
     pub(super) fn begin<B: Body>(metrics: &Arc<Metrics>, request: &Request<B>) -> Self {
+        let started = Instant::now();
         let method = known_method(request.method());
         let route = metrics.routes.find(request.extensions());
         let user = metrics.users.find(request.extensions());
@@ -51,9 +52,9 @@ impl Record {
         let known = called.and_then(|path| metrics.table.known(method, path, whose));
         let method_asked = if known.is_none() { called.map(Box::from) } else { None };
         Record {
-            started: Instant::now(),
+            started,
             subject: known.unwrap_or_else(|| metrics.table.subject(method, route.unwrap_or(""), whose)),
-            route_open: route.is_none() && called.is_none(),
+            route_open: route.is_none(),
             user_open: user.is_none() && !metrics.users.is_empty(),
             is_head: request.method() == Method::HEAD,
             is_connect: request.method() == Method::CONNECT,
@@ -103,15 +104,17 @@ impl Record {
 
     /// Takes route and user from the response where the request had none.
     fn named_by(&mut self, extensions: &Extensions) {
-        let metrics = self.metrics.clone();
+        let metrics = &self.metrics;
         let route = if self.route_open { metrics.routes.find(extensions) } else { None };
         let user = if self.user_open { metrics.users.find(extensions) } else { None };
-        if route.is_none() && user.is_none() {
-            return;
+        if route.is_some() {
+            self.method_asked = None;
         }
-        let whose = user.map_or(Whose::Labelled(&self.subject.user), Whose::Named);
-        let route = route.unwrap_or(&self.subject.place);
-        self.subject = metrics.table.subject(&self.subject.kind, route, whose);
+        if route.is_some() || user.is_some() {
+            let whose = user.map_or(Whose::Labelled(&self.subject.user), Whose::Named);
+            let route = route.unwrap_or(&self.subject.place);
+            self.subject = metrics.table.subject(&self.subject.kind, route, whose);
+        }
     }
 
     /// Counts data of the body; whether it was the last of a known length.
