@@ -11,6 +11,7 @@ use super::name::{Shape, metric_name};
 use super::otlp::model::{AnyValue, Attribute, Temporality};
 use super::store::{By, Refused, StreamId, Update, Writer};
 use crate::metrics::Kind;
+use crate::sql::{Dialect, Statement, sanitise};
 
 /// Bounds of durations of HTTP requests, in seconds: the conventions' with 2 s.
 pub(crate) static HTTP_BOUNDS: LazyLock<Arc<[f64]>> = LazyLock::new(|| {
@@ -191,11 +192,27 @@ pub(crate) struct DatabaseCall<'a> {
     /// What went wrong, as a class with few values.
     pub(crate) error: Option<Cow<'a, str>>,
     pub(crate) seconds: f64,
+    /// What was called, without values.
+    pub(crate) statement: Option<Statement>,
     /// Whether it took longer than the bound of slow ones.
     pub(crate) slow: bool,
 }
 
 impl DatabaseCall<'_> {
+    /// Takes from the text of the call's statement what is not known otherwise. No value of it is
+    /// kept.
+    pub(crate) fn read_statement(&mut self, text: &str) {
+        let dialect = Dialect::of_system(&self.system);
+        let statement = sanitise(text, dialect);
+        if self.operation.is_none() && dialect != Dialect::NotSql {
+            self.operation = Some(Cow::Borrowed(statement.kind.operation()));
+        }
+        if self.table.is_none() {
+            self.table = statement.tables.first().map(|table| Cow::Owned(table.clone()));
+        }
+        self.statement = Some(statement);
+    }
+
     /// Counts the call. What the program has measured itself is not counted again by its spans.
     ///
     /// # Errors

@@ -12,15 +12,20 @@ use super::measure::{DatabaseCall, HttpRequest};
 use super::origin::{Origin, Users};
 use super::otlp::model::{AnyValue, Attribute};
 use super::otlp::spans::{ResourceSpans, Span, SpanKind, Traces};
+use super::route::template;
 use super::seen::Seen;
 use super::store::{By, Refused, Sender, Store, Unusable, Writer};
 use super::translate::{Outcome, sender};
+use crate::sql::table_name;
 
 /// What went wrong, where a span says only that something did.
 const OTHER_ERROR: &str = "_OTHER";
 
 /// Statuses of requests that the one who asked has spoilt.
 const CLIENT_ERRORS: std::ops::Range<u16> = 400..500;
+
+/// The path of such a request leads nowhere, so it has no route.
+const NOT_FOUND: u16 = 404;
 
 /// Names of database systems that the conventions have changed, old and new.
 const RENAMED_SYSTEMS: [(&str, &str); 10] = [
@@ -120,7 +125,7 @@ fn request<'s>(span: &'s Span<'_>, method: Cow<'s, str>) -> Result<HttpRequest<'
     let answered = ["http.response.body.size", "http.response_content_length"];
     Ok(HttpRequest {
         method,
-        route: text(span, &["http.route"]),
+        route: text(span, &["http.route"]).or_else(|| route(span).filter(|_| status != Some(NOT_FOUND))),
         status,
         error: error(span, status.is_some()).filter(|_| !spoilt),
         seconds: seconds(span)?,
@@ -131,17 +136,26 @@ fn request<'s>(span: &'s Span<'_>, method: Cow<'s, str>) -> Result<HttpRequest<'
 
 fn call<'s>(span: &'s Span<'_>, system: Cow<'s, str>) -> Result<DatabaseCall<'s>, Refused> {
     let renamed = RENAMED_SYSTEMS.iter().find(|(old, _)| *old == system).map(|(_, new)| Cow::Borrowed(*new));
-    Ok(DatabaseCall {
+    let table =
+        text(span, &["db.collection.name", "db.sql.table", "db.mongodb.collection", "db.cassandra.table"]);
+    let mut call = DatabaseCall {
         system: renamed.unwrap_or(system),
         operation: text(span, &["db.operation.name", "db.operation"]),
-        table: text(
-            span,
-            &["db.collection.name", "db.sql.table", "db.mongodb.collection", "db.cassandra.table"],
-        ),
+        table: table.map(|table| Cow::Owned(table_name(&table))),
         error: error(span, false),
         seconds: seconds(span)?,
-        slow: false,
-    })
+        ..DatabaseCall::default()
+    };
+    if let Some(statement) = text(span, &["db.query.text", "db.statement"]) {
+        call.read_statement(&statement);
+    }
+    Ok(call)
+}
+
+/// The route that the path of a request is of, as far as that can be told.
+fn route<'s>(span: &'s Span<'_>) -> Option<Cow<'s, str>> {
+    let path = text(span, &["url.path", "http.target", "url.full", "http.url"])?;
+    Some(Cow::Owned(template(&path).into_owned()))
 }
 
 /// The class of what went wrong: what the span says, or, where its status does not speak for

@@ -3,11 +3,13 @@
 use std::borrow::Cow;
 
 use serde::Deserialize;
+use serde_json::Value;
 
-use super::{Measurement, amount, needed, said};
+use super::{Measurement, amount, error_class, needed, said};
 use crate::ingest::measure::{DatabaseCall, Pool};
 use crate::ingest::otlp::lenient::{Double, Text};
 use crate::ingest::store::{By, Refused, Writer};
+use crate::sql::table_name;
 
 /// What a record is of.
 pub(super) enum Database<'a> {
@@ -19,10 +21,15 @@ pub(super) enum Database<'a> {
 #[serde(default)]
 struct Record<'a> {
     #[serde(borrow)]
+    query: Option<Text<'a>>,
+    #[serde(borrow)]
+    operation: Option<Text<'a>>,
+    #[serde(borrow)]
+    table: Option<Text<'a>>,
+    #[serde(borrow)]
     system: Option<Text<'a>>,
     duration_seconds: Option<Double>,
-    #[serde(borrow)]
-    error: Option<Text<'a>>,
+    error: Option<Value>,
     #[serde(borrow)]
     pool: Option<Text<'a>>,
     active: Option<Double>,
@@ -40,14 +47,18 @@ pub(super) fn read(raw: &str) -> Result<Database<'_>, String> {
     }
     let seconds = record.duration_seconds;
     let missing = "`duration_seconds` is missing; a pool of connections has `pool` in its place";
-    Ok(Database::Call(DatabaseCall {
+    let mut call = DatabaseCall {
         system: said(record.system).unwrap_or(Cow::Borrowed("other_sql")),
-        operation: None,
-        table: None,
-        error: said(record.error),
+        operation: said(record.operation),
+        table: said(record.table).map(|table| Cow::Owned(table_name(&table))),
+        error: record.error.map_or(Ok(None), error_class)?,
         seconds: amount("duration_seconds", seconds.ok_or(missing)?.0)?,
-        slow: false,
-    }))
+        ..DatabaseCall::default()
+    };
+    if let Some(query) = said(record.query) {
+        call.read_statement(&query);
+    }
+    Ok(Database::Call(call))
 }
 
 fn pool(record: Record<'_>) -> Result<Pool<'_>, String> {

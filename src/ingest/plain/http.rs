@@ -1,10 +1,14 @@
 //! Records of HTTP requests.
 
-use serde::Deserialize;
+use std::borrow::Cow;
 
-use super::{Measurement, amount, needed, said};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{Measurement, amount, error_class, needed, said};
 use crate::ingest::measure::HttpRequest;
 use crate::ingest::otlp::lenient::{Double, Text, Unsigned};
+use crate::ingest::route::template;
 use crate::ingest::store::{By, Refused, Writer};
 
 #[derive(Default, Deserialize)]
@@ -18,8 +22,7 @@ struct Record<'a> {
     duration_seconds: Option<Double>,
     request_bytes: Option<Double>,
     response_bytes: Option<Double>,
-    #[serde(borrow)]
-    error: Option<Text<'a>>,
+    error: Option<Value>,
 }
 
 /// Reads a record.
@@ -28,9 +31,9 @@ pub(super) fn read(raw: &str) -> Result<HttpRequest<'_>, String> {
     let bytes = |name, value: Option<Double>| value.map(|value| amount(name, value.0)).transpose();
     Ok(HttpRequest {
         method: needed("method", said(record.method))?,
-        route: said(record.route),
+        route: said(record.route).map(|route| Cow::Owned(template(&route).into_owned())),
         status: record.status_code.map(status).transpose()?,
-        error: said(record.error),
+        error: record.error.map_or(Ok(None), error_class)?,
         seconds: amount("duration_seconds", needed("duration_seconds", record.duration_seconds)?.0)?,
         request_bytes: bytes("request_bytes", record.request_bytes)?,
         response_bytes: bytes("response_bytes", record.response_bytes)?,

@@ -15,6 +15,7 @@ use std::sync::PoisonError;
 use std::time::Instant;
 
 use serde::Deserialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::origin::{Origin, Users};
@@ -224,6 +225,25 @@ fn needed<T>(name: &str, value: Option<T>) -> Result<T, String> {
 
 fn said<'a>(text: Option<Text<'a>>) -> Option<Cow<'a, str>> {
     text.map(|text| text.0).filter(|text| !text.is_empty())
+}
+
+/// Longest class of errors, in bytes.
+const LONGEST_CLASS: usize = 64;
+
+/// The class of what went wrong. A message is none: it has many values, and may hold secrets.
+fn error_class(said: Value) -> Result<Option<Cow<'static, str>>, String> {
+    let is_class = |text: &str| {
+        let of_class = |c: char| c.is_ascii_alphanumeric() || "_.:/-$".contains(c);
+        text.len() <= LONGEST_CLASS && text.chars().all(of_class)
+    };
+    match said {
+        Value::Null | Value::Bool(false) => Ok(None),
+        Value::String(text) if text.is_empty() => Ok(None),
+        Value::String(text) if is_class(&text) => Ok(Some(Cow::Owned(text))),
+        Value::Number(code) => Ok(Some(Cow::Owned(code.to_string()))),
+        Value::String(_) | Value::Bool(true) => Ok(Some(Cow::Borrowed("_OTHER"))),
+        Value::Array(_) | Value::Object(_) => Err("`error` has to be a word, as `timeout`, or `null`".into()),
+    }
 }
 
 #[cfg(test)]

@@ -255,3 +255,41 @@ fn pools_and_calls_come_in_one_list() {
     ];
     assert_eq!(names, expected);
 }
+
+#[test]
+fn a_statement_tells_operation_and_table_and_none_of_its_values() {
+    let (taken, samples) = sent(
+        Records::Database,
+        r#"[{"query":"SELECT name FROM users WHERE mail = 'ann@example.org' AND pin = 4711","system":"postgresql",
+             "duration_seconds":0.5,"error":"duplicate key value (pin)=(4711)"},
+            {"query":"delete from orders_2024 where id = 7","system":"postgresql","duration_seconds":0.5,"error":"23505"},
+            {"query":"GET user:ann","system":"redis","duration_seconds":0.5,"operation":"GET","error":true},
+            {"system":"mongodb","operation":"find","table":"carts_17","duration_seconds":0.5},
+            {"system":"mongodb","duration_seconds":0.5,"error":[]}]"#,
+    );
+    assert_eq!(taken.accepted, 4);
+    assert_eq!(taken.rejected, [(4, "`error` has to be a word, as `timeout`, or `null`".to_owned())]);
+    let page = samples.join("\n");
+    assert!(!page.contains("example") && !page.contains("4711") && !page.contains("user:"), "{page}");
+    for labels in [
+        r#"db_collection_name="users",db_operation_name="SELECT",db_system_name="postgresql",error_type="_OTHER"} 1"#,
+        r#"db_collection_name="orders_?",db_operation_name="DELETE",db_system_name="postgresql",error_type="23505"} 1"#,
+        r#"db_operation_name="GET",db_system_name="redis",error_type="_OTHER"} 1"#,
+        r#"db_collection_name="carts_?",db_operation_name="find",db_system_name="mongodb"} 1"#,
+    ] {
+        assert!(page.contains(labels), "{labels}\n{page}");
+    }
+}
+
+#[test]
+fn a_path_in_place_of_a_route_becomes_a_route() {
+    let (_, samples) = sent(
+        Records::Http,
+        r#"[{"method":"GET","route":"/orders/4711?x=1","duration_seconds":1},
+            {"method":"GET","route":"/orders/815","duration_seconds":1},
+            {"method":"GET","route":"/orders/{id}","duration_seconds":1}]"#,
+    );
+    let count =
+        samples.iter().find(|line| line.contains(r#"http_route="/orders/{id}""#) && line.contains("_count{"));
+    assert!(count.is_some_and(|line| line.ends_with(" 3")), "{samples:#?}");
+}

@@ -231,3 +231,19 @@ fn a_delegate_names_the_user_of_a_span() {
         assert!(found.is_some_and(|line| line.ends_with(&format!("}} {count}"))), "{samples:#?}");
     }
 }
+
+#[test]
+fn a_path_is_never_a_label_and_a_statement_neither() {
+    let program = Program::new();
+    let path =
+        [("http.request.method", "GET"), ("url.path", "/orders/4711"), ("http.response.status_code", "200")];
+    let nowhere = [("http.method", "GET"), ("http.target", "/wp-admin?x=1"), ("http.status_code", "404")];
+    let call = [("db.system", "mysql"), ("db.statement", "UPDATE users SET pin = 4711 WHERE name = 'ann'")];
+    program.spans(&[span(SERVER, &path), span(SERVER, &nowhere), span(CLIENT, &call)].join(","));
+    let expected = [
+        r#"db_client_operation_duration_seconds_count{db_collection_name="users",db_operation_name="UPDATE",db_system_name="mysql"} 1"#,
+        r#"http_server_request_duration_seconds_count{http_request_method="GET",http_response_status_code="200",http_route="/orders/{id}"} 1"#,
+        r#"http_server_request_duration_seconds_count{http_request_method="GET",http_response_status_code="404"} 1"#,
+    ];
+    assert_eq!(program.counts(), expected);
+}

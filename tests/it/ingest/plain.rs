@@ -155,6 +155,37 @@ fn nobody_records_for_another_tenant() {
     }
 }
 
+/// However slow the machine is: what was sent just now is told of, and only to whom it is of.
+#[test]
+fn what_services_do_now_is_told_by_tenant() {
+    let (_folder, exporter) = start();
+    let records = json!([
+        {"method": "GET", "status_code": 200, "duration_seconds": 0.25, "service": "till", "response_bytes": 100},
+        {"method": "GET", "status_code": 500, "duration_seconds": 0.25, "service": "till", "response_bytes": 100},
+    ]);
+    let row = eventually("requests are told of", || {
+        assert_eq!(send(&exporter, "shop-token", HTTP, &records).0, 200);
+        let answer = exporter.get("/api/metrics/performance?project=shop").json();
+        let rows = answer["services"].as_array().unwrap().clone();
+        assert_eq!(rows.len(), 1, "{answer}");
+        rows.into_iter().find(|row| row["requests"]["per_second"].as_f64() > Some(0.0))
+    });
+    let of = ["user", "project", "team", "service"].map(|key| row[key].as_str().unwrap());
+    assert_eq!(of, ["unknown", "shop", "unknown", "till"]);
+    assert_eq!(
+        (&row["errors"]["ratio"], &row["latency"]["mean_seconds"]),
+        (&json!(0.5), &json!(0.25)),
+        "{row}"
+    );
+    assert!(row["throughput"]["transmit_bytes_per_second"].as_f64() > Some(0.0), "{row}");
+    assert_eq!(
+        (&row["throughput"]["receive_bytes_per_second"], &row["queries"]),
+        (&Value::Null, &Value::Null)
+    );
+    let other = exporter.get("/api/metrics/performance?project=bank").json();
+    assert_eq!(other["services"], json!([]));
+}
+
 /// Every `curl` of `docs/ingest.md`, sent as it stands there.
 #[test]
 fn the_examples_of_the_documentation_are_taken() {
