@@ -180,6 +180,14 @@ impl HttpRequest<'_> {
     }
 }
 
+/// Calls that take so long, in seconds, are slow.
+const SLOW_SECONDS: f64 = 1.0;
+
+/// Whether a call that took so many seconds is slow.
+pub(crate) fn is_slow(seconds: f64) -> bool {
+    seconds >= SLOW_SECONDS
+}
+
 /// A call of a database that a program has made.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct DatabaseCall<'a> {

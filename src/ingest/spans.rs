@@ -8,7 +8,7 @@
 use std::borrow::Cow;
 use std::time::Instant;
 
-use super::measure::{DatabaseCall, HttpRequest};
+use super::measure::{DatabaseCall, HttpRequest, is_slow};
 use super::origin::{Origin, Users};
 use super::otlp::model::{AnyValue, Attribute};
 use super::otlp::spans::{ResourceSpans, Span, SpanKind, Traces};
@@ -138,12 +138,14 @@ fn call<'s>(span: &'s Span<'_>, system: Cow<'s, str>) -> Result<DatabaseCall<'s>
     let renamed = RENAMED_SYSTEMS.iter().find(|(old, _)| *old == system).map(|(_, new)| Cow::Borrowed(*new));
     let table =
         text(span, &["db.collection.name", "db.sql.table", "db.mongodb.collection", "db.cassandra.table"]);
+    let seconds = seconds(span)?;
     let mut call = DatabaseCall {
         system: renamed.unwrap_or(system),
         operation: text(span, &["db.operation.name", "db.operation"]),
         table: table.map(|table| Cow::Owned(table_name(&table))),
         error: error(span, false),
-        seconds: seconds(span)?,
+        seconds,
+        slow: is_slow(seconds),
         ..DatabaseCall::default()
     };
     if let Some(statement) = text(span, &["db.query.text", "db.statement"]) {

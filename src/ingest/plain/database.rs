@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{Measurement, amount, error_class, needed, said};
-use crate::ingest::measure::{DatabaseCall, Pool};
+use crate::ingest::measure::{DatabaseCall, Pool, is_slow};
 use crate::ingest::otlp::lenient::{Double, Text};
 use crate::ingest::store::{By, Refused, Writer};
 use crate::sql::table_name;
@@ -47,12 +47,14 @@ pub(super) fn read(raw: &str) -> Result<Database<'_>, String> {
     }
     let seconds = record.duration_seconds;
     let missing = "`duration_seconds` is missing; a pool of connections has `pool` in its place";
+    let seconds = amount("duration_seconds", seconds.ok_or(missing)?.0)?;
     let mut call = DatabaseCall {
         system: said(record.system).unwrap_or(Cow::Borrowed("other_sql")),
         operation: said(record.operation),
         table: said(record.table).map(|table| Cow::Owned(table_name(&table))),
         error: record.error.map_or(Ok(None), error_class)?,
-        seconds: amount("duration_seconds", seconds.ok_or(missing)?.0)?,
+        seconds,
+        slow: is_slow(seconds),
         ..DatabaseCall::default()
     };
     if let Some(query) = said(record.query) {

@@ -262,7 +262,7 @@ fn a_statement_tells_operation_and_table_and_none_of_its_values() {
         Records::Database,
         r#"[{"query":"SELECT name FROM users WHERE mail = 'ann@example.org' AND pin = 4711","system":"postgresql",
              "duration_seconds":0.5,"error":"duplicate key value (pin)=(4711)"},
-            {"query":"delete from orders_2024 where id = 7","system":"postgresql","duration_seconds":0.5,"error":"23505"},
+            {"query":"delete from orders_2024 where id = 7","system":"postgresql","duration_seconds":1.5,"error":"23505"},
             {"query":"GET user:ann","system":"redis","duration_seconds":0.5,"operation":"GET","error":true},
             {"system":"mongodb","operation":"find","table":"carts_17","duration_seconds":0.5},
             {"system":"mongodb","duration_seconds":0.5,"error":[]}]"#,
@@ -270,6 +270,7 @@ fn a_statement_tells_operation_and_table_and_none_of_its_values() {
     assert_eq!(taken.accepted, 4);
     assert_eq!(taken.rejected, [(4, "`error` has to be a word, as `timeout`, or `null`".to_owned())]);
     let page = samples.join("\n");
+    assert_eq!(samples.iter().filter(|line| line.starts_with("db_slow_queries_total{")).count(), 1, "{page}");
     assert!(!page.contains("example") && !page.contains("4711") && !page.contains("user:"), "{page}");
     for labels in [
         r#"db_collection_name="users",db_operation_name="SELECT",db_system_name="postgresql",error_type="_OTHER"} 1"#,
