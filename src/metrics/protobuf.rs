@@ -83,13 +83,15 @@ pub struct ProtobufEncoder {
     open: Option<Family>,
     /// Where the length of the family stands that has been announced last.
     length: Option<usize>,
+    /// Whether the announced family's histograms have a native form.
+    native: Option<bool>,
 }
 
 impl ProtobufEncoder {
     /// An empty page; `buffer` may be an old page, whose memory is used again.
     pub fn new(mut buffer: Vec<u8>) -> Self {
         buffer.clear();
-        ProtobufEncoder { page: buffer, series: 0, open: None, length: None }
+        ProtobufEncoder { page: buffer, series: 0, open: None, length: None, native: None }
     }
 
     /// The finished page.
@@ -110,6 +112,7 @@ impl ProtobufEncoder {
     }
 
     fn close_family(&mut self) {
+        self.native = None;
         if let Some(length) = self.length.take() {
             wire::close(length, &mut self.page);
         }
@@ -143,6 +146,7 @@ impl Page for ProtobufEncoder {
         self.open = None;
         // A family that was open at the mark has still to get its length.
         self.length = self.length.filter(|length| *length < mark.length);
+        self.native = None;
     }
 
     fn series(&self) -> u64 {
@@ -201,6 +205,7 @@ impl Sink for ProtobufEncoder {
     }
 
     fn histogram(&mut self, labels: &LabelBlock, own: &[(&'static str, &str)], histogram: Distribution<'_>) {
+        self.keep_forms_apart(histogram.native.is_some());
         self.message(metric::HISTOGRAM, labels, own, |page| write_histogram(&histogram, page));
         self.series += histogram.series();
     }
@@ -212,6 +217,17 @@ impl Sink for ProtobufEncoder {
 }
 
 impl ProtobufEncoder {
+    /// Announces the family anew where the next histogram has another form than those before.
+    ///
+    /// Prometheus looks at one histogram of a family to tell which form to read, and would read
+    /// a classic one after a native one as native and empty.
+    fn keep_forms_apart(&mut self, native: bool) {
+        if self.native.is_some_and(|before| before != native) {
+            self.close_family();
+        }
+        self.native = Some(native);
+    }
+
     /// A series of the open family whose value is a message of unknown length.
     fn message(
         &mut self,

@@ -212,3 +212,22 @@ fn a_summary_has_quantiles_count_and_sum() {
     );
     assert_eq!(written, expected);
 }
+
+#[test]
+fn a_family_is_announced_for_each_form_of_histograms_that_stand_next_to_each_other() {
+    let classic =
+        Distribution { count: 1, sum: None, bounds: &[1.0], counts: &[1, 0], native: None, exemplars: &[] };
+    let form =
+        Exponential { schema: 0, zero_count: 0, zero_threshold: 1e-128, positive: &[(1, 1)], negative: &[] };
+    let native = Distribution { native: Some(form), ..classic };
+    let announced = |histograms: &[Distribution<'_>]| {
+        let written = page(|page| {
+            page.family(&DURATION);
+            histograms.iter().for_each(|one| page.histogram(&LabelBlock::default(), &[], *one));
+        });
+        memchr::memmem::find_iter(&written, DURATION.name).count()
+    };
+    assert_eq!(announced(&[classic, classic]), 1);
+    assert_eq!(announced(&[native, native]), 1);
+    assert_eq!(announced(&[classic, native, classic]), 3);
+}
