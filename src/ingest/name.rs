@@ -31,7 +31,6 @@ const UNITS: &[(&str, &str)] = &[
     ("GiBy", "gibibytes"),
     ("TiBy", "tibibytes"),
     ("KBy", "kilobytes"),
-    ("kBy", "kilobytes"),
     ("MBy", "megabytes"),
     ("GBy", "gigabytes"),
     ("TBy", "terabytes"),
@@ -66,7 +65,8 @@ pub fn metric_name(name: &str, unit: &str, shape: Shape) -> Option<String> {
     if !main.is_empty() && !tokens.contains(&main.as_str()) {
         tokens.push(&main);
     }
-    if !per.is_empty() && !tokens.contains(&per.as_str()) {
+    // Even where the name says it already: `rate_per_second` in `1/s` says it twice.
+    if !per.is_empty() {
         tokens.extend(["per", &per]);
     }
     let end = match shape {
@@ -146,6 +146,8 @@ mod tests {
             ("2xx.answers", "{answer}", Counter, "_2xx_answers_total"),
             ("speed", "m/{lap}", Gauge, "speed_meters"),
             ("wait", "furlong/fortnight", Gauge, "wait_furlong_per_fortnight"),
+            ("rate_per_second", "1/s", Gauge, "rate_per_second_per_second"),
+            ("memory", "kBy", Gauge, "memory_kBy"),
         ];
         for (name, unit, shape, expected) in cases {
             assert_eq!(metric_name(name, unit, shape).as_deref(), Some(expected), "{name} in {unit}");

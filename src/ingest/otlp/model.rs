@@ -315,8 +315,50 @@ impl AnyValue<'_> {
             AnyValue::Bool(true) => Cow::Borrowed("true"),
             AnyValue::Bool(false) => Cow::Borrowed("false"),
             AnyValue::Int(value) => Cow::Owned(value.to_string()),
-            AnyValue::Double(value) => Cow::Owned(value.to_string()),
+            AnyValue::Double(value) => Cow::Owned(double_text(*value)),
             AnyValue::Json(json) => Cow::Borrowed(json),
+        }
+    }
+}
+
+/// A double as JSON has it, as Prometheus's receiver writes it: an exponent only for what is
+/// very large or very small. What is no number has a name.
+fn double_text(value: f64) -> String {
+    const SMALLEST: f64 = 1e-6;
+    const LARGEST: f64 = 1e21;
+    if value.is_nan() {
+        return "NaN".to_owned();
+    }
+    if value.is_infinite() {
+        return if value > 0.0 { "Infinity" } else { "-Infinity" }.to_owned();
+    }
+    if value == 0.0 || (SMALLEST..LARGEST).contains(&value.abs()) {
+        return value.to_string();
+    }
+    let text = format!("{value:e}");
+    if value.abs() >= LARGEST { text.replace('e', "e+") } else { text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn doubles_are_written_as_prometheus_writes_them() {
+        let cases = [
+            (1.0, "1"),
+            (0.1, "0.1"),
+            (-0.0, "-0"),
+            (1e20, "100000000000000000000"),
+            (1e21, "1e+21"),
+            (-2.5e300, "-2.5e+300"),
+            (0.000001, "0.000001"),
+            (1.5e-7, "1.5e-7"),
+            (f64::NAN, "NaN"),
+            (f64::NEG_INFINITY, "-Infinity"),
+        ];
+        for (value, text) in cases {
+            assert_eq!(AnyValue::Double(value).as_text(), text);
         }
     }
 }
