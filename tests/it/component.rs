@@ -38,6 +38,12 @@ pub(crate) enum Component {
     Postgres18,
     /// Prometheus' exporter of PostgreSQL servers.
     PostgresExporter,
+    /// The directory of OpenTelemetry's modules for Python, with their interpreter in the path.
+    SdkPython,
+    /// The directory of OpenTelemetry's modules for Node.js, with their interpreter in the path.
+    SdkNode,
+    /// Prometheus' receiver of OTLP, by itself.
+    Receiver,
 }
 
 impl Component {
@@ -58,6 +64,9 @@ impl Component {
             Component::Postgres => "DOCKMETER_TEST_POSTGRES",
             Component::Postgres18 => "DOCKMETER_TEST_POSTGRES18",
             Component::PostgresExporter => "DOCKMETER_TEST_POSTGRES_EXPORTER",
+            Component::SdkPython => "DOCKMETER_TEST_SDK_PYTHON",
+            Component::SdkNode => "DOCKMETER_TEST_SDK_NODE",
+            Component::Receiver => "DOCKMETER_TEST_RECEIVER",
         }
     }
 

@@ -38,6 +38,7 @@ mod replay;
 mod access;
 mod bill;
 mod changes;
+mod clients;
 mod compose;
 mod connections;
 mod container;

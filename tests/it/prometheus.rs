@@ -150,16 +150,21 @@ impl Prometheus {
 
     /// The answer to an instant query, by the value of one label.
     pub(crate) fn by(&self, label: &str, query: &str) -> BTreeMap<String, f64> {
-        let path = format!("/api/v1/query?query={}", http::encode(query));
-        let answer = http::get(self.address, &path, &[]).expect("Prometheus answers").json();
-        assert_eq!(answer["status"], "success", "{query}: {answer}");
-        let rows = answer["data"]["result"].as_array().expect("a vector");
-        rows.iter()
+        self.rows(query)
+            .iter()
             .map(|row| {
                 let value = row["value"][1].as_str().expect("a value").parse().expect("a number");
                 (row["metric"][label].as_str().unwrap_or_default().to_owned(), value)
             })
             .collect()
+    }
+
+    /// The answer to an instant query, row by row as it came.
+    pub(crate) fn rows(&self, query: &str) -> Vec<serde_json::Value> {
+        let path = format!("/api/v1/query?query={}", http::encode(query));
+        let answer = http::get(self.address, &path, &[]).expect("Prometheus answers").json();
+        assert_eq!(answer["status"], "success", "{query}: {answer}");
+        answer["data"]["result"].as_array().expect("a vector").clone()
     }
 }
 
