@@ -3,6 +3,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -146,21 +147,25 @@ fn a_connection_serves_many_requests_and_a_slow_one_holds_nobody_up() {
     let mut slow = connection(&world.exporter);
     let body = counted("slow-body", 1, 0).body;
     let (first, rest) = body.split_at(body.len() / 2);
+    let begun = Instant::now();
     slow.write_all(&[head(body.len()).as_bytes(), first].concat()).unwrap();
 
     let mut kept = connection(&world.exporter);
-    for value in 1..=20 {
+    for value in 1..=5 {
         let body = counted("kept-alive", value, 0).body;
         kept.write_all(&[head(body.len()).as_bytes(), &body].concat()).unwrap();
         let answer = answer(&mut kept);
         assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     }
-    world.exporter.until_value("stories_counted_total", &[("service", "kept-alive")], 20.0);
+    world.exporter.until_value("stories_counted_total", &[("service", "kept-alive")], 5.0);
 
-    // Who has waited too long on a busy machine is told so, and nothing of it was taken.
-    slow.write_all(rest).unwrap();
-    let answer = answer(&mut slow);
-    assert!(["HTTP/1.1 200", "HTTP/1.1 400"].iter().any(|status| answer.starts_with(status)), "{answer}");
+    // A machine that is so busy that the body's 20 s are over has nothing to show.
+    if begun.elapsed() < Duration::from_secs(10) {
+        slow.write_all(rest).unwrap();
+        let answer = answer(&mut slow);
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        world.exporter.until_value("stories_counted_total", &[("service", "slow-body")], 1.0);
+    }
 }
 
 #[test]
