@@ -74,7 +74,7 @@ pub(super) fn services(store: &Store, now: Instant, admits: impl Fn(&Tenant) -> 
     let mut services: Vec<(Tenant, LabelValue, [Option<Sum>; 4])> = Vec::new();
     store.traffic(now, admits, &mut |sender, role, load, over| {
         let same = |(tenant, service, _): &&mut (Tenant, LabelValue, _)| {
-            (&*tenant, &*service) == (&sender.tenant, &sender.service)
+            (tenant, service) == (&sender.tenant, &sender.service)
         };
         // Senders come in order, so that a service's instances follow each other.
         if services.last_mut().filter(same).is_none() {
