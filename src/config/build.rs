@@ -13,8 +13,8 @@ use super::tokens;
 use super::value;
 use super::variables;
 use super::{
-    Config, ConfigError, ContainerSource, Disk, Host, Ingest, ListenAddress, Log, LogFormat, Sources, Web,
-    cost, database, docker, folder_of, probe, prometheus,
+    Config, ConfigError, ContainerSource, Disk, Host, Ingest, ListenAddress, Log, LogFormat, Naming, Sources,
+    Web, cost, database, docker, folder_of, probe, prometheus,
 };
 use crate::metrics::catalogue::{COLLECTORS, host as of_host};
 use crate::paths::Paths;
@@ -66,6 +66,9 @@ const MILLISECOND: Duration = Duration::from_millis(1);
 const MAX_SLOW_QUERY: Duration = Duration::from_secs(3600);
 const SERIES: RangeInclusive<usize> = 1..=10_000_000;
 
+/// Bounds of the memory that series, or requests, may take.
+const MEMORY_BYTES: RangeInclusive<usize> = 1 << 20..=64 << 30;
+
 /// How long a request of theirs may be, in bytes.
 const BODY_BYTES: RangeInclusive<usize> = 64 << 10..=64 << 20;
 
@@ -106,6 +109,9 @@ pub(super) fn config(sources: Sources) -> Result<Config, ConfigError> {
         ingest: ingest(layers, &file)?,
         slow_query: layers.one(&settings::QUERIES_SLOW, file.queries.slow.as_ref(), |text| {
             value::duration(text, MILLISECOND..=MAX_SLOW_QUERY)
+        })?,
+        names: layers.one(&settings::INSTRUMENTATION_NAMES, file.instrumentation.names.as_ref(), |text| {
+            value::word(text, &Naming::ALL)
         })?,
         host: host(layers, &file)?,
         probes: probe::probes(layers, &file, folder_of(named))?,
@@ -236,6 +242,9 @@ fn ingest(layers: &mut Layers<'_>, file: &File) -> Result<Ingest, ConfigError> {
         series_total: layers.one(&settings::LIMITS_SERIES_TOTAL, limits.series_total.as_ref(), |text| {
             value::count(text, SERIES)
         })?,
+        series_bytes: layers.one(&settings::LIMITS_SERIES_BYTES, limits.series_bytes.as_ref(), |text| {
+            value::bytes(text, MEMORY_BYTES)
+        })?,
         body_bytes: layers.one(&settings::LIMITS_BODY_BYTES, limits.body_bytes.as_ref(), |text| {
             value::bytes(text, BODY_BYTES)
         })?,
@@ -243,6 +252,16 @@ fn ingest(layers: &mut Layers<'_>, file: &File) -> Result<Ingest, ConfigError> {
             &settings::INSTRUMENTATION_EXEMPLARS,
             file.instrumentation.exemplars.as_ref(),
             value::boolean,
+        )?,
+        pending_bytes: layers.one(
+            &settings::LIMITS_PENDING_BYTES,
+            limits.pending_bytes.as_ref(),
+            |text| value::bytes(text, MEMORY_BYTES),
+        )?,
+        points_per_second: layers.one(
+            &settings::LIMITS_POINTS_PER_SECOND,
+            limits.points_per_second.as_ref(),
+            |text| value::count(text, SERIES),
         )?,
     })
 }

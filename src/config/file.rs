@@ -210,12 +210,16 @@ pub(super) struct Limits {
     pub(super) teams: Option<Text>,
     pub(super) series_per_tenant: Option<Text>,
     pub(super) series_total: Option<Text>,
+    pub(super) series_bytes: Option<Text>,
     pub(super) body_bytes: Option<Text>,
+    pub(super) pending_bytes: Option<Text>,
+    pub(super) points_per_second: Option<Text>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Instrumentation {
+    pub(super) names: Option<Text>,
     pub(super) exemplars: Option<Text>,
 }
 

@@ -16,6 +16,7 @@ mod endpoint;
 mod file;
 mod layers;
 mod listen;
+mod naming;
 mod network;
 mod password;
 mod probe;
@@ -40,6 +41,7 @@ pub use docker::{Docker, TlsFiles};
 pub use endpoint::{Endpoint, EndpointError};
 pub use layers::Origin;
 pub use listen::{InvalidListenAddress, ListenAddress};
+pub use naming::Naming;
 pub use network::{InvalidNetwork, Network};
 pub use password::{InvalidPasswordHash, PasswordHash};
 pub use probe::{Authority, HttpTarget, Probe, ProbeTarget, StatusRange};
@@ -107,6 +109,8 @@ pub struct Config {
     pub postgres: Postgres,
     /// From when on a database call is slow.
     pub slow_query: Duration,
+    /// Under which names the metrics that dashboards know are shown.
+    pub names: Naming,
     /// Where the value of each setting comes from, by [`settings::Setting::name`].
     origins: BTreeMap<&'static str, Origin>,
     sources: Sources,
@@ -151,10 +155,16 @@ pub struct Ingest {
     pub series_per_tenant: usize,
     /// Series of all.
     pub series_total: usize,
+    /// Memory of all series, in bytes.
+    pub series_bytes: usize,
     /// Length of a body, packed and unpacked, in bytes.
     pub body_bytes: usize,
     /// Whether exemplars are kept.
     pub exemplars: bool,
+    /// Memory of requests that are being read, in bytes.
+    pub pending_bytes: usize,
+    /// Points of one tenant per second.
+    pub points_per_second: usize,
 }
 
 /// Where the numbers of containers come from.

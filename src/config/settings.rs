@@ -185,17 +185,25 @@ settings! {
     LIMITS_TEAMS None, Some("limits.teams"), One "COUNT" ["200"]
         "How many distinct teams there can be; the next ones are `other`.";
     LIMITS_SERIES_PER_TENANT None, Some("limits.series_per_tenant"), One "COUNT" ["20000"]
-        "How many series the programs of one tenant may send; what is new beyond that is refused until old ones have gone.";
+        "How many series the programs of one tenant may send, a quarter of them of one metric; what is new beyond that counts in a series with `overflow=\"true\"` until old ones have gone.";
     LIMITS_SERIES_TOTAL None, Some("limits.series_total"), One "COUNT" ["200000"]
         "How many series all programs together may send.";
+    LIMITS_SERIES_BYTES None, Some("limits.series_bytes"), One "BYTES" ["256MiB"]
+        "How much memory the series of all programs may take, 1MiB to 64GiB; those of one tenant a quarter of it.";
     LIMITS_BODY_BYTES None, Some("limits.body_bytes"), One "BYTES" ["8MiB"]
         "How long a request of a program may be, before and after it is unpacked, 64KiB to 64MiB.";
+    LIMITS_PENDING_BYTES None, Some("limits.pending_bytes"), One "BYTES" ["128MiB"]
+        "How much memory requests of programs may take while they are read, 1MiB to 64GiB; those of one tenant a quarter of it, but always one request. A tenant that wants more is answered 429, and 503 when all together do.";
+    LIMITS_POINTS_PER_SECOND None, Some("limits.points_per_second"), One "COUNT" ["10000"]
+        "How many points the programs of one tenant may send per second, over ten seconds; then 429 asks them to wait. 256 bytes of a body count as a point at least.";
     INGEST_LISTEN_ADDRESS Some("ingest.listen-address"), Some("ingest.listen_address"), Many "ADDRESS" []
         "Where programs send what they measure, and nothing else is served: an IP address and a port (4318 is OpenTelemetry's), `:PORT`, or `unix:PATH`. `--web.listen-address` takes it, too.";
     QUERIES_SLOW Some("queries.slow"), Some("queries.slow"), One "DURATION" ["1s"]
         "From when on a database call is slow, 1ms to 1h: it counts in `db_slow_queries_total`, and its statement is listed by `/api/queries/slow`, without values.";
     INSTRUMENTATION_EXEMPLARS Some("instrumentation.exemplars"), Some("instrumentation.exemplars"), One "BOOLEAN" ["false"]
         "Keep exemplars that programs send, the latest of each bucket, and show them in OpenMetrics and protobuf: the trace of one request among those that were counted. Prometheus takes them with `--enable-feature=exemplar-storage`. Each takes about 400 bytes; there are 5,000 at most for a tenant and 50,000 in all.";
+    INSTRUMENTATION_NAMES Some("instrumentation.names"), Some("instrumentation.names"), One "NAMES" ["classic"]
+        "Under which names HTTP and database metrics of programs are shown: `classic` (`http_requests_total`, `db_query_duration_seconds`), `otel` (OpenTelemetry's, as `http_server_request_duration_seconds`) or `both`, which takes twice the series. A reload changes it.";
     AUTH_TOKENS None, Some("auth.tokens"), Many "TOKEN" []
         "Who may come in with a token, and what for: `{name: NAME, hash: 'sha256:…', scopes: [read]}`. Scopes are `read`, `write` and `admin`, and none includes another. With `user`, `project` or `team` a token is bound to that tenant and nothing else exists for it; with `expires: 2027-01-31` it ends then; `delegate: true` lets a `write` token of a project or team name the user of each point that it sends. `dockmeter token new` makes one.";
     TEXTFILE_DIRECTORY Some("collector.textfile.directory"), Some("host.textfile_directory"), Many "DIRECTORY" []

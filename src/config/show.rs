@@ -42,10 +42,14 @@ pub(super) fn page(config: &Config) -> String {
     page.one(&settings::LIMITS_TEAMS, config.policy.caps.teams);
     page.one(&settings::LIMITS_SERIES_PER_TENANT, config.ingest.series_per_tenant);
     page.one(&settings::LIMITS_SERIES_TOTAL, config.ingest.series_total);
+    page.one(&settings::LIMITS_SERIES_BYTES, show_bytes(config.ingest.series_bytes));
     page.one(&settings::LIMITS_BODY_BYTES, show_bytes(config.ingest.body_bytes));
+    page.one(&settings::LIMITS_PENDING_BYTES, show_bytes(config.ingest.pending_bytes));
+    page.one(&settings::LIMITS_POINTS_PER_SECOND, config.ingest.points_per_second);
     page.many(&settings::INGEST_LISTEN_ADDRESS, config.ingest.listen_addresses.iter().map(shown));
     page.one(&settings::QUERIES_SLOW, show_duration(config.slow_query));
     page.one(&settings::INSTRUMENTATION_EXEMPLARS, config.ingest.exemplars);
+    page.one(&settings::INSTRUMENTATION_NAMES, config.names.word());
     page.many(&settings::AUTH_TOKENS, config.tokens.iter().map(|token| token.entry("sha256:****")));
     let host = &config.host;
     page.many(

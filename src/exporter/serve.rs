@@ -23,6 +23,7 @@ use crate::disk::thread::DiskThread;
 use crate::disk::{self, Board};
 use crate::docker::{self, EngineStatistics, Watcher};
 use crate::host;
+use crate::ingest::intake::Pace;
 use crate::ingest::slow::SlowQueries;
 use crate::ingest::{Correspondents, Receiver};
 use crate::inventory::{Container, Inventory};
@@ -91,6 +92,7 @@ struct Exporter {
     sampler: Arc<SamplerThread>,
     probes: Probes,
     servers: Servers,
+    programs: Arc<Receiver>,
 }
 
 impl Exporter {
@@ -177,7 +179,7 @@ impl Exporter {
             tracing::info!(%address, tls = entrance.speaks_tls(), "listening for programs");
         }
         tokio::spawn(cancel.clone().run_until_cancelled_owned(forget(
-            receiver,
+            receiver.clone(),
             inventory.clone(),
             config.linger,
         )));
@@ -204,6 +206,7 @@ impl Exporter {
             sampler,
             probes,
             servers,
+            programs: receiver,
         };
         let ((), end) = tokio::join!(serving, exporter.attend(signals, wished, &cancel));
         let Exporter { watcher, .. } = exporter;
@@ -292,6 +295,7 @@ impl Exporter {
         self.watcher.reattribute();
         self.probes.replace(wanted_probes(&next));
         self.servers.replace(&wanted_servers(&next));
+        self.programs.name_by(next.names);
         for setting in needs_restart(&self.config, &next) {
             tracing::warn!(setting, "the new value takes effect only after a restart");
         }
@@ -336,10 +340,15 @@ impl Exporter {
 
 /// Takes what programs send.
 fn receiver(config: &Config) -> Arc<Receiver> {
-    let Ingest { series_per_tenant, series_total, exemplars, .. } = config.ingest;
-    let receiver = Receiver::new(series_per_tenant as u64, series_total as u64)
-        .with_slow_queries(SlowQueries::new(config.slow_query));
-    Arc::new(if exemplars { receiver.with_exemplars() } else { receiver })
+    let Ingest { series_per_tenant, series_total, series_bytes, .. } = config.ingest;
+    let receiver = Receiver::new(series_per_tenant as u64, series_total as u64, series_bytes as u64);
+    let receiver = receiver.at(Pace {
+        pending_bytes: config.ingest.pending_bytes as u64,
+        points_per_second: config.ingest.points_per_second as u64,
+    });
+    receiver.name_by(config.names);
+    let receiver = receiver.with_slow_queries(SlowQueries::new(config.slow_query));
+    Arc::new(if config.ingest.exemplars { receiver.with_exemplars() } else { receiver })
 }
 
 /// Removes series that programs send no more, or whose container is gone; never ends.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::receiver::Receiver;
-use super::store::{Stored, Visit};
+use super::store::{Shown, Stored, Visit};
 use crate::collect::{CollectError, Collector};
 use crate::metrics::catalogue as c;
 use crate::metrics::{Distribution, Exemplar, Exponential, Family, LabelBlock, Sink, Summary, Value};
@@ -41,8 +41,15 @@ impl Programs {
         for (way, requests) in self.0.requests() {
             sink.sample(&LabelBlock::default(), &[("origin", way.as_str())], Value::Int(requests));
         }
+        let store = self.0.store();
         sink.family(&c::INGEST_SERIES);
-        sink.sample(&LabelBlock::default(), &[], Value::Int(self.0.store().series()));
+        sink.sample(&LabelBlock::default(), &[], Value::Int(store.series()));
+        sink.family(&c::INGEST_BYTES);
+        sink.sample(&LabelBlock::default(), &[], Value::Int(store.bytes()));
+        sink.family(&c::DROPPED_SERIES);
+        for (full, series) in store.dropped() {
+            sink.sample(&LabelBlock::default(), &[("reason", full.reason())], Value::Int(series));
+        }
     }
 }
 
@@ -53,16 +60,24 @@ impl Collector for Programs {
 
     fn collect(&self, _: &Snapshot, sink: &mut dyn Sink) -> Result<(), CollectError> {
         self.show_tallies(sink);
-        self.0.store().walk(&mut |visit| match visit {
+        self.0.store().walk(self.0.naming(), &mut |visit| match visit {
             Visit::Family(family) => sink.open(Family::Foreign(family.clone())),
-            Visit::Series(labels, value, exemplars) => show(sink, labels, value, exemplars),
+            Visit::Series(labels, value) => show(sink, labels, value),
         });
         Ok(())
     }
 }
 
 /// One series, with its exemplars ascending by value.
-pub(super) fn show(sink: &mut dyn Sink, labels: &LabelBlock, value: &Stored, exemplars: &[Exemplar]) {
+pub(super) fn show(sink: &mut dyn Sink, labels: &LabelBlock, shown: Shown<'_>) {
+    match shown {
+        Shown::Whole(value, exemplars) => show_whole(sink, labels, value, exemplars),
+        Shown::Count(count) => sink.sample(labels, &[], Value::Int(count)),
+        Shown::Number(number) => sink.sample(labels, &[], Value::Float(number)),
+    }
+}
+
+fn show_whole(sink: &mut dyn Sink, labels: &LabelBlock, value: &Stored, exemplars: &[Exemplar]) {
     match (value, exemplars) {
         (Stored::Number(value), [exemplar]) => {
             sink.sample_with(labels, &[], Value::Float(*value), exemplar);

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::collector::show;
 use super::store::{Limits, Store, Visit};
+use crate::config::Naming;
 use crate::metrics::text::{Dialect, TextEncoder};
 use crate::metrics::{Family, Sink as _};
 
@@ -15,16 +16,17 @@ pub(crate) fn store() -> Store {
         series_per_tenant: 1_000,
         series_per_metric: 1_000,
         series_total: 1_000,
+        bytes: 64 << 20,
         idle: Duration::from_secs(300),
     })
 }
 
-/// The samples of a store, without `HELP` and `TYPE`.
+/// The samples of a store under the conventions' names, without `HELP` and `TYPE`.
 pub(crate) fn samples(store: &Store) -> Vec<String> {
     let mut encoder = TextEncoder::new(Dialect::Prometheus, Vec::new());
-    store.walk(&mut |visit| match visit {
+    store.walk(Naming::Otel, &mut |visit| match visit {
         Visit::Family(family) => encoder.open(Family::Foreign(family.clone())),
-        Visit::Series(labels, value, exemplars) => show(&mut encoder, labels, value, exemplars),
+        Visit::Series(labels, value) => show(&mut encoder, labels, value),
     });
     let page = String::from_utf8(encoder.finish()).unwrap();
     page.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect()

@@ -14,8 +14,18 @@ const LONGEST_NAME: usize = 128;
 
 /// Labels that Prometheus or this exporter give. What a sender says under such a name is kept
 /// behind `exported_`, as Prometheus itself does.
-const OURS: [&str; 9] =
-    ["user", "project", "team", "service", "service_instance", "job", "instance", "le", "quantile"];
+const OURS: [&str; 10] = [
+    "user",
+    "project",
+    "team",
+    "service",
+    "service_instance",
+    "overflow",
+    "job",
+    "instance",
+    "le",
+    "quantile",
+];
 
 /// Whether a label of this name says what Prometheus or this exporter say.
 pub(crate) fn is_ours(name: &str) -> bool {

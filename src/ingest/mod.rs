@@ -15,6 +15,7 @@ mod collector;
 mod correspondent;
 #[cfg(test)]
 mod fixture;
+pub mod intake;
 mod labels;
 mod measure;
 pub mod name;
@@ -27,6 +28,7 @@ pub mod route;
 mod seen;
 pub mod slow;
 mod spans;
+mod standard;
 mod store;
 mod translate;
 

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::correspondent::Way;
+use super::intake::{Intake, Pace};
 use super::origin::{Origin, Users};
 use super::otlp::model::Faults;
 use super::otlp::{json, json_spans, protobuf, protobuf_spans};
@@ -17,6 +18,7 @@ use super::slow::SlowQueries;
 use super::spans;
 use super::store::{Limits, Rooms, Store};
 use super::translate::{self, Outcome};
+use crate::config::Naming;
 use crate::inventory::ContainerId;
 use crate::tenant::Tenant;
 
@@ -33,6 +35,9 @@ const SENDERS_PER_TENANT: u64 = 1_000;
 /// each request uses up that metric alone.
 const METRIC_SHARE: u64 = 4;
 
+/// The pace at which requests are worked on unless the configuration says otherwise.
+const PACE: Pace = Pace { pending_bytes: 128 << 20, points_per_second: 10_000 };
+
 /// How the parts of a request are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Encoding {
@@ -45,6 +50,8 @@ pub enum Encoding {
 /// What came of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Received {
+    /// Points that it had.
+    pub points: u64,
     /// Points that were not taken.
     pub rejected: u64,
     /// Why, or what was mended, for the sender's log; empty if there is nothing to say.
@@ -91,24 +98,28 @@ pub struct Receiver {
     requests: [AtomicU64; Way::ALL.len()],
     /// Where exemplars are kept, if they are.
     exemplars: Option<Rooms>,
+    naming: Mutex<Naming>,
+    intake: Arc<Intake>,
 }
 
 impl Default for Receiver {
     /// One with the bounds that hold unless the configuration says otherwise.
     fn default() -> Self {
-        Receiver::new(20_000, 200_000)
+        Receiver::new(20_000, 200_000, 256 << 20)
     }
 }
 
 impl Receiver {
-    /// A receiver without any series yet, for so many of one tenant and of all.
-    pub fn new(series_per_tenant: u64, series_total: u64) -> Self {
+    /// A receiver without any series yet, for so many of one tenant and of all, and for so many
+    /// bytes of them.
+    pub fn new(series_per_tenant: u64, series_total: u64, bytes: u64) -> Self {
         let limits = Limits {
             senders_per_tenant: SENDERS_PER_TENANT,
             metrics_per_tenant: METRICS_PER_TENANT.min(series_per_tenant),
             series_per_tenant,
             series_per_metric: (series_per_tenant / METRIC_SHARE).max(1),
             series_total,
+            bytes,
             idle: IDLE,
         };
         Receiver {
@@ -120,12 +131,35 @@ impl Receiver {
             tallies: Mutex::default(),
             requests: Default::default(),
             exemplars: None,
+            naming: Mutex::default(),
+            intake: Arc::new(Intake::new(PACE)),
         }
     }
 
     /// Keeps exemplars, too.
     pub fn with_exemplars(self) -> Self {
         Receiver { exemplars: Some(Rooms::default()), ..self }
+    }
+
+    /// The same, working at another pace.
+    #[must_use]
+    pub fn at(self, pace: Pace) -> Self {
+        Receiver { intake: Arc::new(Intake::new(pace)), ..self }
+    }
+
+    /// Who lets requests in.
+    pub fn intake(&self) -> &Arc<Intake> {
+        &self.intake
+    }
+
+    /// Shows standard metrics under these names from now on.
+    pub fn name_by(&self, naming: Naming) {
+        *self.naming.lock().unwrap_or_else(PoisonError::into_inner) = naming;
+    }
+
+    /// The names under which standard metrics are shown.
+    pub(super) fn naming(&self) -> Naming {
+        *self.naming.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes the body of an `ExportMetricsServiceRequest`.
@@ -191,8 +225,10 @@ impl Receiver {
         let first = outcome.refused.first().map(|(why, _)| why.to_string()).or(faults.first);
         let mended = (faults.mended > 0)
             .then(|| format!("{} of its texts were not UTF-8 and were mended", faults.mended));
+        let rejected = outcome.rejected() + faults.malformed;
         Received {
-            rejected: outcome.rejected() + faults.malformed,
+            points: outcome.taken + rejected,
+            rejected,
             message: first.into_iter().chain(mended).collect::<Vec<_>>().join("; "),
         }
     }
@@ -274,6 +310,7 @@ impl Receiver {
     pub fn expire(&self, now: Instant) {
         self.store.expire(now);
         self.seen.expire(now);
+        self.intake.forget(now);
     }
 }
 
@@ -285,7 +322,7 @@ mod tests {
 
     #[test]
     fn what_came_of_requests_is_told_and_counted() {
-        let receiver = Receiver::new(100, 100);
+        let receiver = Receiver::new(100, 100, 1 << 20);
         let tenant = Tenant::claimed(Some("ann"), None, None);
         let origin = Origin::of(tenant.clone());
         let body = br#"{"resourceMetrics":[{"scopeMetrics":[{"metrics":[
@@ -304,7 +341,7 @@ mod tests {
 
     #[test]
     fn a_body_that_is_not_utf_8_is_mended_and_the_sender_told() {
-        let receiver = Receiver::new(100, 100);
+        let receiver = Receiver::new(100, 100, 1 << 20);
         let origin = Origin::of(Tenant::unknown());
         let body = b"{\"resourceMetrics\":[{\"scopeMetrics\":[{\"metrics\":[{\"name\":\"receiver.caf\xe9\",
             \"gauge\":{\"dataPoints\":[{\"asInt\":1}]}}]}]}]}";

@@ -3,6 +3,7 @@
 use super::name::{Shape, metric_name};
 use super::origin::{Origin, Users};
 use super::otlp::model::{Attribute, Data, Metric, Metrics, Point, ResourceMetrics, Temporality};
+use super::standard::upgrade::{Convention, upgraded};
 use super::store::{Refused, Room, Rooms, Sender, Store, Update, Writer};
 use crate::metrics::Kind;
 use crate::tenant::{LabelValue, Tenant};
@@ -49,13 +50,15 @@ pub(crate) fn record(
         for (tenant, metrics) in users.shares(origin, metrics) {
             let room = rooms.map(|rooms| rooms.of(&tenant));
             let sender = sender(tenant, &origin.instance, &attributes);
+            let (metrics, known) = upgraded(metrics);
+            outcome.taken += known;
             let taken = store.record(&sender, now, |writer| {
                 let mut taking = Taking { writer, room, outcome: &mut outcome };
-                metrics.iter().for_each(|metric| taking.take(metric));
+                metrics.iter().for_each(|(metric, by)| taking.take(metric, *by));
             });
             store.place(&sender, origin.container);
             if let Err(why) = taken {
-                outcome.refuse(why, metrics.iter().map(|metric| metric.data.len() as u64).sum());
+                outcome.refuse(why, metrics.iter().map(|(metric, _)| metric.data.len() as u64).sum());
             }
         }
     }
@@ -85,8 +88,9 @@ struct Taking<'t, 'w> {
 }
 
 impl Taking<'_, '_> {
-    fn take(&mut self, metric: &Metric<'_>) {
-        match &metric.data {
+    fn take(&mut self, metric: &Metric<'_>, by: Convention) {
+        let metric = (metric, by);
+        match &metric.0.data {
             Data::Empty => {}
             Data::Gauge(points) => {
                 self.each(metric, points, Kind::Gauge, |value| Update::Last(value.as_f64()));
@@ -115,7 +119,7 @@ impl Taking<'_, '_> {
     /// Takes the points of a metric.
     fn each<'p, V>(
         &mut self,
-        metric: &Metric<'_>,
+        (metric, by): (&Metric<'_>, Convention),
         points: &'p [Point<'_, V>],
         kind: Kind,
         update: impl Fn(&'p V) -> Update<'p>,
@@ -125,6 +129,10 @@ impl Taking<'_, '_> {
             Ok(stream) => stream,
             Err(why) => return self.outcome.refuse(why, points.len() as u64),
         };
+        if !self.writer.comes_by(stream, by) {
+            self.outcome.taken += points.len() as u64;
+            return;
+        }
         // Gauges have none in any format.
         let room = self.room.as_ref().filter(|_| matches!(kind, Kind::Counter | Kind::Histogram));
         for point in points {

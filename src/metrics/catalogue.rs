@@ -458,13 +458,17 @@ metrics! {
         INGEST_POINTS "dockmeter_ingest_points_total" Counter None Tenant [] Dockmeter
             "requests of programs" "Points that a tenant's programs have sent and that were taken, duplicates included.";
         INGEST_REJECTED "dockmeter_ingest_rejected_points_total" Counter None Tenant ["reason"] Dockmeter
-            "requests of programs" "Points that were not taken, by reason: `malformed`, `unusable` (they contradict themselves), `name` (it is not a program's to use), `limit` (too many series).";
+            "requests of programs" "Points that were not taken, by reason: `malformed`, `unusable` (they contradict themselves), `name` (it is not a program's to use), `limit` (there are too many), `overflow` (so many that even their sum cannot be told).";
         INGEST_MENDED "dockmeter_ingest_mended_texts_total" Counter None Tenant [] Dockmeter
             "requests of programs" "Texts of requests in which bytes that are not UTF-8 were replaced.";
         INGEST_REQUESTS "dockmeter_ingest_requests_total" Counter None Plain ["origin"] Dockmeter
             "requests of programs" "Requests of programs by what told whose they are: `socket` (the process that connected), `token`, `address` (of a container), `unattributed` (nothing).";
         INGEST_SERIES "dockmeter_ingest_series" Gauge None Plain [] Dockmeter
             "the store of series" "Series that programs have sent and that are shown.";
+        INGEST_BYTES "dockmeter_ingest_series_bytes" Gauge Bytes Plain [] Dockmeter
+            "the store of series" "Memory that series of programs take, as it is estimated for `limits.series_bytes`.";
+        DROPPED_SERIES "dockmeter_dropped_series_total" Counter None Plain ["reason"] Dockmeter
+            "the store of series" "Series that count in one with `overflow=\"true\"` since there was no place for them, by what there was too much of: series of their `metric`, of their `tenant`, of `all`, or `memory`.";
     }
     "dockmeter" {
         BUILD_INFO "dockmeter_build_info" Gauge None Plain ["version", "revision", "rustversion"] Dockmeter

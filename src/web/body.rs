@@ -3,7 +3,7 @@
 
 use std::io::Read as _;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::http::{HeaderMap, header};
@@ -13,10 +13,14 @@ use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
 use super::Context;
 use super::problem::{Kind, Problem};
-use crate::ingest::{Receiver, Unreadable};
+use crate::ingest::intake::{Busy, Ticket};
+use crate::ingest::{Origin, Receiver, Unreadable};
 
 /// How long a client may take to send a body.
 const BODY_DEADLINE: Duration = Duration::from_secs(20);
+
+/// So much of a packed body is unpacked before it is asked whether there is room for more.
+const UNPACKED_AT_ONCE: u64 = 256 << 10;
 
 pub(super) const PROTOBUF: &str = "application/x-protobuf";
 pub(super) const JSON: &str = "application/json";
@@ -34,6 +38,16 @@ impl From<Problem> for Refusal {
     }
 }
 
+impl From<Busy> for Refusal {
+    fn from(busy: Busy) -> Self {
+        let kind = match busy {
+            Busy::Points(wait) | Busy::Tenant(wait) => Kind::TooMany(wait),
+            Busy::All(_) => Kind::Unavailable,
+        };
+        Refusal::Problem(Problem::new(kind, busy.to_string()))
+    }
+}
+
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         match refusal {
@@ -43,20 +57,26 @@ impl From<Refusal> for Problem {
     }
 }
 
-/// Hands the whole body, unpacked, to `work`.
+/// Hands the whole body of a request, unpacked, to `work`, which says how many points it had.
 pub(super) async fn take<T: Send + 'static>(
     context: &Context,
+    origin: &Origin,
     headers: &HeaderMap,
     body: Body,
-    work: impl FnOnce(&Arc<Receiver>, &[u8]) -> Result<T, Unreadable> + Send + 'static,
+    work: impl FnOnce(&Arc<Receiver>, &[u8]) -> Result<(T, u64), Unreadable> + Send + 'static,
 ) -> Result<T, Refusal> {
     let (receiver, limit) = context.programs()?;
     let packed = is_packed(headers)?;
-    let body = read(body, limit).await?;
+    let mut ticket = receiver.intake().admit(&origin.tenant, Instant::now())?;
+    let body = read(body, limit, &mut ticket).await?;
     // Unpacking and reading a large body would keep a thread from serving others.
     let work = tokio::task::spawn_blocking(move || {
-        let body = if packed { unpacked(&body, limit)? } else { body };
-        work(&receiver, &body).map_err(|why| Refusal::Unreadable(why.to_string()))
+        let body = if packed { unpacked(&body, limit, &mut ticket)? } else { body };
+        ticket.read(body.len(), Instant::now())?;
+        let done = work(&receiver, &body);
+        let (done, points) = done.map_err(|why| Refusal::Unreadable(why.to_string()))?;
+        ticket.worked(points, body.len(), Instant::now());
+        Ok(done)
     });
     work.await.map_err(|_| Problem::new(Kind::Internal, "the request could not be worked on to its end"))?
 }
@@ -67,27 +87,45 @@ pub(super) fn media_type(headers: &HeaderMap) -> &str {
     named.split(';').next().unwrap_or_default().trim()
 }
 
-/// The whole body, if it is not longer than `limit` bytes.
-async fn read(body: Body, limit: usize) -> Result<Bytes, Refusal> {
-    match tokio::time::timeout(BODY_DEADLINE, Limited::new(body, limit).collect()).await {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large("", limit).into()),
-        Ok(Err(error)) => Err(Refusal::Unreadable(format!("the body did not arrive: {error}"))),
-        Err(_) => {
-            Err(Refusal::Unreadable(format!("the body did not arrive within {} s", BODY_DEADLINE.as_secs())))
-        }
-    }
+/// The whole body, if it is not longer than `limit` bytes and there is room for it.
+async fn read(body: Body, limit: usize, ticket: &mut Ticket) -> Result<Bytes, Refusal> {
+    let late =
+        || Refusal::Unreadable(format!("the body did not arrive within {} s", BODY_DEADLINE.as_secs()));
+    tokio::time::timeout(BODY_DEADLINE, collected(Limited::new(body, limit), limit, ticket))
+        .await
+        .unwrap_or_else(|_| Err(late()))
 }
 
-fn unpacked(body: &[u8], limit: usize) -> Result<Bytes, Refusal> {
-    let mut unpacked = Vec::with_capacity(body.len().saturating_mul(4).min(limit));
-    let most = limit as u64 + 1;
-    let read = MultiGzDecoder::new(body).take(most).read_to_end(&mut unpacked);
-    read.map_err(|error| Refusal::Unreadable(format!("the body is not gzip: {error}")))?;
-    if unpacked.len() > limit {
-        return Err(too_large(" when unpacked", limit).into());
+async fn collected(mut body: Limited<Body>, limit: usize, ticket: &mut Ticket) -> Result<Bytes, Refusal> {
+    let mut whole = Vec::new();
+    while let Some(frame) = body.frame().await {
+        match frame {
+            Ok(frame) => {
+                let Ok(data) = frame.into_data() else { continue };
+                ticket.grow(data.len() as u64)?;
+                whole.extend_from_slice(&data);
+            }
+            Err(error) if error.is::<LengthLimitError>() => return Err(too_large("", limit).into()),
+            Err(error) => return Err(Refusal::Unreadable(format!("the body did not arrive: {error}"))),
+        }
     }
-    Ok(unpacked.into())
+    Ok(whole.into())
+}
+
+fn unpacked(body: &[u8], limit: usize, ticket: &mut Ticket) -> Result<Bytes, Refusal> {
+    let mut unpacked = Vec::new();
+    let mut reader = MultiGzDecoder::new(body);
+    loop {
+        let read = reader.by_ref().take(UNPACKED_AT_ONCE).read_to_end(&mut unpacked);
+        let read = read.map_err(|error| Refusal::Unreadable(format!("the body is not gzip: {error}")))?;
+        if read == 0 {
+            return Ok(unpacked.into());
+        }
+        if unpacked.len() > limit {
+            return Err(too_large(" when unpacked", limit).into());
+        }
+        ticket.grow(read as u64)?;
+    }
 }
 
 fn too_large(when: &str, limit: usize) -> Problem {

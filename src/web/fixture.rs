@@ -277,7 +277,7 @@ pub(super) fn context_of(source: Fixed, access: Access, max_requests: usize) -> 
 
 /// Has slow statements of ann's and bob's.
 fn receiver() -> Receiver {
-    let receiver = Receiver::new(100, 100);
+    let receiver = Receiver::new(100, 100, 1 << 20);
     let calls = [
         ("ann", "SELECT * FROM orders WHERE id = 7", 2.5),
         ("ann", "SELECT * FROM orders WHERE id = 8", 1.5),

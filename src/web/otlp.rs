@@ -55,9 +55,13 @@ async fn take(
 ) -> Result<Response, Problem> {
     let encoding = encoding(headers)?;
     let origin = caller.origin().clone();
-    let work =
-        move |receiver: &Arc<Receiver>, body: &[u8]| take(receiver, &origin, encoding, body, Instant::now());
-    match body::take(context, headers, body, work).await {
+    let of = origin.clone();
+    let work = move |receiver: &Arc<Receiver>, body: &[u8]| {
+        let received = take(receiver, &of, encoding, body, Instant::now())?;
+        let points = received.points;
+        Ok((received, points))
+    };
+    match body::take(context, &origin, headers, body, work).await {
         Ok(received) => Ok(answer(StatusCode::OK, encoding, &success(encoding, &received, rejected))),
         // As OTLP says it, so that clients log it.
         Err(Refusal::Unreadable(why)) => {
@@ -65,7 +69,11 @@ async fn take(
         }
         Err(Refusal::Problem(problem)) => {
             let (code, why) = problem.parts();
-            Ok(answer(code, encoding, &status(encoding, why)))
+            let mut response = answer(code, encoding, &status(encoding, why));
+            if let Some(seconds) = problem.retry_after() {
+                response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+            }
+            Ok(response)
         }
     }
 }

@@ -62,9 +62,13 @@ async fn take(
 ) -> Result<Json<Value>, Problem> {
     check_type(headers)?;
     let origin = caller.origin().clone();
-    let work =
-        move |receiver: &Arc<Receiver>, body: &[u8]| receiver.plain(&origin, records, body, Instant::now());
-    let taken = body::take(context, headers, body, work).await?;
+    let of = origin.clone();
+    let work = move |receiver: &Arc<Receiver>, body: &[u8]| {
+        let taken = receiver.plain(&of, records, body, Instant::now())?;
+        let records = taken.accepted + (taken.undefined.len() + taken.rejected.len()) as u64;
+        Ok((taken, records))
+    };
+    let taken = body::take(context, &origin, headers, body, work).await?;
     answer(&taken).map(|answer| Json(Value::Object(answer)))
 }
 

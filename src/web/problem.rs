@@ -111,6 +111,15 @@ impl Problem {
         (self.kind.status(), &self.detail)
     }
 
+    /// After how many seconds it may work, if who asks is to try again.
+    pub(super) fn retry_after(&self) -> Option<u64> {
+        match self.kind {
+            Kind::Unavailable | Kind::NotYetKnown => Some(1),
+            Kind::TooMany(wait) => Some(wait.as_secs() + u64::from(wait.subsec_nanos() > 0)),
+            _ => None,
+        }
+    }
+
     /// More requests at once than `--web.max-requests` allows.
     pub(super) fn too_many_requests() -> Self {
         let detail = "too many requests at once; try again, or raise `--web.max-requests`";
@@ -148,6 +157,8 @@ struct Body {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = self.kind.status();
+        let retry_after = self.retry_after();
+        let closes = self.kind == Kind::NotYetKnown;
         let body = Body {
             r#type: self.kind.word(),
             title: status.canonical_reason().unwrap_or_default(),
@@ -158,22 +169,14 @@ impl IntoResponse for Problem {
         let mut response = (status, Json(body)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        match self.kind {
-            Kind::Unauthorized => {
-                headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-            }
-            Kind::Unavailable => {
-                headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
-            }
-            Kind::NotYetKnown => {
-                headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
-                headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
-            }
-            Kind::TooMany(wait) => {
-                let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-                headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-            }
-            _ => {}
+        if self.kind == Kind::Unauthorized {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if closes {
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        if let Some(seconds) = retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }

@@ -26,6 +26,9 @@ use super::fuzzer::Target;
 /// Series that a receiver has at most; so few that bounds are met.
 const SERIES: u64 = 200;
 
+/// Bytes of series.
+const MEMORY: u64 = 64 << 20;
+
 /// How often a page is made of what was received.
 const ROUNDS_A_PAGE: u64 = 100;
 
@@ -54,7 +57,7 @@ struct Taker {
 
 impl Default for Taker {
     fn default() -> Self {
-        Taker { receiver: Arc::new(Receiver::new(SERIES, SERIES)), round: 0, now: Instant::now() }
+        Taker { receiver: Arc::new(Receiver::new(SERIES, SERIES, MEMORY)), round: 0, now: Instant::now() }
     }
 }
 
@@ -64,7 +67,7 @@ impl Taker {
         self.round += 1;
         self.now += Duration::from_millis(100);
         if self.round.is_multiple_of(ROUNDS_A_RECEIVER) {
-            self.receiver = Arc::new(Receiver::new(SERIES, SERIES));
+            self.receiver = Arc::new(Receiver::new(SERIES, SERIES, MEMORY));
         }
         let tenant = Tenant::claimed(Some("ann"), Some("shop"), None);
         let origin = Origin { delegate: self.round.is_multiple_of(2), ..Origin::of(tenant) };
@@ -206,7 +209,7 @@ impl Default for Body {
         };
         let access = Access::new(Vec::new(), vec![token], Vec::new());
         let context = Context::new(Arc::new(Nothing), Arc::<Inventory>::default(), Arc::default(), access, 0);
-        let receiver = Arc::new(Receiver::new(SERIES, SERIES));
+        let receiver = Arc::new(Receiver::new(SERIES, SERIES, MEMORY));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         Body { runtime, router: ingest_router(Arc::new(context.with_programs(receiver, BODY_BYTES))) }
     }

@@ -1,6 +1,8 @@
 //! Programs send what they measure: it reaches Prometheus under the tenant of their token, at an
 //! address where nothing else is served.
 
+mod bounds;
+mod names;
 mod plain;
 mod spans;
 

@@ -5,16 +5,20 @@
 //! made into labels. Series that nobody has sent for a while go, and with the last one of a
 //! family its name.
 
+mod budget;
 mod exemplars;
 mod names;
 mod senders;
 mod series;
+mod stream;
+mod total;
 mod traffic;
 mod value;
 
+pub(crate) use budget::{Full, Limits};
 pub(crate) use exemplars::{Room, Rooms};
 pub(crate) use names::refuse_reserved;
-pub(crate) use senders::{By, Limits, Refused, Sender, StreamId, Writer};
+pub(crate) use senders::{By, Refused, Sender, StreamId, Writer};
 pub(crate) use traffic::{Load, Role, WINDOW};
 pub(crate) use value::{Stored, Unusable, Update};
 
@@ -22,12 +26,14 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::config::Naming;
 use crate::inventory::ContainerId;
 use crate::metrics::foreign::Foreign;
 use crate::metrics::{Exemplar, LabelBlock};
 use crate::tenant::Tenant;
+use budget::{Budgets, TenantBudget, Total};
 use names::Names;
-use senders::{Budget, Budgets, Streams, TenantBudget};
+use senders::Streams;
 
 /// What a sender has sent, behind its lock.
 type Shared = Arc<Mutex<Streams>>;
@@ -39,7 +45,7 @@ pub(crate) struct Store {
     names: Mutex<Names>,
     senders: Mutex<HashMap<Sender, Shared>>,
     budgets: Mutex<HashMap<Tenant, Arc<TenantBudget>>>,
-    all: Arc<Budget>,
+    all: Arc<Total>,
 }
 
 /// How often an idle sender's streams are held while it is looked whether they may go: in the
@@ -50,8 +56,19 @@ const HELD_HERE: usize = 2;
 pub(crate) enum Visit<'a> {
     /// The series that follow belong to this one.
     Family(&'a Arc<Foreign>),
-    /// A series, with its exemplars ascending by value.
-    Series(&'a LabelBlock, &'a Stored, &'a [Exemplar]),
+    /// A series.
+    Series(&'a LabelBlock, Shown<'a>),
+}
+
+/// What is shown of a series.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Shown<'a> {
+    /// What is kept of it, with its exemplars ascending by value.
+    Whole(&'a Stored, &'a [Exemplar]),
+    /// How many values its distribution has.
+    Count(u64),
+    /// A sum of gauges.
+    Number(f64),
 }
 
 /// A lock that a panic has left behind guards numbers that are still whole.
@@ -67,7 +84,7 @@ impl Store {
             names: Mutex::default(),
             senders: Mutex::default(),
             budgets: Mutex::default(),
-            all: Arc::new(Budget::new(limits.series_total)),
+            all: Arc::new(Total::new(limits)),
         }
     }
 
@@ -83,7 +100,7 @@ impl Store {
     ) -> Result<T, Refused> {
         let streams = self.streams(sender, now)?;
         let mut streams = lock(&streams);
-        Ok(write(&mut Writer::new(&mut streams, &self.names, self.limits, now)))
+        Ok(write(&mut Writer::new(&mut streams, &self.names, now)))
     }
 
     fn streams(&self, sender: &Sender, now: Instant) -> Result<Shared, Refused> {
@@ -141,7 +158,17 @@ impl Store {
 
     /// How many series there are.
     pub(crate) fn series(&self) -> u64 {
-        self.all.used()
+        self.all.series()
+    }
+
+    /// What they take, in bytes, as it is estimated.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.all.bytes()
+    }
+
+    /// Series that were given no place of their own, and why.
+    pub(crate) fn dropped(&self) -> impl Iterator<Item = (Full, u64)> {
+        self.all.dropped()
     }
 
     /// What has come lately from each sender whose tenant is admitted, in the order of senders.
@@ -163,29 +190,30 @@ impl Store {
     }
 
     /// Walks over every series, family by family in the order of their names.
-    pub(crate) fn walk(&self, visit: &mut dyn FnMut(Visit<'_>)) {
-        for (family, senders) in self.families().into_values() {
+    pub(crate) fn walk(&self, naming: Naming, visit: &mut dyn FnMut(Visit<'_>)) {
+        for (family, senders) in self.families(naming).into_values() {
             visit(Visit::Family(&family));
             for streams in senders {
-                for series in lock(&streams).of(&family) {
-                    if let Some(value) = &series.value {
-                        visit(Visit::Series(&series.labels, value, series.exemplars()));
-                    }
-                }
+                lock(&streams).show(&family, naming, &mut |labels, shown| {
+                    visit(Visit::Series(labels, shown));
+                });
             }
         }
     }
 
     /// The families in the order of their names, with the senders that have any of it.
-    fn families(&self) -> BTreeMap<Box<str>, (Arc<Foreign>, Vec<Shared>)> {
+    fn families(&self, naming: Naming) -> BTreeMap<Box<str>, (Arc<Foreign>, Vec<Shared>)> {
         let mut families = BTreeMap::new();
         let mut senders: Vec<_> =
             lock(&self.senders).iter().map(|(s, streams)| (s.clone(), streams.clone())).collect();
         senders.sort_by(|(one, _), (other, _)| one.cmp(other));
         for (_, streams) in senders {
-            for family in lock(&streams).families() {
+            for family in lock(&streams).families(naming) {
                 let entry = families.entry(Box::from(family.name())).or_insert_with(|| (family, Vec::new()));
-                entry.1.push(streams.clone());
+                // A program that sends what is shown under a classic name, too, has it twice.
+                if !entry.1.last().is_some_and(|last| Arc::ptr_eq(last, &streams)) {
+                    entry.1.push(streams.clone());
+                }
             }
         }
         families

@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::ingest::standard;
 use crate::metrics::Kind;
 use crate::metrics::foreign::{Foreign, Namer, NotAdmitted, admit};
 
@@ -27,29 +28,6 @@ const RESERVED_PREFIXES: [&str; 11] = [
 
 /// Names that only Prometheus itself uses.
 const RESERVED_NAMES: [&str; 1] = ["up"];
-
-/// Names that dashboards know, and their kinds.
-const STANDARD: [(&str, Kind); 19] = [
-    ("http_requests_total", Kind::Counter),
-    ("http_request_duration_seconds", Kind::Histogram),
-    ("http_request_size_bytes", Kind::Histogram),
-    ("http_response_size_bytes", Kind::Histogram),
-    ("db_query_duration_seconds", Kind::Histogram),
-    ("db_queries_total", Kind::Counter),
-    ("db_slow_queries_total", Kind::Counter),
-    ("db_connections_active", Kind::Gauge),
-    ("db_connections_idle", Kind::Gauge),
-    ("db_connections_max", Kind::Gauge),
-    ("db_connections_pending", Kind::Gauge),
-    ("db_deadlocks_total", Kind::Counter),
-    ("active_users", Kind::Gauge),
-    ("feature_usage_total", Kind::Counter),
-    ("project_creations_total", Kind::Counter),
-    ("template_usage_total", Kind::Counter),
-    ("tool_call_duration_seconds", Kind::Histogram),
-    ("http_server_request_duration_seconds", Kind::Histogram),
-    ("db_client_operation_duration_seconds", Kind::Histogram),
-];
 
 /// Why a name is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -90,8 +68,8 @@ impl Names {
         if let Some(known) = self.families.get(&key).and_then(std::sync::Weak::upgrade) {
             return Ok(known);
         }
-        let standard = STANDARD.iter().find(|(standard, _)| *standard == name);
-        let fits = standard.is_none_or(|(_, fixed)| *fixed == kind) && !self.is_used_otherwise(name, kind);
+        let fits =
+            standard::kind_of(name).is_none_or(|fixed| fixed == kind) && !self.is_used_otherwise(name, kind);
         let plain = if fits { admit(name, kind, help, Namer::Programs) } else { taken(name) };
         let family = match plain {
             Err(NotAdmitted::Ours(_) | NotAdmitted::Twin(..) | NotAdmitted::Taken(_)) => {

@@ -2,27 +2,25 @@
 //! bound them.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, Hash, Hasher, RandomState};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::hash::{BuildHasher as _, Hash, RandomState};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use super::budget::Budgets;
 use super::exemplars::Room;
-use super::lock;
 use super::names::{NameRefused, Names};
-use super::series::Series;
-use super::traffic::{Load, Role, Traffic, covered, has_failed};
+use super::stream::{ALIASES, Around, Routes, Stream};
+use super::traffic::{Load, Role};
 use super::value::{Unusable, Update};
-use crate::ingest::labels::labels;
+use super::{Shown, lock};
+use crate::config::Naming;
 use crate::ingest::otlp::model::{Attribute, Exemplar};
+use crate::ingest::standard::Instrument;
+use crate::ingest::standard::upgrade::Convention;
 use crate::inventory::ContainerId;
 use crate::metrics::foreign::Foreign;
 use crate::metrics::{Kind, LabelBlock};
 use crate::tenant::{LabelValue, Tenant};
-
-/// Ways in which one thing may come, on average, before all are forgotten and found anew: a
-/// sender that shuffles attributes pays itself.
-const ALIASES: usize = 4;
 
 /// Series are kept for so many times the time between two requests of their sender, if that is
 /// longer than the usual limit.
@@ -32,22 +30,8 @@ const INTERVALS_KEPT: u32 = 3;
 /// would be new each time.
 const REMEMBERED: u32 = 12;
 
-/// Bounds of what is kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Limits {
-    /// Series of one tenant.
-    pub(crate) series_per_tenant: u64,
-    /// Programs of one tenant, by service and instance.
-    pub(crate) senders_per_tenant: u64,
-    /// Metrics of one tenant.
-    pub(crate) metrics_per_tenant: u64,
-    /// Series of one metric of one sender.
-    pub(crate) series_per_metric: u64,
-    /// Series of all.
-    pub(crate) series_total: u64,
-    /// How long a series is kept that is not sent any more.
-    pub(crate) idle: Duration,
-}
+/// What a sender takes beside its metrics.
+const SENDER_BYTES: u64 = 2 * size_of::<Streams>() as u64 + 1_000;
 
 /// Who sends.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -58,77 +42,6 @@ pub(crate) struct Sender {
     pub(crate) service: LabelValue,
     /// Which one of its like it is.
     pub(crate) instance: LabelValue,
-}
-
-/// How many of something there may be, and are.
-#[derive(Debug)]
-pub(crate) struct Budget {
-    most: u64,
-    used: AtomicU64,
-}
-
-impl Budget {
-    pub(super) fn new(most: u64) -> Self {
-        Budget { most, used: AtomicU64::new(0) }
-    }
-
-    fn take(&self) -> bool {
-        let more = |used| (used < self.most).then_some(used + 1);
-        self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
-    }
-
-    fn give_back(&self, count: u64) {
-        self.used.fetch_sub(count, Ordering::Relaxed);
-    }
-
-    pub(super) fn used(&self) -> u64 {
-        self.used.load(Ordering::Relaxed)
-    }
-}
-
-/// What a tenant may use, by all its senders together.
-#[derive(Debug)]
-pub(super) struct TenantBudget {
-    senders: Budget,
-    metrics: Budget,
-    series: Budget,
-}
-
-impl TenantBudget {
-    pub(super) fn new(limits: Limits) -> Self {
-        TenantBudget {
-            senders: Budget::new(limits.senders_per_tenant),
-            metrics: Budget::new(limits.metrics_per_tenant),
-            series: Budget::new(limits.series_per_tenant),
-        }
-    }
-}
-
-/// The budgets that a sender draws on.
-#[derive(Clone, Debug)]
-pub(super) struct Budgets {
-    pub(super) tenant: Arc<TenantBudget>,
-    /// Series of all.
-    pub(super) all: Arc<Budget>,
-}
-
-impl Budgets {
-    fn take_series(&self) -> Result<(), Refused> {
-        if !self.tenant.series.take() {
-            return Err(Refused::Limit("series of this tenant"));
-        }
-        if !self.all.take() {
-            self.tenant.series.give_back(1);
-            return Err(Refused::Limit("series in all"));
-        }
-        Ok(())
-    }
-
-    fn give_back(&self, metrics: u64, series: u64) {
-        self.tenant.metrics.give_back(metrics);
-        self.tenant.series.give_back(series);
-        self.all.give_back(series);
-    }
 }
 
 /// Why a point is refused.
@@ -146,6 +59,13 @@ pub(crate) enum Refused {
     /// There are too many of something.
     #[error("there are too many {0}; what is new is left out until old ones have gone")]
     Limit(&'static str),
+    /// It tells everything since the sender's start, and there is no room to remember what it
+    /// has told before.
+    #[error(
+        "there are too many {0}, too many even to be counted together; use fewer values of attributes, or \
+         let the exporter send differences (delta)"
+    )]
+    Overflow(&'static str),
 }
 
 impl Refused {
@@ -155,6 +75,7 @@ impl Refused {
             Refused::Unusable(_) => "unusable",
             Refused::Name(_) | Refused::NoName => "name",
             Refused::Limit(_) => "limit",
+            Refused::Overflow(_) => "overflow",
         }
     }
 }
@@ -169,6 +90,7 @@ pub(super) struct Streams {
     streams: Vec<Stream>,
     /// Streams by the hash of what metrics are as they came.
     identities: HashMap<u64, usize>,
+    routes: Routes,
     /// The container that they came from last, where that is known.
     pub(super) container: Option<ContainerId>,
     seen: Instant,
@@ -185,22 +107,6 @@ pub(crate) enum By {
     Spans,
 }
 
-/// The series of one metric.
-#[derive(Debug)]
-struct Stream {
-    family: Arc<Foreign>,
-    /// Who has measured all of it; nobody yet while it is empty.
-    by: Option<By>,
-    /// Since when there is any.
-    begun: Instant,
-    /// What has come lately, where that is asked for.
-    traffic: Option<(Role, Box<Traffic>)>,
-    series: Vec<Series>,
-    /// Series by the hash of their labels, and by those of attributes as they came.
-    by_labels: HashMap<u64, usize>,
-    by_attributes: HashMap<u64, usize>,
-}
-
 impl Streams {
     /// A sender without any series yet.
     ///
@@ -210,6 +116,7 @@ impl Streams {
         if !budgets.tenant.senders.take() {
             return Err(Refused::Limit("programs of this tenant"));
         }
+        budgets.change_bytes(0, SENDER_BYTES);
         let own = [("service", sender.service.as_str()), ("service_instance", sender.instance.as_str())];
         let own = own.into_iter().filter(|(_, value)| !value.is_empty());
         Ok(Streams {
@@ -218,6 +125,7 @@ impl Streams {
             hasher: RandomState::new(),
             streams: Vec::new(),
             identities: HashMap::new(),
+            routes: Routes::new(),
             container: None,
             seen: now,
             interval: Duration::ZERO,
@@ -227,13 +135,20 @@ impl Streams {
     /// Removes series that have not come for long, and metrics without any.
     pub(super) fn expire(&mut self, now: Instant, idle: Duration) {
         let idle = idle.max(self.interval * INTERVALS_KEPT);
-        let metrics = self.streams.len();
-        let series: u64 = self.streams.iter_mut().map(|stream| stream.expire(now, idle)).sum();
-        self.streams.retain(|stream| !stream.series.is_empty());
-        if self.streams.len() < metrics {
-            self.identities.clear();
+        let Streams { budgets, streams, identities, routes, .. } = self;
+        streams.iter_mut().for_each(|stream| stream.expire(budgets, now, idle));
+        let before = streams.len();
+        streams.retain_mut(|stream| {
+            let stays = !stream.is_empty();
+            if !stays {
+                give_back(stream, budgets);
+            }
+            stays
+        });
+        if streams.len() < before {
+            identities.clear();
         }
-        self.budgets.give_back((metrics - self.streams.len()) as u64, series);
+        routes.retain(|route| Arc::strong_count(route) > 1);
     }
 
     /// Whether nothing is left, and nothing has come for so long that it may be forgotten how
@@ -242,27 +157,41 @@ impl Streams {
         self.streams.is_empty() && now.saturating_duration_since(self.seen) > idle * REMEMBERED
     }
 
-    pub(super) fn families(&self) -> impl Iterator<Item = Arc<Foreign>> {
-        self.streams.iter().map(|stream| stream.family.clone())
+    /// The families under which the sender's series are shown.
+    pub(super) fn families(&self, naming: Naming) -> impl Iterator<Item = Arc<Foreign>> {
+        self.streams.iter().flat_map(move |stream| {
+            let own = is_shown_plain(stream, naming).then(|| stream.family.clone());
+            let classic = stream.aliases.iter().filter(move |_| naming.has_classic());
+            own.into_iter().chain(classic.map(|(family, _)| family.clone()))
+        })
     }
 
-    /// The series of a family.
-    pub(super) fn of<'a>(&'a self, family: &'a Arc<Foreign>) -> impl Iterator<Item = &'a Series> {
-        let streams = self.streams.iter().filter(move |stream| Arc::ptr_eq(&stream.family, family));
-        streams.flat_map(|stream| &stream.series)
+    /// Shows the series of a family. What the program itself sends under a classic name stands
+    /// before what would have the same labels there.
+    pub(super) fn show(
+        &self,
+        family: &Arc<Foreign>,
+        naming: Naming,
+        visit: &mut dyn FnMut(&LabelBlock, Shown<'_>),
+    ) {
+        let own = self.streams.iter().find(|stream| Arc::ptr_eq(&stream.family, family));
+        if let Some(own) = own.filter(|own| is_shown_plain(own, naming)) {
+            own.own(visit);
+        }
+        for stream in self.streams.iter().filter(|_| naming.has_classic()) {
+            for (_, alias) in stream.aliases.iter().filter(|(known, _)| Arc::ptr_eq(known, family)) {
+                stream.classic(alias, |hash| own.is_some_and(|own| own.shows(hash)), visit);
+            }
+        }
     }
 
     /// What has come lately of each metric of which that is asked, and the time that it is of.
     pub(super) fn traffic(&self, now: Instant) -> impl Iterator<Item = (Role, Load, Duration)> {
-        let asked = self.streams.iter().filter_map(|stream| stream.traffic.as_ref());
-        asked.map(move |(role, traffic)| {
-            let (load, over) = traffic.now(now);
-            (*role, load, over)
-        })
+        self.streams.iter().filter_map(move |stream| stream.traffic(now))
     }
 
     /// The place of the stream of a family; a new one if there is room.
-    fn place(&mut self, family: Arc<Foreign>) -> Result<usize, Refused> {
+    fn place(&mut self, family: Arc<Foreign>, names: &Mutex<Names>) -> Result<usize, Refused> {
         let known = self.streams.iter().position(|stream| Arc::ptr_eq(&stream.family, &family));
         if let Some(place) = known {
             return Ok(place);
@@ -270,58 +199,39 @@ impl Streams {
         if !self.budgets.tenant.metrics.take() {
             return Err(Refused::Limit("metrics of this tenant"));
         }
-        self.streams.push(Stream::new(family, self.seen));
+        let instrument = Instrument::of(family.name(), family.kind());
+        let aliases = instrument.into_iter().flat_map(Instrument::aliases);
+        let mut names = lock(names);
+        // A classic name that is not to be had is the only one that is not shown.
+        let aliases = aliases
+            .filter_map(|alias| Some((names.family(alias.name, alias.kind, alias.help).ok()?, alias)))
+            .collect();
+        let budget = self.budgets.tenant.of_metric(family.name());
+        let stream = Stream::new(family, aliases, budget, self.seen);
+        self.budgets.change_bytes(0, stream.bytes());
+        self.streams.push(stream);
         Ok(self.streams.len() - 1)
     }
 }
 
-impl Drop for Streams {
-    fn drop(&mut self) {
-        let series = self.streams.iter().map(|stream| stream.series.len() as u64).sum();
-        self.budgets.give_back(self.streams.len() as u64, series);
-        self.budgets.tenant.senders.give_back(1);
-    }
+/// Whether a stream is shown under its own name.
+fn is_shown_plain(stream: &Stream, naming: Naming) -> bool {
+    stream.instrument.is_none() || naming.has_conventions()
 }
 
-impl Stream {
-    fn new(family: Arc<Foreign>, now: Instant) -> Self {
-        let traffic = Role::of(family.name()).map(|role| (role, Box::default()));
-        Stream {
-            family,
-            by: None,
-            begun: now,
-            traffic,
-            series: Vec::new(),
-            by_labels: HashMap::new(),
-            by_attributes: HashMap::new(),
-        }
-    }
+/// Gives back all that a stream has taken.
+fn give_back(stream: &mut Stream, budgets: &Budgets) {
+    stream.clear(budgets);
+    budgets.change_bytes(stream.bytes(), 0);
+    budgets.tenant.metrics.give_back(1);
+}
 
-    /// Removes what is idle and says how much that was. Places move, so all ways to them are
-    /// forgotten but the labels', which are rendered and can be hashed again.
-    fn expire(&mut self, now: Instant, idle: Duration) -> u64 {
-        let before = self.series.len();
-        let old = |series: &Series| now.saturating_duration_since(series.seen) > idle;
-        if !self.series.iter().any(old) {
-            return 0;
-        }
-        self.by_attributes.clear();
-        let mut kept = HashMap::with_capacity(self.by_labels.len());
-        let mut place = 0;
-        let by_place: HashMap<usize, u64> =
-            self.by_labels.drain().map(|(hash, place)| (place, hash)).collect();
-        let mut index = 0;
-        self.series.retain(|series| {
-            let stays = !old(series);
-            if stays {
-                kept.extend(by_place.get(&index).map(|hash| (*hash, place)));
-                place += 1;
-            }
-            index += 1;
-            stays
-        });
-        self.by_labels = kept;
-        (before - self.series.len()) as u64
+impl Drop for Streams {
+    fn drop(&mut self) {
+        let Streams { budgets, streams, .. } = self;
+        streams.iter_mut().for_each(|stream| give_back(stream, budgets));
+        budgets.change_bytes(SENDER_BYTES, 0);
+        budgets.tenant.senders.give_back(1);
     }
 }
 
@@ -329,7 +239,6 @@ impl Stream {
 pub(crate) struct Writer<'a> {
     streams: &'a mut Streams,
     names: &'a Mutex<Names>,
-    limits: Limits,
     now: Instant,
 }
 
@@ -341,17 +250,12 @@ pub(crate) struct StreamId(usize);
 pub(crate) type Times = (u64, u64);
 
 impl<'a> Writer<'a> {
-    pub(super) fn new(
-        streams: &'a mut Streams,
-        names: &'a Mutex<Names>,
-        limits: Limits,
-        now: Instant,
-    ) -> Self {
+    pub(super) fn new(streams: &'a mut Streams, names: &'a Mutex<Names>, now: Instant) -> Self {
         let since = now.saturating_duration_since(streams.seen);
         // It shrinks slowly, so that one request that is sent again soon does not make it short.
         streams.interval = since.max(streams.interval * 7 / 8);
         streams.seen = now;
-        Writer { streams, names, limits, now }
+        Writer { streams, names, now }
     }
 
     /// The stream of a metric. `identity` is what tells it from others as it came; only if it
@@ -370,7 +274,7 @@ impl<'a> Writer<'a> {
         }
         let (name, kind, help) = name()?;
         let family = lock(self.names).family(&name, kind, &help)?;
-        let place = self.streams.place(family)?;
+        let place = self.streams.place(family, self.names)?;
         if self.streams.identities.len() > ALIASES * self.streams.streams.len() {
             self.streams.identities.clear();
         }
@@ -383,14 +287,7 @@ impl<'a> Writer<'a> {
     /// count until the program has not sent any for so long that its series have gone.
     pub(crate) fn takes(&mut self, StreamId(place): StreamId, by: By) -> bool {
         let Streams { budgets, streams, .. } = &mut *self.streams;
-        let Some(stream) = streams.get_mut(place) else { return false };
-        match (stream.by, by) {
-            (Some(By::Program), By::Spans) => return false,
-            (Some(By::Spans), By::Program) => budgets.give_back(0, stream.clear()),
-            _ => {}
-        }
-        stream.by = Some(by);
-        true
+        streams.get_mut(place).is_some_and(|stream| stream.takes(by, budgets))
     }
 
     /// Takes a point of a stream that the program itself has measured.
@@ -419,36 +316,17 @@ impl<'a> Writer<'a> {
         update: Update<'_>,
         times: Times,
     ) -> Result<(), Refused> {
-        let (now, limits) = (self.now, self.limits);
-        let Streams { labels: shared, budgets, hasher, streams, .. } = &mut *self.streams;
+        let Streams { labels: shared, budgets, hasher, streams, routes, .. } = &mut *self.streams;
         let Some(stream) = streams.get_mut(place) else { return Ok(()) };
-        let as_it_came = hash_of(hasher, attributes);
-        let place = match stream.by_attributes.get(&as_it_came) {
-            Some(place) => *place,
-            None => {
-                let place = stream.place(attributes, shared, hasher, budgets, limits, now)?;
-                if stream.by_attributes.len() > ALIASES * stream.series.len() {
-                    stream.by_attributes.clear();
-                }
-                stream.by_attributes.insert(as_it_came, place);
-                place
-            }
-        };
-        let Some(series) = stream.series.get_mut(place) else { return Ok(()) };
-        let Some((_, traffic)) = &mut stream.traffic else {
-            series.take(update, times, now)?;
-            return Ok(());
-        };
-        let before = series.value.as_ref().map(Load::of);
-        let covers = covered(&update, times, series.time_ns());
-        series.take(update, times, now)?;
-        // The first state of a program may hold all that it has done for days.
-        if covers.is_some() || stream.begun < now {
-            let after = series.value.as_ref().map(Load::of).unwrap_or_default();
-            let more = after.since(&before.unwrap_or_default()).failed(has_failed(attributes));
-            traffic.add(&more, covers.unwrap_or_default(), now);
-        }
-        Ok(())
+        let mut around = Around { shared, hasher, budgets, routes, now: self.now };
+        stream.point(attributes, update, times, &mut around)
+    }
+
+    /// Notes by which conventions a metric comes: false if its points are there already, by
+    /// newer ones.
+    pub(crate) fn comes_by(&mut self, StreamId(place): StreamId, convention: Convention) -> bool {
+        let Streams { budgets, streams, .. } = &mut *self.streams;
+        streams.get_mut(place).is_none_or(|stream| stream.comes_by(convention, budgets, self.now))
     }
 
     /// Takes exemplars that have come with a point that was taken.
@@ -460,73 +338,16 @@ impl<'a> Writer<'a> {
         room: &Arc<Room>,
     ) {
         let Streams { hasher, streams, .. } = &mut *self.streams;
-        let Some(stream) = streams.get_mut(place) else { return };
-        let place = stream.by_attributes.get(&hash_of(hasher, attributes));
-        if let Some(series) = place.and_then(|place| stream.series.get_mut(*place)) {
-            series.take_exemplars(sent, room);
+        if let Some(stream) = streams.get_mut(place) {
+            stream.exemplars(attributes, sent, room, hasher);
         }
     }
 
     /// The sender says that a series has ended.
     pub(crate) fn end(&mut self, StreamId(place): StreamId, attributes: &[Attribute<'_>]) {
         let Streams { budgets, hasher, streams, .. } = &mut *self.streams;
-        let Some(stream) = streams.get_mut(place) else { return };
-        let (labels, _) = labels(attributes);
-        if let Some(place) = stream.by_labels.remove(&hasher.hash_one(&labels)) {
-            stream.remove(place);
-            budgets.give_back(0, 1);
+        if let Some(stream) = streams.get_mut(place) {
+            stream.end(attributes, hasher, budgets);
         }
     }
-}
-
-impl Stream {
-    /// The place of the series with these attributes; a new one if there is room.
-    fn place(
-        &mut self,
-        attributes: &[Attribute<'_>],
-        shared: &Arc<LabelBlock>,
-        hasher: &RandomState,
-        budgets: &Budgets,
-        limits: Limits,
-        now: Instant,
-    ) -> Result<usize, Refused> {
-        let (labels, _) = labels(attributes);
-        let hash = hasher.hash_one(&labels);
-        if let Some(place) = self.by_labels.get(&hash) {
-            return Ok(*place);
-        }
-        if self.series.len() as u64 >= limits.series_per_metric {
-            return Err(Refused::Limit("series of this metric"));
-        }
-        budgets.take_series()?;
-        let pairs = labels.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        self.series.push(Series::new(LabelBlock::within(shared, pairs), now));
-        self.by_labels.insert(hash, self.series.len() - 1);
-        Ok(self.series.len() - 1)
-    }
-
-    /// Removes all series and says how many there were.
-    fn clear(&mut self) -> u64 {
-        let before = self.series.len() as u64;
-        *self = Stream::new(self.family.clone(), self.begun);
-        before
-    }
-
-    /// Removes the series at a place; the last one takes it.
-    fn remove(&mut self, place: usize) {
-        let last = self.series.len() - 1;
-        self.series.swap_remove(place);
-        self.by_attributes.clear();
-        self.by_labels.values_mut().filter(|at| **at == last).for_each(|at| *at = place);
-    }
-}
-
-/// A hash of attributes in their order.
-fn hash_of(hasher: &RandomState, attributes: &[Attribute<'_>]) -> u64 {
-    let mut state = hasher.build_hasher();
-    for attribute in attributes {
-        attribute.key.hash(&mut state);
-        attribute.value.hash_into(&mut state);
-    }
-    state.finish()
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::exemplars::{Exemplars, Room};
+use super::total::TotalId;
 use super::value::{Stored, Unusable, Update, apply};
 use crate::ingest::otlp::model::Exemplar as Sent;
 use crate::metrics::{Exemplar, LabelBlock};
@@ -15,7 +16,16 @@ const STRAGGLERS: u8 = 3;
 /// One series.
 #[derive(Debug)]
 pub(super) struct Series {
+    /// Its labels, if it is shown under labels of its own.
     pub(super) labels: LabelBlock,
+    /// The total under the name of its metric that it is a part of instead.
+    pub(super) shown_in: Option<TotalId>,
+    /// The total under classic names that it is a part of, too.
+    pub(super) classic: Option<TotalId>,
+    /// Whether it is only remembered, for a total beyond a bound.
+    pub(super) tracked: bool,
+    /// Held only: a route of a program is known as long as a series has it.
+    pub(super) _route: Option<Arc<str>>,
     pub(super) value: Option<Stored>,
     /// Since when the sender counts, and when the last point was taken, as it says.
     start_ns: u64,
@@ -32,13 +42,32 @@ pub(super) struct Series {
 pub(super) enum Taken {
     /// It counts.
     Yes,
+    /// It counts, and its sender has begun anew.
+    Restarted,
     /// It was there before, or has come too late to say anything.
     Known,
 }
 
 impl Series {
     pub(super) fn new(labels: LabelBlock, now: Instant) -> Self {
-        Series { labels, value: None, start_ns: 0, time_ns: 0, behind: 0, seen: now, exemplars: None }
+        Series {
+            labels,
+            shown_in: None,
+            classic: None,
+            tracked: false,
+            _route: None,
+            value: None,
+            start_ns: 0,
+            time_ns: 0,
+            behind: 0,
+            seen: now,
+            exemplars: None,
+        }
+    }
+
+    /// When the last point was taken, as the sender says.
+    pub(super) fn time_ns(&self) -> u64 {
+        self.time_ns
     }
 
     /// Takes a point of the given times, in nanoseconds of the sender's clock; 0 is not known.
@@ -51,10 +80,14 @@ impl Series {
         (start_ns, time_ns): (u64, u64),
         now: Instant,
     ) -> Result<Taken, Unusable> {
+        if update.is_cumulative() && self.is_of_another(start_ns, time_ns) {
+            return Err(Unusable::Twin);
+        }
         self.seen = now;
         if !self.is_new(start_ns, time_ns) {
             return Ok(Taken::Known);
         }
+        let restarted = update.is_cumulative() && self.time_ns != 0 && start_ns > self.time_ns;
         match apply(self.value.take(), update) {
             Ok(value) => self.value = Some(value),
             Err((kept, why)) => {
@@ -63,12 +96,13 @@ impl Series {
             }
         }
         (self.start_ns, self.time_ns, self.behind) = (start_ns, time_ns, 0);
-        Ok(Taken::Yes)
+        Ok(if restarted { Taken::Restarted } else { Taken::Yes })
     }
 
-    /// When the last point was taken, as its sender says; 0 is not known.
-    pub(super) fn time_ns(&self) -> u64 {
-        self.time_ns
+    /// Whether a point is of another process that began earlier and still sends. The newer one
+    /// is believed: two that take turns would look like one that restarts all the time.
+    fn is_of_another(&self, start_ns: u64, time_ns: u64) -> bool {
+        start_ns != 0 && start_ns < self.start_ns && time_ns > self.time_ns
     }
 
     /// Takes exemplars of its last point.
@@ -124,6 +158,19 @@ mod tests {
         assert_eq!(more(&mut series, (20, 30), now), 2.0);
         assert_eq!(more(&mut series, (10, 20), now), 2.0, "late");
         assert_eq!(more(&mut series, (0, 0), now), 3.0, "who does not know the time is believed");
+    }
+
+    #[test]
+    fn of_two_processes_with_one_name_the_newer_is_believed() {
+        let (mut series, now) = series();
+        let mut sum = |value, times| {
+            let taken = series.take(Update::Sum(value, Temporality::Cumulative), times, now);
+            (taken, series.value.clone())
+        };
+        assert_eq!(sum(100.0, (10, 20)).0, Ok(Taken::Yes));
+        assert_eq!(sum(3.0, (30, 40)).0, Ok(Taken::Restarted));
+        assert_eq!(sum(101.0, (10, 50)), (Err(Unusable::Twin), Some(Stored::Number(3.0))));
+        assert_eq!(sum(4.0, (30, 60)), (Ok(Taken::Yes), Some(Stored::Number(4.0))));
     }
 
     #[test]

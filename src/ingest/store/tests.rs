@@ -9,12 +9,16 @@ use crate::metrics::{Family, Sink as _};
 use crate::tenant::LabelValue;
 use std::time::Duration;
 
+mod classic;
+mod overflow;
+
 const LIMITS: Limits = Limits {
     senders_per_tenant: 2,
     metrics_per_tenant: 3,
     series_per_tenant: 10,
     series_per_metric: 5,
     series_total: 15,
+    bytes: 1 << 20,
     idle: Duration::from_secs(300),
 };
 
@@ -43,9 +47,9 @@ fn count(
 
 fn page(store: &Arc<Store>) -> String {
     let mut encoder = TextEncoder::new(Dialect::Prometheus, Vec::new());
-    store.walk(&mut |visit| match visit {
+    store.walk(Naming::Classic, &mut |visit| match visit {
         Visit::Family(family) => encoder.open(Family::Foreign(family.clone())),
-        Visit::Series(labels, value, exemplars) => show(&mut encoder, labels, value, exemplars),
+        Visit::Series(labels, value) => show(&mut encoder, labels, value),
     });
     String::from_utf8(encoder.finish()).unwrap()
 }
@@ -91,19 +95,33 @@ fn a_tenant_that_sends_too_much_hurts_itself_alone() {
     let (store, now) = store();
     let (ann, bob) = (sender("ann", "api"), sender("bob", "api"));
     let of = |sender: &Sender, name: &str, n| count(&store, sender, name, &number(n), now);
-    let refused = |result: Result<(), Refused>| result.unwrap_err().to_string();
     for n in 0..5 {
         of(&ann, "store_test_a_total", n).unwrap();
         of(&ann, "store_test_b_total", n).unwrap();
     }
-    assert!(refused(of(&ann, "store_test_a_total", 5)).contains("series of this metric"));
-    assert!(refused(of(&ann, "store_test_c_total", 0)).contains("series of this tenant"));
-    assert!(refused(of(&ann, "store_test_d_total", 0)).contains("metrics of this tenant"));
+    of(&ann, "store_test_a_total", 5).unwrap();
+    of(&ann, "store_test_a_total", 6).unwrap();
+    of(&ann, "store_test_c_total", 0).unwrap();
+    let refused = of(&ann, "store_test_d_total", 0).unwrap_err().to_string();
+    assert!(refused.contains("metrics of this tenant"), "{refused}");
     of(&ann, "store_test_a_total", 4).unwrap();
     for n in 0..5 {
         of(&bob, "store_test_a_total", n).unwrap();
     }
-    assert!(refused(of(&bob, "store_test_b_total", 0)).contains("series in all"));
+    of(&bob, "store_test_b_total", 0).unwrap();
+    let page = page(&store);
+    let overflow = |metric: &str, user: &str, count| {
+        let labels =
+            format!(r#"service="api",service_instance="1",user="{user}",project="shop",team="unknown""#);
+        let line = format!("{metric}{{{labels},overflow=\"true\"}} {count}\n");
+        assert!(page.contains(&line), "{line} is not in {page}");
+    };
+    overflow("store_test_a_total", "ann", 2);
+    overflow("store_test_c_total", "ann", 1);
+    overflow("store_test_b_total", "bob", 1);
+    assert!(!page.contains(r#"user="bob",project="shop",team="unknown",overflow="true"} 2"#));
+    let dropped: Vec<u64> = store.dropped().map(|(_, series)| series).collect();
+    assert_eq!(dropped, [2, 1, 1, 0], "of the metric, the tenant, all, and for memory");
 }
 
 #[test]

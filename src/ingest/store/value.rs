@@ -40,13 +40,58 @@ pub(crate) enum Update<'a> {
     Quantiles(&'a Quantiles),
 }
 
+impl Update<'_> {
+    /// Whether it tells everything since the sender's start.
+    pub(super) fn is_cumulative(&self) -> bool {
+        match self {
+            Update::Sum(_, temporality)
+            | Update::Buckets(_, temporality)
+            | Update::Exponential(_, temporality) => *temporality == Temporality::Cumulative,
+            Update::Last(_) | Update::Change(_) | Update::Observe(..) | Update::Quantiles(_) => false,
+        }
+    }
+
+    /// What may have to be kept of it outside the series itself, in bytes.
+    pub(super) fn heap_bytes(&self) -> u64 {
+        match self {
+            Update::Last(_) | Update::Change(_) | Update::Sum(..) => 0,
+            Update::Observe(_, bounds) => buckets_bytes(bounds.len()),
+            Update::Buckets(buckets, _) => buckets_bytes(buckets.bounds.len()),
+            Update::Exponential(exponential, _) => {
+                let of =
+                    |run: &Run| run.counts.iter().filter(|count| **count > 0).count().min(MOST_EXPONENTIAL);
+                exponential_bytes(of(&exponential.positive) + of(&exponential.negative))
+            }
+            Update::Quantiles(quantiles) => quantiles_bytes(quantiles.values.len()),
+        }
+    }
+}
+
+fn buckets_bytes(bounds: usize) -> u64 {
+    (size_of::<StoredBuckets>() + 16 + 8 * (2 * bounds + 1)) as u64
+}
+
+fn exponential_bytes(buckets: usize) -> u64 {
+    // Lists grow to twice what they hold.
+    (size_of::<StoredExponential>() + 2 * size_of::<(i32, u64)>() * buckets) as u64
+}
+
+fn quantiles_bytes(quantiles: usize) -> u64 {
+    (size_of::<Quantiles>() + size_of::<(f64, f64)>() * quantiles) as u64
+}
+
 /// Why a point is not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Unusable {
     #[error("a sum or a histogram does not say whether it is cumulative or delta")]
     Temporality,
-    #[error("a sum that never falls is below zero, or not a number")]
+    #[error("a sum that never falls is below zero, or not a finite number")]
     Sum,
+    #[error(
+        "another program that began earlier sends under the same service and instance; give each a \
+         `service.instance.id` of its own"
+    )]
+    Twin,
     #[error("a measured value is not a finite number")]
     Observed,
     #[error("a span ends before it begins, or does not say when")]
@@ -68,6 +113,28 @@ pub(crate) enum Stored {
     Buckets(Box<StoredBuckets>),
     Exponential(Box<StoredExponential>),
     Quantiles(Box<Quantiles>),
+}
+
+impl Stored {
+    /// What it takes outside the series itself, in bytes.
+    pub(super) fn heap_bytes(&self) -> u64 {
+        match self {
+            Stored::Number(_) => 0,
+            Stored::Buckets(kept) => buckets_bytes(kept.bounds.len()),
+            Stored::Exponential(kept) => exponential_bytes(kept.positive.len() + kept.negative.len()),
+            Stored::Quantiles(kept) => quantiles_bytes(kept.values.len()),
+        }
+    }
+
+    /// How many values a distribution has.
+    pub(super) fn count(&self) -> u64 {
+        match self {
+            Stored::Number(_) => 0,
+            Stored::Buckets(kept) => kept.count,
+            Stored::Exponential(kept) => kept.count,
+            Stored::Quantiles(kept) => kept.count,
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -106,7 +173,9 @@ pub(super) fn apply(
             _ => Stored::Number(by),
         },
         Update::Quantiles(quantiles) => Stored::Quantiles(Box::new(quantiles.clone())),
-        Update::Sum(value, _) if value.is_nan() || value < 0.0 => return Err(keep(Unusable::Sum)(stored)),
+        Update::Sum(value, _) if !value.is_finite() || value < 0.0 => {
+            return Err(keep(Unusable::Sum)(stored));
+        }
         Update::Sum(value, temporality) => match (temporality, stored) {
             (Temporality::Unspecified, stored) => return Err(keep(Unusable::Temporality)(stored)),
             (Temporality::Delta, Some(Stored::Number(before))) => Stored::Number(before + value),
@@ -256,7 +325,7 @@ impl StoredExponential {
     }
 
     /// Adds what was counted before.
-    fn add(&mut self, before: &StoredExponential) {
+    pub(super) fn add(&mut self, before: &StoredExponential) {
         let mut before = before.clone();
         while self.schema > before.schema {
             self.halve();
@@ -284,7 +353,7 @@ impl StoredExponential {
         true
     }
 
-    fn halve(&mut self) {
+    pub(super) fn halve(&mut self) {
         self.schema -= 1;
         self.positive = coarser(&self.positive, 1);
         self.negative = coarser(&self.negative, 1);

@@ -1,6 +1,7 @@
 //! Requests, and the pages that they make.
 
 use super::*;
+use crate::config::Naming;
 use crate::ingest::collector::show;
 use crate::ingest::otlp::json;
 use crate::ingest::store::{Limits, Rooms, Visit};
@@ -14,11 +15,16 @@ const LIMITS: Limits = Limits {
     series_per_tenant: 100,
     series_per_metric: 100,
     series_total: 100,
+    bytes: 1 << 20,
     idle: Duration::from_secs(300),
 };
 
 /// What becomes of metrics in JSON, and the page that they make.
 fn sent(metrics: &str) -> (Outcome, String) {
+    sent_as(metrics, Naming::Classic)
+}
+
+fn sent_as(metrics: &str, naming: Naming) -> (Outcome, String) {
     let body = format!(
         r#"{{"resourceMetrics":[{{"resource":{{"attributes":[
             {{"key":"service.namespace","value":{{"stringValue":"shop"}}}},
@@ -32,9 +38,9 @@ fn sent(metrics: &str) -> (Outcome, String) {
     let rooms = Rooms::default();
     let outcome = record(&store, &Users::default(), Some(&rooms), &origin, request, Instant::now());
     let mut encoder = TextEncoder::new(Dialect::OpenMetrics, Vec::new());
-    store.walk(&mut |visit| match visit {
+    store.walk(naming, &mut |visit| match visit {
         Visit::Family(family) => encoder.open(Family::Foreign(family.clone())),
-        Visit::Series(labels, value, exemplars) => show(&mut encoder, labels, value, exemplars),
+        Visit::Series(labels, value) => show(&mut encoder, labels, value),
     });
     (outcome, String::from_utf8(encoder.finish()).unwrap())
 }
@@ -144,4 +150,60 @@ fn exemplars_stand_behind_the_buckets_and_counters_that_they_are_of() {
         format!("translate_exemplar_requests_total{{{SENDER}}} 5 # {trace} 1 4.5"),
     ];
     assert_eq!(behind, expected);
+}
+
+/// One program's HTTP and database metrics, by old conventions and new ones, beside what it
+/// sends under a classic name itself.
+const PROGRAM: &str = r#"
+    {"name":"http.server.request.duration","unit":"s","description":"Duration of HTTP server requests.",
+     "histogram":{"aggregationTemporality":2,"dataPoints":[
+        {"count":4,"sum":0.75,"bucketCounts":[1,2,1],"explicitBounds":[0.1,1],"attributes":[
+            {"key":"http.request.method","value":{"stringValue":"GET"}},
+            {"key":"http.route","value":{"stringValue":"/orders/{id}"}},
+            {"key":"http.response.status_code","value":{"intValue":200}},
+            {"key":"url.scheme","value":{"stringValue":"http"}}]},
+        {"count":2,"sum":0.25,"bucketCounts":[0,2,0],"explicitBounds":[0.1,1],"attributes":[
+            {"key":"http.request.method","value":{"stringValue":"GET"}},
+            {"key":"http.route","value":{"stringValue":"/orders/{id}"}},
+            {"key":"http.response.status_code","value":{"intValue":200}},
+            {"key":"url.scheme","value":{"stringValue":"https"}}]}]}},
+    {"name":"http.server.duration","unit":"ms","histogram":{"aggregationTemporality":2,"dataPoints":[
+        {"count":4,"sum":750,"bucketCounts":[1,2,1],"explicitBounds":[100,1000],"attributes":[
+            {"key":"http.method","value":{"stringValue":"GET"}}]}]}},
+    {"name":"http.server.request.size","unit":"By","histogram":{"aggregationTemporality":2,"dataPoints":[
+        {"count":1,"sum":500,"bucketCounts":[1,0],"explicitBounds":[1024],"attributes":[
+            {"key":"http.method","value":{"stringValue":"POST"}},
+            {"key":"http.target","value":{"stringValue":"/orders/17?plan=gold"}}]}]}},
+    {"name":"db.client.operation.duration","unit":"s","exponentialHistogram":{"aggregationTemporality":2,"dataPoints":[
+        {"count":3,"sum":4.5,"scale":0,"positive":{"offset":-1,"bucketCounts":[1,2]},"attributes":[
+            {"key":"db.system.name","value":{"stringValue":"postgresql"}},
+            {"key":"db.operation.name","value":{"stringValue":"SELECT"}},
+            {"key":"db.collection.name","value":{"stringValue":"orders"}},
+            {"key":"db.query.text","value":{"stringValue":"SELECT 'secret'"}}]}]}},
+    {"name":"db.client.connections.usage","unit":"{connection}","sum":{"aggregationTemporality":2,"dataPoints":[
+        {"asInt":"3","attributes":[{"key":"state","value":{"stringValue":"used"}},
+            {"key":"pool.name","value":{"stringValue":"main"}}]},
+        {"asInt":"1","attributes":[{"key":"state","value":{"stringValue":"used"}},
+            {"key":"pool.name","value":{"stringValue":"jobs"}}]},
+        {"asInt":"5","attributes":[{"key":"state","value":{"stringValue":"idle"}},
+            {"key":"pool.name","value":{"stringValue":"main"}}]}]}},
+    {"name":"db.client.connections.max","unit":"{connection}","sum":{"aggregationTemporality":2,"dataPoints":[
+        {"asInt":"10","attributes":[{"key":"pool.name","value":{"stringValue":"main"}}]}]}},
+    {"name":"http_requests_total","sum":{"aggregationTemporality":2,"isMonotonic":true,"dataPoints":[
+        {"asInt":"7","attributes":[{"key":"method","value":{"stringValue":"GET"}},
+            {"key":"handler","value":{"stringValue":"orders"}}]}]}}"#;
+
+#[test]
+fn golden_pages_of_a_program_under_every_naming() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    for (word, naming) in Naming::ALL {
+        let (outcome, page) = sent_as(PROGRAM, naming);
+        assert_eq!(outcome, Outcome { taken: 10, refused: vec![] });
+        let file = folder.join(format!("programs-{word}.prom"));
+        if std::env::var_os("DOCKMETER_RENEW_GOLDEN").is_some() {
+            std::fs::write(&file, &page).unwrap();
+        }
+        let expected = std::fs::read_to_string(&file).unwrap();
+        assert!(page == expected, "{} differs; this is the page now:\n{page}", file.display());
+    }
 }
