@@ -88,10 +88,10 @@ fn snapshot() -> Snapshot {
 /// What the receiver says that its series take.
 fn estimated(programs: &Programs) -> u64 {
     let mut encoder = TextEncoder::new(Dialect::Prometheus, Vec::new());
-    programs.collect(&snapshot(), &mut encoder).unwrap();
-    let page = String::from_utf8(encoder.finish()).unwrap();
+    programs.collect(&snapshot(), &mut encoder).expect("a page");
+    let page = String::from_utf8(encoder.finish()).expect("a page of text");
     let line = page.lines().find(|line| line.starts_with("dockmeter_ingest_series_bytes "));
-    line.and_then(|line| line.rsplit(' ').next()?.parse().ok()).unwrap()
+    line.and_then(|line| line.rsplit(' ').next()?.parse().ok()).expect("the estimate")
 }
 
 #[test]
@@ -114,7 +114,7 @@ fn series_take_about_what_is_estimated() {
         }
         // A scraper that wants protobuf makes labels take more.
         let mut encoder = ProtobufEncoder::new(Vec::new());
-        programs.collect(&snapshot(), &mut encoder).unwrap();
+        programs.collect(&snapshot(), &mut encoder).expect("a page");
         assert!(encoder.series() > 0);
         drop(encoder);
         let (taken, estimated) = (allocated() - before, estimated(&programs));

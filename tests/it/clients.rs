@@ -184,13 +184,11 @@ fn what_a_program_in_node_sends_is_what_prometheus_holds() {
     compare_with_sent(Language::Node, NODE, &runtime);
 }
 
+/// A sum of series of this name with these labels.
+type Count<'a> = (&'a str, &'a [(&'a str, &'a str)], f64);
+
 /// Has a program work twice that sends nothing but spans, and looks for what they count.
-fn compare_spans(
-    language: Language,
-    service: &str,
-    settings: Settings<'_>,
-    counts: &[(&str, &[(&str, &str)], f64)],
-) {
+fn compare_spans(language: Language, service: &str, settings: Settings<'_>, counts: &[Count<'_>]) {
     let Some(world) = World::new() else { return };
     let settings = [settings, &[("OTEL_METRICS_EXPORTER", "none")]].concat();
     let Some(mut program) = start(language, world.exporter.address, service, &settings) else { return };
@@ -209,7 +207,7 @@ const CALLS: &str = "db_client_operation_duration_seconds_count";
 
 #[test]
 fn spans_of_a_program_in_python_count_its_requests_and_queries() {
-    let counts: [(&str, &[(&str, &str)], f64); 3] = [
+    let counts: [Count<'_>; 3] = [
         (REQUESTS, &[("http_request_method", "GET"), ("http_response_status_code", "200")], 6.0),
         (REQUESTS, &[("http_request_method", "GET"), ("http_response_status_code", "500")], 2.0),
         // Their spans have nothing but the statement besides.
@@ -220,7 +218,7 @@ fn spans_of_a_program_in_python_count_its_requests_and_queries() {
 
 #[test]
 fn spans_of_a_program_in_node_count_its_requests_and_queries() {
-    let counts: [(&str, &[(&str, &str)], f64); 4] = [
+    let counts: [Count<'_>; 4] = [
         (REQUESTS, &[("http_route", "/orders/{id}"), ("http_response_status_code", "200")], 6.0),
         (REQUESTS, &[("http_route", "/broken"), ("http_response_status_code", "500")], 2.0),
         (

@@ -67,15 +67,13 @@ fn what_a_program_without_opentelemetry_tells_reaches_prometheus() {
 
     let Some(prometheus) = Prometheus::scraping(exporter.address) else { return };
     let of = r#"{project="shop",service="till""#;
-    let requests = format!(
-        r#"sum by (service) ({{__name__=~"http_(server_)?request_duration_seconds_count",project="shop"}})"#
-    );
-    let calls = format!(
-        r#"sum by (service) ({{__name__=~"db_(query|client_operation)_duration_seconds_sum",project="shop"}})"#
-    );
+    let requests =
+        r#"sum by (service) ({__name__=~"http_(server_)?request_duration_seconds_count",project="shop"})"#;
+    let calls =
+        r#"sum by (service) ({__name__=~"db_(query|client_operation)_duration_seconds_sum",project="shop"})"#;
     for (query, expected) in [
-        (requests, 3.0),
-        (calls, 0.5),
+        (requests.to_owned(), 3.0),
+        (calls.to_owned(), 0.5),
         (format!(r#"plain_story_orders_total{of},plan="gold"}}"#), 5.0),
         (format!(r#"template_usage_total{of},template="react"}}"#), 1.0),
     ] {
