@@ -1,6 +1,8 @@
 //! What the series of programs take is what is said that they take. In a program of its own,
 //! since it counts every allocation there is.
 
+#![allow(clippy::expect_used, reason = "a test")]
+
 use std::sync::Arc;
 use std::time::Instant;
 
