@@ -256,7 +256,8 @@ fn what_a_program_in_node_sends_is_what_prometheus_would_receive() {
 }
 
 /// Series that are deliberately not what Prometheus makes of the same requests, and why.
-const DELIBERATE: [(&str, &[&str]); 7] = [
+const DELIBERATE: [(&str, &[&str]); 8] = [
+    ("a sum that never falls is finite, or nothing could be added to it", &["refused_infinite_total{}"]),
     ("the sender's threshold for zero is kept", &["exponential_e15_seconds{}", "kinds_exponential_bytes{}"]),
     (
         "a sum that is no number, or that there is none, is not shown; protobuf has no way to leave it out",
