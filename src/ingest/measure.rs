@@ -9,6 +9,7 @@ use std::sync::{Arc, LazyLock};
 
 use super::name::{Shape, metric_name};
 use super::otlp::model::{AnyValue, Attribute, Temporality};
+use super::slow::SlowCalls;
 use super::store::{By, Refused, StreamId, Update, Writer};
 use crate::metrics::Kind;
 use crate::sql::{Dialect, Statement, sanitise};
@@ -180,14 +181,6 @@ impl HttpRequest<'_> {
     }
 }
 
-/// Calls that take so long, in seconds, are slow.
-const SLOW_SECONDS: f64 = 1.0;
-
-/// Whether a call that took so many seconds is slow.
-pub(crate) fn is_slow(seconds: f64) -> bool {
-    seconds >= SLOW_SECONDS
-}
-
 /// A call of a database that a program has made.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct DatabaseCall<'a> {
@@ -202,8 +195,6 @@ pub(crate) struct DatabaseCall<'a> {
     pub(crate) seconds: f64,
     /// What was called, without values.
     pub(crate) statement: Option<Statement>,
-    /// Whether it took longer than the bound of slow ones.
-    pub(crate) slow: bool,
 }
 
 impl DatabaseCall<'_> {
@@ -221,15 +212,19 @@ impl DatabaseCall<'_> {
         self.statement = Some(statement);
     }
 
-    /// Counts the call. What the program has measured itself is not counted again by its spans.
+    /// Counts the call, and lists its statement if it was slow. What the program has measured
+    /// itself is not counted again by its spans.
     ///
     /// # Errors
     /// There is no room.
-    pub(crate) fn record(&self, by: By, writer: &mut Writer<'_>) -> Result<(), Refused> {
+    pub(crate) fn record(&self, by: By, writer: &mut Writer<'_>, slow: SlowCalls<'_>) -> Result<(), Refused> {
+        if let Some(statement) = &self.statement {
+            slow.note(&self.system, statement, self.seconds);
+        }
         let attributes = self.attributes();
         let seconds = Update::Observe(self.seconds, &DATABASE_BOUNDS);
         DATABASE_DURATION.take(by, writer, &attributes, seconds)?;
-        if self.slow {
+        if slow.list.is_slow(self.seconds) {
             DATABASE_SLOW.take(by, writer, &attributes, Update::Sum(1.0, Temporality::Delta))?;
         }
         Ok(())

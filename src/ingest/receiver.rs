@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
+
 use super::correspondent::Way;
 use super::intake::{Intake, Pace};
 use super::origin::{Origin, Users};
@@ -215,7 +217,8 @@ impl Receiver {
         };
         let mut faults = std::mem::take(&mut request.faults);
         faults.mended += u64::from(body_was_mended);
-        let outcome = spans::record(&self.store, &self.users, &self.seen, origin, &request, now);
+        let to = spans::Into { store: &self.store, users: &self.users, seen: &self.seen, slow: &self.slow };
+        let outcome = spans::record(to, origin, &request, (now, Timestamp::now()));
         Ok(self.received(origin, outcome, faults))
     }
 
@@ -245,8 +248,10 @@ impl Receiver {
         now: Instant,
     ) -> Result<Taken, Unreadable> {
         let (text, body_was_mended) = mended(body);
-        let to = plain::Into { store: &self.store, users: &self.users, defined: &self.defined };
-        let taken = plain::record(to, origin, records, &text, now).map_err(Unreadable::of)?;
+        let Receiver { store, users, defined, slow, .. } = self;
+        let to = plain::Into { store, users, defined, slow };
+        let taken =
+            plain::record(to, origin, records, &text, (now, Timestamp::now())).map_err(Unreadable::of)?;
         let mut tallies = self.tallies.lock().unwrap_or_else(PoisonError::into_inner);
         let tally = tallies.entry(origin.tenant.clone()).or_default();
         tally.taken += taken.accepted;

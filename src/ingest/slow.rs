@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::store::Sender;
 use crate::sql::{Kind, Statement};
 use crate::tenant::{LabelValue, Tenant};
 
@@ -39,6 +40,26 @@ pub struct Caller<'a> {
     pub service: &'a LabelValue,
     /// `db.system.name`.
     pub system: &'a str,
+}
+
+/// Where the slow calls of a sender are listed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SlowCalls<'a> {
+    pub(crate) list: &'a SlowQueries,
+    /// As [`Caller::sender`].
+    pub(crate) sender: &'a Tenant,
+    /// Whose program made them.
+    pub(crate) program: &'a Sender,
+    pub(crate) now: Timestamp,
+}
+
+impl SlowCalls<'_> {
+    /// Lists a call if it was slow.
+    pub(crate) fn note(&self, system: &str, statement: &Statement, seconds: f64) {
+        let Sender { tenant, service, .. } = self.program;
+        let caller = Caller { sender: self.sender, tenant, service, system };
+        self.list.note(caller, statement, Calls::one(seconds), self.now);
+    }
 }
 
 /// How often a statement was called, and how long that took.

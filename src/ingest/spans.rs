@@ -8,12 +8,15 @@
 use std::borrow::Cow;
 use std::time::Instant;
 
-use super::measure::{DatabaseCall, HttpRequest, is_slow};
+use jiff::Timestamp;
+
+use super::measure::{DatabaseCall, HttpRequest};
 use super::origin::{Origin, Users};
 use super::otlp::model::{AnyValue, Attribute};
 use super::otlp::spans::{ResourceSpans, Span, SpanKind, Traces};
 use super::route::template;
 use super::seen::Seen;
+use super::slow::{SlowCalls, SlowQueries};
 use super::store::{By, Refused, Sender, Store, Unusable, Writer};
 use super::translate::{Outcome, sender};
 use crate::sql::table_name;
@@ -47,15 +50,24 @@ enum Measured<'s> {
     Call(DatabaseCall<'s>),
 }
 
-/// Takes all spans of a request. Those that were `seen` before do not count again.
+/// Where spans go.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Into<'s> {
+    pub(super) store: &'s Store,
+    pub(super) users: &'s Users,
+    /// Spans that were seen before do not count again.
+    pub(super) seen: &'s Seen,
+    pub(super) slow: &'s SlowQueries,
+}
+
+/// Takes all spans of a request. The second clock is the one on the wall.
 pub(super) fn record(
-    store: &Store,
-    users: &Users,
-    seen: &Seen,
+    to: Into<'_>,
     origin: &Origin,
     traces: &Traces<'_>,
-    now: Instant,
+    now: (Instant, Timestamp),
 ) -> Outcome {
+    let Into { store, users, seen, slow } = to;
     let mut outcome = Outcome::default();
     for ResourceSpans { attributes, spans } in &traces.resources {
         let mut by_sender: Vec<(Sender, Vec<&Span<'_>>)> = Vec::new();
@@ -68,8 +80,15 @@ pub(super) fn record(
             }
         }
         for (sender, spans) in by_sender {
-            let taken = store.record(&sender, now, |writer| {
-                spans.iter().for_each(|span| take(span, &sender, seen, origin, writer, &mut outcome, now));
+            let slow = SlowCalls { list: slow, sender: &origin.tenant, program: &sender, now: now.1 };
+            let taken = store.record(&sender, now.0, |writer| {
+                for span in spans.iter().copied() {
+                    let first = || seen.is_first(&origin.tenant, &sender, &span.id, now.0);
+                    match take(span, first, writer, slow) {
+                        Ok(()) => outcome.taken += 1,
+                        Err(why) => outcome.refuse(why, 1),
+                    }
+                }
             });
             store.place(&sender, origin.container);
             if let Err(why) = taken {
@@ -82,22 +101,15 @@ pub(super) fn record(
 
 fn take(
     span: &Span<'_>,
-    sender: &Sender,
-    seen: &Seen,
-    origin: &Origin,
+    is_first: impl FnOnce() -> bool,
     writer: &mut Writer<'_>,
-    outcome: &mut Outcome,
-    now: Instant,
-) {
-    let recorded = measured(span).and_then(|measured| match measured {
-        Some(_) if !seen.is_first(&origin.tenant, sender, &span.id, now) => Ok(()),
+    slow: SlowCalls<'_>,
+) -> Result<(), Refused> {
+    match measured(span)? {
+        Some(_) if !is_first() => Ok(()),
         Some(Measured::Request(request)) => request.record(By::Spans, writer),
-        Some(Measured::Call(call)) => call.record(By::Spans, writer),
+        Some(Measured::Call(call)) => call.record(By::Spans, writer, slow),
         None => Ok(()),
-    });
-    match recorded {
-        Ok(()) => outcome.taken += 1,
-        Err(why) => outcome.refuse(why, 1),
     }
 }
 
@@ -145,7 +157,6 @@ fn call<'s>(span: &'s Span<'_>, system: Cow<'s, str>) -> Result<DatabaseCall<'s>
         table: table.map(|table| Cow::Owned(table_name(&table))),
         error: error(span, false),
         seconds,
-        slow: is_slow(seconds),
         ..DatabaseCall::default()
     };
     if let Some(statement) = text(span, &["db.query.text", "db.statement"]) {

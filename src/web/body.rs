@@ -116,7 +116,9 @@ fn unpacked(body: &[u8], limit: usize, ticket: &mut Ticket) -> Result<Bytes, Ref
     let mut unpacked = Vec::new();
     let mut reader = MultiGzDecoder::new(body);
     loop {
-        let read = reader.by_ref().take(UNPACKED_AT_ONCE).read_to_end(&mut unpacked);
+        // One byte beyond the limit is enough to know.
+        let most = UNPACKED_AT_ONCE.min((limit + 1 - unpacked.len()) as u64);
+        let read = reader.by_ref().take(most).read_to_end(&mut unpacked);
         let read = read.map_err(|error| Refusal::Unreadable(format!("the body is not gzip: {error}")))?;
         if read == 0 {
             return Ok(unpacked.into());

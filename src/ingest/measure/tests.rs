@@ -2,18 +2,23 @@
 
 use super::*;
 use crate::ingest::fixture;
+use crate::ingest::slow::SlowQueries;
 use crate::ingest::store::Sender;
 use crate::tenant::{LabelValue, Tenant};
+use jiff::Timestamp;
 use std::time::Instant;
 
 const WHO: &str = r#"service="api",user="ann",project="shop",team="unknown""#;
 
+fn sender() -> Sender {
+    let tenant = Tenant::claimed(Some("ann"), Some("shop"), None);
+    Sender { tenant, service: LabelValue::clean("api"), instance: LabelValue::clean("") }
+}
+
 /// The samples after `write`, of the sender without its labels.
 fn samples(write: impl Fn(&mut Writer<'_>) -> Result<(), Refused>) -> Vec<String> {
     let store = fixture::store();
-    let tenant = Tenant::claimed(Some("ann"), Some("shop"), None);
-    let sender = Sender { tenant, service: LabelValue::clean("api"), instance: LabelValue::clean("") };
-    store.record(&sender, Instant::now(), write).unwrap().unwrap();
+    store.record(&sender(), Instant::now(), write).unwrap().unwrap();
     fixture::samples(&store).iter().map(|line| line.replace(WHO, "WHO").replace("WHO,", "")).collect()
 }
 
@@ -70,9 +75,13 @@ fn a_slow_call_is_counted_among_the_slow_ones() {
         seconds: 0.2,
         ..DatabaseCall::default()
     };
-    let slow = DatabaseCall { seconds: 3.0, slow: true, ..fast.clone() };
-    let samples =
-        samples(|writer| fast.record(By::Program, writer).and_then(|()| slow.record(By::Program, writer)));
+    let slow = DatabaseCall { seconds: 3.0, ..fast.clone() };
+    let (list, program) = (SlowQueries::default(), sender());
+    let listing =
+        SlowCalls { list: &list, sender: &program.tenant, program: &program, now: Timestamp::UNIX_EPOCH };
+    let samples = samples(|writer| {
+        fast.record(By::Program, writer, listing).and_then(|()| slow.record(By::Program, writer, listing))
+    });
     let labels = r#"db_collection_name="orders",db_operation_name="SELECT",db_system_name="postgresql""#;
     let expected = [
         format!("db_client_operation_duration_seconds_sum{{{labels}}} 3.2"),

@@ -13,6 +13,7 @@ use super::definition::{Definition, Definitions};
 use super::{Measurement, amount, is_list, needed, said};
 use crate::ingest::otlp::lenient::{Double, Text, or_default};
 use crate::ingest::otlp::model::{Attribute, Temporality};
+use crate::ingest::slow::SlowCalls;
 use crate::ingest::store::{Refused, Update, Writer};
 use crate::metrics::Kind;
 
@@ -85,7 +86,7 @@ pub(super) fn read(raw: &str, known: &mut Definitions, now: Instant) -> Result<R
 }
 
 impl Measurement for Recorded {
-    fn record(&self, writer: &mut Writer<'_>) -> Result<(), Refused> {
+    fn record(&self, writer: &mut Writer<'_>, _: SlowCalls<'_>) -> Result<(), Refused> {
         let Definition { name, kind, help, bounds, .. } = &*self.definition;
         let update = match kind {
             Kind::Counter => Update::Sum(self.value, Temporality::Delta),

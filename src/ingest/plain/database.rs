@@ -6,8 +6,9 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{Measurement, amount, error_class, needed, said};
-use crate::ingest::measure::{DatabaseCall, Pool, is_slow};
+use crate::ingest::measure::{DatabaseCall, Pool};
 use crate::ingest::otlp::lenient::{Double, Text};
+use crate::ingest::slow::SlowCalls;
 use crate::ingest::store::{By, Refused, Writer};
 use crate::sql::table_name;
 
@@ -54,7 +55,6 @@ pub(super) fn read(raw: &str) -> Result<Database<'_>, String> {
         table: said(record.table).map(|table| Cow::Owned(table_name(&table))),
         error: record.error.map_or(Ok(None), error_class)?,
         seconds,
-        slow: is_slow(seconds),
         ..DatabaseCall::default()
     };
     if let Some(query) = said(record.query) {
@@ -81,9 +81,9 @@ fn pool(record: Record<'_>) -> Result<Pool<'_>, String> {
 }
 
 impl Measurement for Database<'_> {
-    fn record(&self, writer: &mut Writer<'_>) -> Result<(), Refused> {
+    fn record(&self, writer: &mut Writer<'_>, slow: SlowCalls<'_>) -> Result<(), Refused> {
         match self {
-            Database::Call(call) => call.record(By::Program, writer),
+            Database::Call(call) => call.record(By::Program, writer, slow),
             Database::Pool(pool) => pool.record(writer),
         }
     }

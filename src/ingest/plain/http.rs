@@ -9,6 +9,7 @@ use super::{Measurement, amount, error_class, needed, said};
 use crate::ingest::measure::HttpRequest;
 use crate::ingest::otlp::lenient::{Double, Text, Unsigned};
 use crate::ingest::route::template;
+use crate::ingest::slow::SlowCalls;
 use crate::ingest::store::{By, Refused, Writer};
 
 #[derive(Default, Deserialize)]
@@ -46,7 +47,7 @@ fn status(code: Unsigned) -> Result<u16, String> {
 }
 
 impl Measurement for HttpRequest<'_> {
-    fn record(&self, writer: &mut Writer<'_>) -> Result<(), Refused> {
+    fn record(&self, writer: &mut Writer<'_>, _: SlowCalls<'_>) -> Result<(), Refused> {
         HttpRequest::record(self, By::Program, writer)
     }
 }

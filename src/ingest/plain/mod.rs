@@ -14,12 +14,14 @@ use std::collections::HashMap;
 use std::sync::PoisonError;
 use std::time::Instant;
 
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::origin::{Origin, Users};
 use super::otlp::lenient::Text;
+use super::slow::{SlowCalls, SlowQueries};
 use super::store::{Refused, Sender, Store, Writer};
 use crate::tenant::LabelValue;
 
@@ -55,6 +57,7 @@ pub(super) struct Into<'s> {
     pub(super) store: &'s Store,
     pub(super) users: &'s Users,
     pub(super) defined: &'s Defined,
+    pub(super) slow: &'s SlowQueries,
 }
 
 /// What every record may say of its sender.
@@ -72,10 +75,10 @@ struct Claims<'a> {
 
 /// A measurement that was read from a record.
 trait Measurement {
-    fn record(&self, writer: &mut Writer<'_>) -> Result<(), Refused>;
+    fn record(&self, writer: &mut Writer<'_>, slow: SlowCalls<'_>) -> Result<(), Refused>;
 }
 
-/// Takes the records of a body.
+/// Takes the records of a body. The second clock is the one on the wall.
 ///
 /// # Errors
 /// The text is no list of records.
@@ -84,7 +87,7 @@ pub(super) fn record(
     origin: &Origin,
     records: Records,
     body: &str,
-    now: Instant,
+    (now, clock): (Instant, Timestamp),
 ) -> Result<Taken, serde_json::Error> {
     let mut batch = Batch::new(to.users, origin);
     match records {
@@ -98,7 +101,7 @@ pub(super) fn record(
             batch.read_each(body.record, |raw| custom::read(raw, &mut known, now));
         }
     }
-    Ok(batch.write(to.store, now))
+    Ok(batch.write(to, now, clock))
 }
 
 /// The records of a list; what is no list is one record.
@@ -169,18 +172,19 @@ impl<'a> Batch<'a> {
         self.by_sender[place].1.push((index, measurement));
     }
 
-    fn write(mut self, store: &Store, now: Instant) -> Taken {
+    fn write(mut self, to: Into<'_>, now: Instant, clock: Timestamp) -> Taken {
         for (sender, measurements) in self.by_sender {
             let taken = &mut self.taken;
-            let written = store.record(&sender, now, |writer| {
+            let slow = SlowCalls { list: to.slow, sender: &self.origin.tenant, program: &sender, now: clock };
+            let written = to.store.record(&sender, now, |writer| {
                 for (index, measurement) in &measurements {
-                    match measurement.record(writer) {
+                    match measurement.record(writer, slow) {
                         Ok(()) => taken.accepted += 1,
                         Err(why) => taken.refuse(*index, &why),
                     }
                 }
             });
-            store.place(&sender, self.origin.container);
+            to.store.place(&sender, self.origin.container);
             if let Err(why) = written {
                 measurements.iter().for_each(|(index, _)| taken.refuse(*index, &why));
             }

@@ -17,10 +17,10 @@ fn origin() -> Origin {
 /// What comes of the last body of several.
 fn sent_by(origin: &Origin, records: Records, bodies: &[&str]) -> (Taken, Vec<String>) {
     let (store, users, defined) = (fixture::store(), Users::default(), Defined::default());
-    let to = Into { store: &store, users: &users, defined: &defined };
+    let to = Into { store: &store, users: &users, defined: &defined, slow: &SlowQueries::default() };
     let mut taken = Taken::default();
     for body in bodies {
-        taken = record(to, origin, records, body, Instant::now()).unwrap();
+        taken = record(to, origin, records, body, (Instant::now(), Timestamp::UNIX_EPOCH)).unwrap();
     }
     let samples = fixture::samples(&store).into_iter().filter(|line| !line.contains("_bucket{"));
     (taken, samples.collect())
@@ -87,10 +87,10 @@ fn a_single_record_needs_no_list_and_an_empty_list_is_none() {
 #[test]
 fn what_is_no_list_of_records_is_refused() {
     let (store, users, defined) = (fixture::store(), Users::default(), Defined::default());
-    let to = Into { store: &store, users: &users, defined: &defined };
+    let to = Into { store: &store, users: &users, defined: &defined, slow: &SlowQueries::default() };
     for body in ["", "7", "null", "\"x\"", "[1", "{", "[] []", "{} {}"] {
         for records in [Records::Http, Records::Database, Records::Custom] {
-            let refused = record(to, &origin(), records, body, Instant::now());
+            let refused = record(to, &origin(), records, body, (Instant::now(), Timestamp::UNIX_EPOCH));
             assert!(refused.is_err(), "{body}: {refused:?}");
         }
     }

@@ -12,6 +12,7 @@ struct Program {
     store: Store,
     users: Users,
     seen: Seen,
+    slow: SlowQueries,
     origin: Origin,
     now: Instant,
 }
@@ -21,14 +22,22 @@ impl Program {
         let tenant = Tenant::claimed(Some("ann"), None, None);
         let origin = Origin { instance: LabelValue::clean("one"), ..Origin::of(tenant) };
         let now = Instant::now();
-        Program { store: fixture::store(), users: Users::default(), seen: Seen::default(), origin, now }
+        Program {
+            store: fixture::store(),
+            users: Users::default(),
+            seen: Seen::default(),
+            slow: SlowQueries::default(),
+            origin,
+            now,
+        }
     }
 
     fn spans(&self, spans: &str) -> Outcome {
         let body = format!(r#"{{"resourceSpans":[{{{RESOURCE},"scopeSpans":[{{"spans":[{spans}]}}]}}]}}"#);
         let request = json_spans::traces(&body).unwrap();
         assert_eq!(request.faults.malformed, 0, "{:?}", request.faults);
-        record(&self.store, &self.users, &self.seen, &self.origin, &request, self.now)
+        let Program { store, users, seen, slow, .. } = self;
+        record(Into { store, users, seen, slow }, &self.origin, &request, (self.now, Timestamp::UNIX_EPOCH))
     }
 
     /// The program's own metric of requests: so many on a route since its start.
@@ -246,4 +255,17 @@ fn a_path_is_never_a_label_and_a_statement_neither() {
         r#"http_server_request_duration_seconds_count{http_request_method="GET",http_response_status_code="404"} 1"#,
     ];
     assert_eq!(program.counts(), expected);
+}
+
+#[test]
+fn a_slow_statement_is_listed_without_its_values() {
+    let program = Program::new();
+    program.spans(
+        r#"{"spanId":"eee19b7ec3c1b174","kind":3,"startTimeUnixNano":"1000000000","endTimeUnixNano":"3500000000",
+            "attributes":[{"key":"db.system.name","value":{"stringValue":"postgresql"}},
+                {"key":"db.query.text","value":{"stringValue":"SELECT * FROM orders WHERE card = '4711'"}}]}"#,
+    );
+    let listed = program.slow.list(|tenant| *tenant == program.origin.tenant, Timestamp::UNIX_EPOCH);
+    let said: Vec<_> = listed.iter().map(|query| (query.text.as_str(), query.calls.max)).collect();
+    assert_eq!(said, [("SELECT * FROM orders WHERE card = ?", 2.5)]);
 }
