@@ -274,9 +274,7 @@ fn belongs(family: &str, kind: &str, sample: &str, dialect: Dialect) -> bool {
         (Dialect::OpenMetrics, "counter") => sample.strip_suffix("_total") == Some(family),
         (Dialect::Text | Dialect::Protobuf, "counter" | "untyped") => sample == family,
         (_, "gauge" | "unknown") => sample == family,
-        (_, "summary") => {
-            sample == family || matches!(sample.strip_prefix(family), Some("_sum" | "_count"))
-        }
+        (_, "summary") => sample == family || matches!(sample.strip_prefix(family), Some("_sum" | "_count")),
         (_, "histogram") => {
             matches!(sample.strip_prefix(family), Some("_bucket" | "_sum" | "_count"))
         }
