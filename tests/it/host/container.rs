@@ -100,10 +100,12 @@ fn in_a_container_with_a_network_of_its_own_the_host_is_shown_and_not_the_contai
     let hostname = fs::read_to_string("/etc/hostname").unwrap();
     assert_eq!(uname.label("nodename"), Some(hostname.trim()));
     // Peaks are of moments; whose devices they are of is not.
-    let outside = outside.until("the host has been sampled", |page| {
+    let sampled = |page: &Page| {
         page.all("dockmeter_host_disk_busy_peak_ratio", &[]).next()?;
         Some(page.clone())
-    });
+    };
+    let outside = outside.until("the host has been sampled", sampled);
+    let contained = eventually("and in the container, too", || sampled(&page(address)?));
     let disks = |page: &Page| -> BTreeSet<String> {
         let peaks = page.all("dockmeter_host_disk_busy_peak_ratio", &[]);
         peaks.map(|sample| sample.label("device").unwrap().to_owned()).collect()
