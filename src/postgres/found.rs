@@ -13,16 +13,16 @@ use super::Target;
 /// Says by `true` that a PostgreSQL server is in the container.
 pub const LABEL: &str = "dockmeter.postgres";
 
-/// The role, [`USER`] if nothing is said.
+/// The role, `dockmeter` if nothing is said.
 pub const USER_LABEL: &str = "dockmeter.postgres.user";
 
-/// The database, [`DATABASE`] if nothing is said.
+/// The database, `postgres` if nothing is said.
 pub const DATABASE_LABEL: &str = "dockmeter.postgres.database";
 
-/// The port in the container, [`PORT`] if nothing is said.
+/// The port in the container, 5432 if nothing is said.
 pub const PORT_LABEL: &str = "dockmeter.postgres.port";
 
-/// The name of the file with the password, [`PASSWORD_FILE`] if nothing is said.
+/// The name of the file with the password, `postgres` if nothing is said.
 pub const PASSWORD_FILE_LABEL: &str = "dockmeter.postgres.password_file";
 
 const USER: &str = "dockmeter";
