@@ -1,4 +1,4 @@
-//! The slowest statements that programs and servers tell of, without their values.
+//! The slowest statements that programs tell of, without their values.
 //!
 //! A list of bounded length. Who is answerable for a call has a share of it: where there is no
 //! room, whoever has most statements in the list loses the cheapest of them, so nobody can push
