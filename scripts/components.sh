@@ -30,6 +30,9 @@ components_of() {
         prometheus) echo "prometheus ?promtool"; echo "prometheus promtool" ;;
         # A current Prometheus beside the release's own.
         prometheus3) echo "prometheus promtool"; echo "prometheus promtool"; echo newest ;;
+        alertmanager) echo "prometheus-alertmanager"; echo "prometheus-alertmanager amtool" ;;
+        # A current Alertmanager beside the release's own.
+        alertmanager33) echo "prometheus-alertmanager"; echo "prometheus-alertmanager amtool"; echo newest ;;
         # `valgrind` itself is a script that looks for this program where it would be installed.
         valgrind) echo "valgrind"; echo "valgrind.bin" ;;
         # Counts system calls for a benchmark.
@@ -131,8 +134,34 @@ unpack_component() {
     fi
     # shellcheck disable=SC2086 # a list of names
     complete_libraries "$suite" "$staging" "$programs" "${packages[@]}"
+    # shellcheck disable=SC2086 # likewise
+    [[ $name != alertmanager* ]] || see_own_share "$staging" $programs
     echo "${packages[@]}" >"$staging/.unpacked"
     rm -rf "${components:?}/$name" && mv "$staging" "$components/$name"
+}
+
+# see_own_share DIRECTORY PROGRAM…: has programs find the files that they look for below /usr/share
+# where they were unpacked: a script takes a program's place and gives it a mount namespace of its
+# own, in which both are one.
+see_own_share() {
+    local directory=$1 program
+    shift
+    for program; do
+        mv "$directory/usr/bin/$program" "$directory/usr/bin/$program.unpacked"
+        cat >"$directory/usr/bin/$program" <<'SCRIPT'
+#!/bin/sh
+if ! [ "$1" = --sees-own-share ]; then
+    self=$(readlink -f "$0")
+    [ "$(id -u)" = 0 ] && map= || map=--map-root-user
+    exec unshare --mount $map "$self" --sees-own-share "$self" "$@"
+fi
+self=$2
+shift 2
+mount -t overlay overlay -o "lowerdir=${self%/bin/*}/share:/usr/share" /usr/share || exit
+exec "$self.unpacked" "$@"
+SCRIPT
+        chmod 755 "$directory/usr/bin/$program"
+    done
 }
 
 # unpack SUITE DIRECTORY PACKAGE…: downloads packages and unpacks them into a directory.
