@@ -61,6 +61,11 @@ pub struct Selection {
 }
 
 impl Selection {
+    /// Whether nothing is left out.
+    pub fn is_everything(&self) -> bool {
+        self.collect.is_empty() && self.exclude.is_empty() && self.narrowing.is_empty()
+    }
+
     /// Whether a collector is asked for.
     pub fn wants(&self, name: &str) -> bool {
         (self.collect.is_empty() || self.collect.iter().any(|wanted| wanted == name))

@@ -1,10 +1,12 @@
 //! What dockmeter says of itself: its build, its process, and what the sampler could not do.
 //!
-//! Sources: `/proc/self/statm`, `/proc/self/status`, `/proc/self/fd`, `getrlimit(2)`,
+//! Sources: `/proc/self/stat`, `/proc/self/fd`, `getrlimit(2)`,
 //! `clock_gettime(CLOCK_PROCESS_CPUTIME_ID)`.
 
-use std::sync::Arc;
-use std::{fs, io};
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::FileExt as _;
+use std::sync::{Arc, OnceLock};
 
 use jiff::Timestamp;
 use rustix::process::{Resource, getrlimit};
@@ -23,6 +25,7 @@ pub struct OwnCollector {
     started_at: Timestamp,
     resolver: Option<Arc<Resolver>>,
     reloads: Option<Arc<Reloads>>,
+    stat: Stat,
 }
 
 impl OwnCollector {
@@ -33,7 +36,7 @@ impl OwnCollector {
         resolver: Option<Arc<Resolver>>,
         reloads: Option<Arc<Reloads>>,
     ) -> Self {
-        OwnCollector { started_at, resolver, reloads }
+        OwnCollector { started_at, resolver, reloads, stat: Stat::default() }
     }
 }
 
@@ -88,30 +91,64 @@ impl OwnCollector {
         let cpu_ns =
             u64::try_from(cpu.tv_sec).unwrap_or(0) * 1_000_000_000 + u64::try_from(cpu.tv_nsec).unwrap_or(0);
         let page = rustix::param::page_size() as u64;
-        let statm = read("statm")?;
-        let mut pages = statm.split(' ').map_while(|word| word.parse::<u64>().ok());
-        let (Some(virtual_pages), Some(resident)) = (pages.next(), pages.next()) else {
-            return Err(CollectError::Malformed { what: own("statm") });
-        };
-        let status = read("status")?;
-        let threads = status.lines().find_map(|line| line.strip_prefix("Threads:")?.trim().parse().ok());
+        let Usage { threads, virtual_bytes, resident_pages } = self.stat.read()?;
         let start_ns = u64::try_from(self.started_at.as_nanosecond()).unwrap_or(0);
         let descriptors = open_descriptors().map_err(unreadable("fd"))?;
         let mut values = vec![
             (&c::PROCESS_CPU, Value::Nanos(cpu_ns)),
-            (&c::PROCESS_RESIDENT, Value::Int(resident * page)),
-            (&c::PROCESS_VIRTUAL, Value::Int(virtual_pages * page)),
+            (&c::PROCESS_RESIDENT, Value::Int(resident_pages * page)),
+            (&c::PROCESS_VIRTUAL, Value::Int(virtual_bytes)),
             (&c::PROCESS_OPEN_FDS, Value::Int(descriptors)),
             (&c::PROCESS_START, Value::Nanos(start_ns)),
+            (&c::PROCESS_THREADS, Value::Int(threads)),
         ];
         if let Some(limit) = getrlimit(Resource::Nofile).current {
             values.push((&c::PROCESS_MAX_FDS, Value::Int(limit)));
         }
-        if let Some(threads) = threads {
-            values.push((&c::PROCESS_THREADS, Value::Int(threads)));
-        }
         Ok(values)
     }
+}
+
+/// What this process uses.
+struct Usage {
+    threads: u64,
+    virtual_bytes: u64,
+    resident_pages: u64,
+}
+
+/// `/proc/self/stat`, held open: a page takes one call.
+#[derive(Debug, Default)]
+struct Stat(OnceLock<File>);
+
+impl Stat {
+    const NAME: &'static str = "stat";
+
+    /// Longer than all its numbers can be.
+    const LENGTH: usize = 2048;
+
+    fn read(&self) -> Result<Usage, CollectError> {
+        let mut text = [0; Self::LENGTH];
+        let length =
+            self.file().and_then(|file| file.read_at(&mut text, 0)).map_err(unreadable(Self::NAME))?;
+        parse(&text[..length]).ok_or_else(|| CollectError::Malformed { what: own(Self::NAME) })
+    }
+
+    fn file(&self) -> io::Result<&File> {
+        match self.0.get() {
+            Some(file) => Ok(file),
+            None => File::open(Paths::own_proc(Self::NAME)).map(|file| self.0.get_or_init(|| file)),
+        }
+    }
+}
+
+/// Fields 20, 23 and 24 of proc_pid_stat(5). The second is the program's name, which may hold
+/// anything; the third follows the last parenthesis.
+fn parse(stat: &[u8]) -> Option<Usage> {
+    let (_, numbers) = std::str::from_utf8(stat).ok()?.rsplit_once(") ")?;
+    let mut numbers = numbers.split(' ').skip(17).map(|number| number.parse().ok());
+    let threads = numbers.next()??;
+    let mut numbers = numbers.skip(2);
+    Some(Usage { threads, virtual_bytes: numbers.next()??, resident_pages: numbers.next()?? })
 }
 
 /// The size of the folder is their number since Linux 6.2; before, it is 0 and they are listed.
@@ -124,10 +161,6 @@ fn open_descriptors() -> io::Result<u64> {
     }
 }
 
-fn read(file: &'static str) -> Result<String, CollectError> {
-    fs::read_to_string(Paths::own_proc(file)).map_err(unreadable(file))
-}
-
 fn unreadable(file: &'static str) -> impl Fn(std::io::Error) -> CollectError {
     move |source| CollectError::Read { what: own(file), source }
 }
@@ -135,4 +168,32 @@ fn unreadable(file: &'static str) -> impl Fn(std::io::Error) -> CollectError {
 /// A file of this process, as an error names it.
 fn own(file: &str) -> String {
     Paths::own_proc(file).display().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_with_parentheses_moves_no_field() {
+        let stat = b"7 (a) b (c) S 1 7 7 0 -1 4194560 1 0 0 0 3 4 0 0 20 0 12 0 99 4096000 250 18446744073709551615 1";
+        let Usage { threads, virtual_bytes, resident_pages } = parse(stat).unwrap();
+        assert_eq!((threads, virtual_bytes, resident_pages), (12, 4_096_000, 250));
+        assert!(parse(b"7 (a) S 1 7 7").is_none());
+    }
+
+    #[test]
+    fn it_says_what_the_kernel_says_elsewhere() {
+        let stat = Stat::default();
+        let pages =
+            || fs::read_to_string("/proc/self/statm").unwrap().split(' ').next().unwrap().parse().unwrap();
+        // Other tests start threads meanwhile, so that it is asked until nothing has changed between.
+        let agrees = || {
+            let before: u64 = pages();
+            let usage = stat.read().unwrap();
+            let page = rustix::param::page_size() as u64;
+            before == pages() && usage.virtual_bytes == before * page && usage.threads > 0
+        };
+        assert!((0..1_000).any(|_| agrees()));
+    }
 }

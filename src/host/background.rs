@@ -50,6 +50,8 @@ struct State<J, T> {
     queue: VecDeque<J>,
     threads: usize,
     idle: usize,
+    /// Whether the end of a round waits for answers.
+    awaited: bool,
     stop: bool,
 }
 
@@ -72,7 +74,14 @@ impl<J, T> Shared<J, T> {
 impl<J: Ord + Clone + Send + 'static, T: Clone + Send + 'static> Background<J, T> {
     /// Nothing runs before the first round. `name` is the threads'.
     pub(super) fn new(name: &'static str, work: Work<J, T>) -> Self {
-        let state = State { jobs: BTreeMap::new(), queue: VecDeque::new(), threads: 0, idle: 0, stop: false };
+        let state = State {
+            jobs: BTreeMap::new(),
+            queue: VecDeque::new(),
+            threads: 0,
+            idle: 0,
+            awaited: false,
+            stop: false,
+        };
         let shared = Shared { work, state: Mutex::new(state), todo: Condvar::new(), done: Condvar::new() };
         Background { name, shared: Arc::new(shared), round: 0 }
     }
@@ -100,9 +109,15 @@ impl<J: Ord + Clone + Send + 'static, T: Clone + Send + 'static> Background<J, T
         state.jobs.retain(|_, job| job.wanted || job.running);
         let State { jobs, queue, .. } = state;
         queue.retain(|key| jobs.contains_key(key));
-        if !state.queue.is_empty() {
-            self.engage(state);
+        if state.queue.is_empty() {
+            return;
         }
+        if state.idle == 0 {
+            return self.engage(state);
+        }
+        // Who is woken needs the lock.
+        drop(guard);
+        self.shared.todo.notify_one();
     }
 
     /// Whether every job has answered since it was last asked for.
@@ -110,12 +125,8 @@ impl<J: Ord + Clone + Send + 'static, T: Clone + Send + 'static> Background<J, T
         self.shared.lock().jobs.values().all(|job| job.pending.is_none())
     }
 
-    /// Wakes a thread, or starts one where all that there are hang.
+    /// Starts a thread where all that there are hang.
     fn engage(&self, state: &mut State<J, T>) {
-        if state.idle > 0 {
-            self.shared.todo.notify_one();
-            return;
-        }
         let hanging = state.jobs.values().filter(|job| job.running).count();
         if state.threads > hanging || state.threads >= MOST_THREADS {
             return;
@@ -140,9 +151,11 @@ impl<J: Ord + Clone + Send + 'static, T: Clone + Send + 'static> Background<J, T
             if left.is_zero() {
                 break;
             }
+            state.awaited = true;
             let waited = self.shared.done.wait_timeout(state, left);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
+        state.awaited = false;
         let standing = |job: &Job<T>| match (&job.answer, job.pending) {
             (_, Some((since, _))) if asked.duration_since(since) >= STUCK_AFTER => Standing::Stuck,
             (Some(answer), _) => Standing::Answered(answer.clone()),
@@ -176,7 +189,7 @@ fn labour<J: Ord + Clone, T>(shared: &Shared<J, T>) {
         if let Some(job) = state.jobs.get_mut(&key) {
             (job.answer, job.pending, job.running) = (Some(answer), None, false);
         }
-        if state.queue.is_empty() {
+        if state.awaited && state.queue.is_empty() {
             shared.done.notify_all();
         }
     }

@@ -15,6 +15,9 @@ const CHUNK: usize = 16 << 10;
 /// no record of those that are read here is as long as what it leaves of the page.
 const SHORT_PIECE: usize = 3072;
 
+/// Longer than any line of a few numbers.
+const LONGEST_LINE: usize = 256;
+
 /// No file that is read here is longer; a longer one is refused rather than let grow.
 const LONGEST_FILE: usize = 8 << 20;
 
@@ -23,6 +26,9 @@ const LONGEST_FILE: usize = 8 << 20;
 pub(super) enum Shape {
     /// As one piece.
     Whole,
+    /// As one piece of a line. Of a sysctl: for each read of it the kernel makes room, and
+    /// empties it, for all that is asked for.
+    Line,
     /// Record by record, about a page at once.
     Records,
     /// Record by record, and a record may be longer than a page.
@@ -123,6 +129,12 @@ impl HostFile {
 
 fn read_whole(descriptor: &OwnedFd, shape: Shape, buffer: &mut Vec<u8>) -> Result<(), Errno> {
     buffer.clear();
+    if shape == Shape::Line {
+        let mut line = [0; LONGEST_LINE];
+        let read = rustix::io::retry_on_intr(|| rustix::io::pread(descriptor, &mut line, 0))?;
+        buffer.extend_from_slice(&line[..read]);
+        return Ok(());
+    }
     loop {
         if buffer.len() >= LONGEST_FILE {
             return Err(Errno::FBIG);
@@ -136,7 +148,7 @@ fn read_whole(descriptor: &OwnedFd, shape: Shape, buffer: &mut Vec<u8>) -> Resul
             other => other?,
         };
         let last = match shape {
-            Shape::Whole => read < room,
+            Shape::Whole | Shape::Line => read < room,
             Shape::Records => read < SHORT_PIECE,
             Shape::LongRecords => read == 0,
         };
@@ -174,6 +186,16 @@ mod tests {
                 let expected = std::fs::read(paths.proc(name)).unwrap();
                 assert_eq!(file.read(&mut buffer).unwrap().unwrap(), expected);
             }
+        }
+    }
+
+    #[test]
+    fn a_number_of_the_kernel_is_read_as_the_standard_library_reads_it() {
+        let path = crate::paths::Paths::default().sysctl("kernel/pid_max");
+        let mut file = HostFile::new(path.clone(), Shape::Line);
+        let mut buffer = Vec::new();
+        for _ in 0..2 {
+            assert_eq!(file.read(&mut buffer).unwrap().unwrap(), std::fs::read(&path).unwrap());
         }
     }
 

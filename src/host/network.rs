@@ -55,7 +55,7 @@ impl Network {
             sockstat: file("sockstat", Shape::Whole),
             sockstat6: file("sockstat6", Shape::Whole),
             conntrack: file("stat/nf_conntrack", Shape::Records),
-            conntrack_max: HostFile::new(paths.sysctl("net/netfilter/nf_conntrack_max"), Shape::Whole),
+            conntrack_max: HostFile::new(paths.sysctl("net/netfilter/nf_conntrack_max"), Shape::Line),
             softnet: file("softnet_stat", Shape::Records),
             arp: file("arp", Shape::Records),
             udp: ["udp", "udp6"].map(|name| file(name, Shape::Records)),

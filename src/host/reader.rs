@@ -119,6 +119,7 @@ impl HostReader {
     pub(super) fn asking(paths: &Paths, options: Options, statfs: Statfs) -> Self {
         let whole = |name: &str| HostFile::new(paths.proc(name), Shape::Whole);
         let records = |name: &str| HostFile::new(paths.proc(name), Shape::Records);
+        let number = |name: &str| HostFile::new(paths.sysctl(name), Shape::Line);
         let excluded = Excluded {
             mount_points: options.mount_points_exclude.clone(),
             types: options.fs_types_exclude.clone(),
@@ -136,11 +137,10 @@ impl HostReader {
             meminfo: whole("meminfo"),
             vmstat: records("vmstat"),
             pressure: ["cpu", "io", "memory", "irq"].map(|name| whole(&format!("pressure/{name}"))),
-            file_nr: HostFile::new(paths.sysctl("fs/file-nr"), Shape::Whole),
+            file_nr: number("fs/file-nr"),
             schedstat: HostFile::new(paths.proc("schedstat"), Shape::LongRecords),
-            entropy: ["entropy_avail", "poolsize"]
-                .map(|name| HostFile::new(paths.sysctl(&format!("kernel/random/{name}")), Shape::Whole)),
-            hung_tasks: HostFile::new(paths.sysctl("kernel/hung_task_detect_count"), Shape::Whole),
+            entropy: ["entropy_avail", "poolsize"].map(|name| number(&format!("kernel/random/{name}"))),
+            hung_tasks: number("kernel/hung_task_detect_count"),
             cpufreq: cpufreq::reader(paths),
             diskstats: records("diskstats"),
             disk_infos: diskinfo::Reader::new(paths.clone()),

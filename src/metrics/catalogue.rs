@@ -494,15 +494,15 @@ metrics! {
         PROCESS_CPU "process_cpu_seconds_total" Counter Seconds Plain [] Prometheus
             "clock_gettime CLOCK_PROCESS_CPUTIME_ID" "CPU time of dockmeter itself.";
         PROCESS_RESIDENT "process_resident_memory_bytes" Gauge Bytes Plain [] Prometheus
-            "/proc/self/statm" "Resident memory of dockmeter itself.";
+            "/proc/self/stat" "Resident memory of dockmeter itself.";
         PROCESS_VIRTUAL "process_virtual_memory_bytes" Gauge Bytes Plain [] Prometheus
-            "/proc/self/statm" "Virtual memory of dockmeter itself.";
+            "/proc/self/stat" "Virtual memory of dockmeter itself.";
         PROCESS_OPEN_FDS "process_open_fds" Gauge None Plain [] Prometheus
             "/proc/self/fd" "Open file descriptors of dockmeter itself.";
         PROCESS_MAX_FDS "process_max_fds" Gauge None Plain [] Prometheus
             "getrlimit" "File descriptors dockmeter may open.";
         PROCESS_THREADS "process_threads" Gauge None Plain [] Prometheus
-            "/proc/self/status" "Threads of dockmeter itself.";
+            "/proc/self/stat" "Threads of dockmeter itself.";
         PROCESS_START "process_start_time_seconds" Gauge Seconds Plain [] Prometheus
             "the clock at the start" "When dockmeter was started, in seconds since 1970.";
     }

@@ -292,12 +292,15 @@ fn write_decimal(number: f64, page: &mut Vec<u8>) {
 
 /// The escapes of a help text differ: OpenMetrics also wants that of `"`.
 fn write_help(help: &str, dialect: Dialect, out: &mut Vec<u8>) {
-    for byte in help.bytes() {
-        match byte {
-            b'\\' => out.extend_from_slice(b"\\\\"),
+    let mut rest = help.as_bytes();
+    while let Some(place) = memchr::memchr3(b'\\', b'\n', b'"', rest) {
+        out.extend_from_slice(&rest[..place]);
+        match rest[place] {
             b'\n' => out.extend_from_slice(b"\\n"),
-            b'"' if dialect == Dialect::OpenMetrics => out.extend_from_slice(b"\\\""),
-            _ => out.push(byte),
+            b'"' if dialect == Dialect::Prometheus => out.push(b'"'),
+            byte => out.extend_from_slice(&[b'\\', byte]),
         }
+        rest = &rest[place + 1..];
     }
+    out.extend_from_slice(rest);
 }
