@@ -73,9 +73,10 @@ impl Unreadable {
 
 /// A body as text, and whether bytes had to be replaced for that.
 fn mended(body: &[u8]) -> (Cow<'_, str>, bool) {
-    let text = String::from_utf8_lossy(body);
-    let mended = matches!(text, Cow::Owned(_));
-    (text, mended)
+    match std::str::from_utf8(body) {
+        Ok(text) => (text.into(), false),
+        Err(_) => (String::from_utf8_lossy(body), true),
+    }
 }
 
 /// What came of all requests of a tenant.

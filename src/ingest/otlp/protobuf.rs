@@ -273,15 +273,15 @@ fn quantile(message: &[u8]) -> Result<(f64, f64), Malformed> {
 
 /// A `KeyValue`.
 pub(super) fn attribute<'a>(message: &'a [u8], mended: &mut u64) -> Result<Attribute<'a>, Malformed> {
-    let mut attribute = Attribute::default();
+    let (mut key, mut value): (&[u8], &[u8]) = (&[], &[]);
     for field in Fields::of(message) {
         match field? {
-            (1, field) => attribute.key = text(field.bytes(1)?, mended),
-            (2, field) => attribute.value = any_value(field.bytes(2)?, mended)?,
+            (1, field) => key = field.bytes(1)?,
+            (2, field) => value = field.bytes(2)?,
             _ => {}
         }
     }
-    Ok(attribute)
+    Ok(Attribute { key: text(key, mended), value: any_value(value, mended)? })
 }
 
 fn any_value<'a>(message: &'a [u8], mended: &mut u64) -> Result<AnyValue<'a>, Malformed> {

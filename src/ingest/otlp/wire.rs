@@ -54,7 +54,7 @@ impl<'a> Fields<'a> {
         Fields { rest: message }
     }
 
-    #[inline]
+    #[inline(always)]
     fn read(&mut self) -> Result<(u32, Field<'a>), Malformed> {
         let key = self.varint()?;
         let number = u32::try_from(key >> 3).map_err(|_| Malformed::Overlong)?;
@@ -74,6 +74,7 @@ impl<'a> Fields<'a> {
         Ok((number, field))
     }
 
+    #[inline(always)]
     fn varint(&mut self) -> Result<u64, Malformed> {
         let (value, length) = varint(self.rest)?;
         self.rest = &self.rest[length..];
@@ -96,6 +97,9 @@ impl<'a> Fields<'a> {
 impl<'a> Iterator for Fields<'a> {
     type Item = Result<(u32, Field<'a>), Malformed>;
 
+    // The result is large, and every walk over a message is one loop around this: within the loop
+    // it never gets to memory.
+    #[inline(always)]
     fn next(&mut self) -> Option<Self::Item> {
         if self.rest.is_empty() {
             return None;
@@ -108,11 +112,13 @@ impl<'a> Iterator for Fields<'a> {
     }
 }
 
-/// A number at the beginning of a slice, and how many bytes it takes: most often one.
-#[inline]
+/// A number at the beginning of a slice, and how many bytes it takes: most often one, and two for
+/// the length of a point.
+#[inline(always)]
 fn varint(bytes: &[u8]) -> Result<(u64, usize), Malformed> {
-    match bytes.first() {
-        Some(byte) if *byte < 0x80 => Ok((u64::from(*byte), 1)),
+    match bytes {
+        [byte @ ..0x80, ..] => Ok((u64::from(*byte), 1)),
+        [low, high @ ..0x80, ..] => Ok((u64::from(low & 0x7f) | u64::from(*high) << 7, 2)),
         _ => long_varint(bytes),
     }
 }

@@ -7,6 +7,7 @@
 
 mod budget;
 mod exemplars;
+mod keyed;
 mod names;
 mod senders;
 mod series;

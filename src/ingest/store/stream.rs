@@ -5,13 +5,14 @@
 
 mod show;
 
-use std::collections::{HashMap, HashSet};
-use std::hash::{BuildHasher, Hash, Hasher, RandomState};
+use std::collections::HashSet;
+use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::budget::{Budget, Budgets, Full};
 use super::exemplars::Room;
+use super::keyed::{ByHash, hash_of};
 use super::series::{Series, Taken};
 use super::total::{TOTAL_BYTES, Total, TotalId, Totals};
 use super::traffic::{Load, Role, Traffic, covered, has_failed};
@@ -60,8 +61,8 @@ pub(super) struct Stream {
     series: Vec<Series>,
     totals: Totals,
     /// Series by the hash of their labels as they came, and by those of attributes.
-    by_labels: HashMap<u64, usize>,
-    by_attributes: HashMap<u64, usize>,
+    by_labels: ByHash,
+    by_attributes: ByHash,
     /// The series of this metric of all programs of the tenant.
     budget: Arc<Budget>,
     convention: Option<Convention>,
@@ -106,8 +107,8 @@ impl Stream {
             aliases,
             series: Vec::new(),
             totals: Totals::default(),
-            by_labels: HashMap::new(),
-            by_attributes: HashMap::new(),
+            by_labels: ByHash::default(),
+            by_attributes: ByHash::default(),
             budget,
             convention: None,
             by: None,
@@ -478,14 +479,4 @@ fn series_bytes(series: &Series) -> u64 {
     // In text, and as protobuf once somebody asks for that.
     let labels = 2 * series.labels.rendered().len() as u64;
     SERIES_BYTES + labels + series.value.as_ref().map_or(0, Stored::heap_bytes)
-}
-
-/// A hash of attributes in their order.
-fn hash_of(hasher: &RandomState, attributes: &[Attribute<'_>]) -> u64 {
-    let mut state = hasher.build_hasher();
-    for attribute in attributes {
-        attribute.key.hash(&mut state);
-        attribute.value.hash_into(&mut state);
-    }
-    state.finish()
 }
