@@ -24,14 +24,13 @@ use crate::disk::{self, Board};
 use crate::docker::{self, EngineStatistics, Watcher};
 use crate::host;
 use crate::ingest::intake::Pace;
-use crate::ingest::slow::SlowQueries;
 use crate::ingest::{Correspondents, Receiver};
 use crate::inventory::{Container, Inventory};
 use crate::metrics::catalogue;
 use crate::paths::Paths;
 use crate::postgres::{self, Servers};
 use crate::probe::{self, Probes};
-use crate::sql;
+use crate::sql::slow::SlowQueries;
 use crate::tenant::Resolver;
 use crate::web::access::Access;
 use crate::web::entrance::{Entrance, Looked, Prepared};
@@ -193,7 +192,8 @@ impl Exporter {
             cancel.clone(),
         );
         let probes = Probes::start(probed, wanted_probes(&config));
-        let servers = Servers::start(said, &wanted_servers(&config), &inventory, without_literals);
+        let servers =
+            Servers::start(said, &wanted_servers(&config), &inventory, receiver.slow_queries().clone());
         notifier.ready();
         let mut exporter = Exporter {
             config,
@@ -296,6 +296,7 @@ impl Exporter {
         self.probes.replace(wanted_probes(&next));
         self.servers.replace(&wanted_servers(&next));
         self.programs.name_by(next.names);
+        self.programs.slow_queries().set_bound(next.slow_query);
         for setting in needs_restart(&self.config, &next) {
             tracing::warn!(setting, "the new value takes effect only after a restart");
         }
@@ -347,7 +348,7 @@ fn receiver(config: &Config) -> Arc<Receiver> {
         points_per_second: config.ingest.points_per_second as u64,
     });
     receiver.name_by(config.names);
-    let receiver = receiver.with_slow_queries(SlowQueries::new(config.slow_query));
+    let receiver = receiver.with_slow_queries(Arc::new(SlowQueries::new(config.slow_query)));
     Arc::new(if config.ingest.exemplars { receiver.with_exemplars() } else { receiver })
 }
 
@@ -401,7 +402,6 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
         ("disk", old.disk != new.disk),
         ("sampling.full", old.sampling_full != new.sampling_full),
         ("ingest", old.ingest != new.ingest),
-        ("queries", old.slow_query != new.slow_query),
         ("host", old.host != new.host),
         ("collectors", old.disabled_collectors != new.disabled_collectors),
         ("log", old.log != new.log),
@@ -425,11 +425,6 @@ fn wanted_servers(config: &Config) -> Postgres {
         wanted.password_directory = None;
     }
     wanted
-}
-
-/// The text of a statement without its literals.
-fn without_literals(text: &str) -> String {
-    sql::sanitise(text, sql::Dialect::PostgreSql).text
 }
 
 /// What is probed: nothing where nobody would see what came of it.

@@ -7,7 +7,7 @@
 //! - [`name`]: OpenTelemetry's names and units as Prometheus has them.
 //! - [`Correspondents`]: which container is at the other end of a connection.
 //! - [`Origin`]: who a request is from.
-//! - [`slow`]: the slowest statements, without their values.
+//! - `slow`: which of their database calls are listed.
 //! - [`Receiver`]: takes requests into `store`, the series that have been sent, bounded per
 //!   tenant; [`Programs`] shows them.
 
@@ -26,7 +26,7 @@ mod plain;
 mod receiver;
 pub mod route;
 mod seen;
-pub mod slow;
+mod slow;
 mod spans;
 mod standard;
 mod store;

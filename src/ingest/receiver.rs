@@ -16,12 +16,12 @@ use super::otlp::{json, json_spans, protobuf, protobuf_spans};
 use super::performance::{self, Service};
 use super::plain::{self, Defined, Records, Taken};
 use super::seen::Seen;
-use super::slow::SlowQueries;
 use super::spans;
 use super::store::{Limits, Rooms, Store};
 use super::translate::{self, Outcome};
 use crate::config::Naming;
 use crate::inventory::ContainerId;
+use crate::sql::slow::SlowQueries;
 use crate::tenant::Tenant;
 
 /// How long a series stays that is not sent any more, unless its sender comes less often.
@@ -95,7 +95,7 @@ pub struct Receiver {
     users: Users,
     defined: Defined,
     seen: Seen,
-    slow: SlowQueries,
+    slow: Arc<SlowQueries>,
     tallies: Mutex<BTreeMap<Tenant, Tally>>,
     /// Requests by what told who sent them, in the order of [`Way::ALL`].
     requests: [AtomicU64; Way::ALL.len()],
@@ -130,7 +130,7 @@ impl Receiver {
             users: Users::default(),
             defined: Defined::default(),
             seen: Seen::default(),
-            slow: SlowQueries::default(),
+            slow: Arc::default(),
             tallies: Mutex::default(),
             requests: Default::default(),
             exemplars: None,
@@ -292,14 +292,14 @@ impl Receiver {
         self.tallies.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The same with another list of slow statements.
+    /// The same with another list of slow statements, which others may write, too.
     #[must_use]
-    pub fn with_slow_queries(self, slow: SlowQueries) -> Self {
+    pub fn with_slow_queries(self, slow: Arc<SlowQueries>) -> Self {
         Receiver { slow, ..self }
     }
 
     /// Statements that took long, and the list that they are noted in.
-    pub fn slow_queries(&self) -> &SlowQueries {
+    pub fn slow_queries(&self) -> &Arc<SlowQueries> {
         &self.slow
     }
 

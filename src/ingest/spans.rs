@@ -16,9 +16,10 @@ use super::otlp::model::{AnyValue, Attribute};
 use super::otlp::spans::{ResourceSpans, Span, SpanKind, Traces};
 use super::route::template;
 use super::seen::Seen;
-use super::slow::{SlowCalls, SlowQueries};
+use super::slow::SlowCalls;
 use super::store::{By, Refused, Sender, Store, Unusable, Writer};
 use super::translate::{Outcome, sender};
+use crate::sql::slow::SlowQueries;
 use crate::sql::table_name;
 
 /// What went wrong, where a span says only that something did.

@@ -11,12 +11,15 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use tokio::time::{sleep, timeout};
 
+use super::Target;
 use super::board::{Missing, Reason, Record};
-use super::parts::{self, PARTS, Part, STATEMENTS, TEXTS};
+use super::parts::{self, PARTS, Part, SLOW_STATEMENTS, STATEMENTS, TEXTS};
 use super::series::{Row, Series, series};
 use super::session::{Failure, Lookup, Session, Unanswered};
-use super::statements::Statements;
-use super::{Sanitise, Target};
+use super::slow::{self, Looks, Slow};
+use super::statements::{Extension, OLDEST, Statements};
+use crate::sql::slow::{Caller, SlowQueries, Source};
+use crate::tenant::LabelValue;
 
 /// The pause after a first failure; it doubles with every further one.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -28,18 +31,20 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 const SLOWLY: Duration = Duration::from_secs(60);
 
 /// What is asked first: the major version, whether we may see everything, and where
-/// `pg_stat_statements` is.
+/// `pg_stat_statements` is, and of which version.
 const FACTS: &str = "SELECT current_setting('server_version_num')::int / 10000, \
                      pg_has_role(current_user, 'pg_read_all_stats', 'USAGE')::int, \
-                     (SELECT quote_ident(n.nspname) FROM pg_extension e JOIN pg_namespace n \
-                     ON n.oid = e.extnamespace WHERE e.extname = 'pg_stat_statements')";
+                     e.schema, e.version FROM (VALUES (1)) v LEFT JOIN \
+                     (SELECT quote_ident(n.nspname) AS schema, x.extversion AS version FROM pg_extension x \
+                     JOIN pg_namespace n ON n.oid = x.extnamespace WHERE x.extname = 'pg_stat_statements') e \
+                     ON true";
 
 /// What a server says of itself.
 #[derive(Debug)]
 struct Facts {
     version: u32,
     sees_all: bool,
-    statements: Option<String>,
+    statements: Option<Extension>,
 }
 
 /// A server that is read.
@@ -47,10 +52,11 @@ struct Facts {
 struct Reader {
     target: Target,
     record: Arc<Record>,
-    sanitise: Sanitise,
+    slow: Arc<SlowQueries>,
     session: Option<Session>,
     lookup: Lookup,
     statements: Statements,
+    looks: Looks,
     /// When the slow parts were read, on this connection.
     slow_at: Option<Instant>,
     /// What was logged, so that it is logged once.
@@ -58,17 +64,18 @@ struct Reader {
 }
 
 /// Reads a server for ever.
-pub(super) async fn attend(target: Target, record: Arc<Record>, sanitise: Sanitise, first: Duration) {
+pub(super) async fn attend(target: Target, record: Arc<Record>, slow: Arc<SlowQueries>, first: Duration) {
     sleep(first).await;
     let server = target.server.clone();
     let interval = target.interval;
     let mut reader = Reader {
         target,
         record,
-        sanitise,
+        slow,
         session: None,
         lookup: None,
         statements: Statements::default(),
+        looks: Looks::default(),
         slow_at: None,
         told: BTreeSet::new(),
     };
@@ -152,7 +159,13 @@ impl Reader {
         let mut row = rows.into_iter().next().unwrap_or_default().into_iter();
         let mut next = || row.next().flatten();
         let version = next().and_then(|text| text.parse().ok()).ok_or_else(|| unclear("it is no number"))?;
-        Ok(Facts { version, sees_all: next().as_deref() == Some("1"), statements: next() })
+        let sees_all = next().as_deref() == Some("1");
+        let statements = next().zip(next()).map(|(schema, version)| {
+            let (major, minor) = version.split_once('.').unwrap_or((&version, ""));
+            let version = (major.parse().unwrap_or(0), minor.parse().unwrap_or(0));
+            Extension { schema, version }
+        });
+        Ok(Facts { version, sees_all, statements })
     }
 
     /// Asks over the connection; within the answer, what the server refused.
@@ -182,16 +195,22 @@ impl Reader {
     }
 
     async fn read_statements(&mut self, facts: &Facts) -> Result<(), Failure> {
-        let Some(schema) = &facts.statements else {
+        let Some(extension) = &facts.statements else {
             let message = "the extension is not in this database: `CREATE EXTENSION pg_stat_statements`";
             self.miss(&STATEMENTS, Missing::Extension, message);
             return Ok(());
         };
+        if extension.version < OLDEST {
+            let message =
+                "the extension is older than the server: `ALTER EXTENSION pg_stat_statements UPDATE`";
+            self.miss(&STATEMENTS, Missing::Extension, message);
+            return Ok(());
+        }
         if !facts.sees_all {
             self.without_right(&STATEMENTS);
             return Ok(());
         }
-        match self.ask(&self.statements.question(schema, facts.version)).await? {
+        match self.ask(&self.statements.question(extension)).await? {
             Ok(rows) => {
                 let rows = self.statements.choose(rows, Instant::now());
                 self.show(&STATEMENTS, &rows);
@@ -201,14 +220,45 @@ impl Reader {
                 return Ok(());
             }
         }
-        if let Some(question) = self.statements.question_for_texts(schema) {
+        if let Some(question) = self.statements.question_for_texts(extension) {
             match self.ask(&question).await? {
-                Ok(rows) => self.statements.take_texts(&rows, self.sanitise),
+                Ok(rows) => self.statements.take_texts(&rows),
                 Err((missing, message)) => self.miss(&TEXTS, missing, &message),
             }
         }
         self.show(&TEXTS, &self.statements.texts());
+        self.look_for_slow(extension).await
+    }
+
+    /// Lists what was slow since the last look.
+    async fn look_for_slow(&mut self, extension: &Extension) -> Result<(), Failure> {
+        let bound = self.slow.bound();
+        let slow = match self.ask(&slow::question(extension, bound)).await? {
+            Ok(rows) => self.looks.take(&rows, bound),
+            Err((missing, message)) => {
+                self.miss(&SLOW_STATEMENTS, missing, &message);
+                return Ok(());
+            }
+        };
+        if let Some(question) = self.looks.question_for_texts(extension, &slow) {
+            match self.ask(&question).await? {
+                Ok(rows) => self.looks.take_texts(&slow, &rows),
+                Err((missing, message)) => self.miss(&SLOW_STATEMENTS, missing, &message),
+            }
+        }
+        self.list(&slow);
         Ok(())
+    }
+
+    fn list(&self, slow: &[Slow]) {
+        let (tenant, now) = (&self.target.tenant, Timestamp::now());
+        let server = LabelValue::clean(&self.target.server);
+        for Slow { id, database, calls } in slow {
+            let Some(statement) = self.looks.statement(*id) else { continue };
+            let source = Source::Server { server: server.clone(), database: database.clone() };
+            let caller = Caller { sender: tenant, tenant, source: &source, system: "postgresql" };
+            self.slow.note(caller, statement, *calls, now);
+        }
     }
 
     fn without_right(&mut self, part: &'static Part) {

@@ -3,7 +3,8 @@
 //! - [`Servers`]: a task for each server, and the change of servers on a reload and with the
 //!   containers; `found` says which there are.
 //! - `attend`: the task; `session` is its connection, `guard` and `tls` are what that goes through.
-//! - `parts`: what is asked, as data; `statements`: which statements are shown.
+//! - `parts`: what is asked, as data; `statements`: which statements are shown; `slow`: which were
+//!   slow.
 //! - [`Board`]: what came of it; [`PostgresCollector`] shows the board.
 //!
 //! Invariants: nothing is asked inside a scrape; a server has one connection at most, and a
@@ -19,6 +20,7 @@ mod guard;
 mod parts;
 mod series;
 mod session;
+mod slow;
 mod statements;
 mod tls;
 
@@ -34,6 +36,7 @@ use tokio::task::JoinHandle;
 
 use crate::config::{DatabaseUrl, Postgres};
 use crate::inventory::Inventory;
+use crate::sql::slow::SlowQueries;
 use crate::tenant::Tenant;
 
 pub use board::{Board, Reason};
@@ -45,10 +48,6 @@ const LOOK_AT_MOST_EVERY: Duration = Duration::from_millis(500);
 
 /// Within this time servers that are new at once are asked for the first time.
 const SPREAD: Duration = Duration::from_secs(1);
-
-/// Takes the literals out of the text of a statement; where it is not sure what they are, little
-/// is left.
-pub type Sanitise = fn(&str) -> String;
 
 /// A server as it is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,12 +81,18 @@ impl Drop for Servers {
 
 impl Servers {
     /// Begins to read; to be called within a runtime.
-    pub fn start(board: Board, config: &Postgres, inventory: &Arc<Inventory>, sanitise: Sanitise) -> Self {
+    /// Statements that were slow go into the list.
+    pub fn start(
+        board: Board,
+        config: &Postgres,
+        inventory: &Arc<Inventory>,
+        slow: Arc<SlowQueries>,
+    ) -> Self {
         let (sender, receiver) = watch::channel(config.clone());
         let changed = Arc::new(Notify::new());
         let notify = changed.clone();
         inventory.on_change(Box::new(move || notify.notify_one()));
-        let running = Running { board, sanitise, tasks: BTreeMap::new(), told: BTreeSet::new() };
+        let running = Running { board, slow, tasks: BTreeMap::new(), told: BTreeSet::new() };
         let task = tokio::spawn(running.follow(receiver, inventory.clone(), changed));
         Servers { config: sender, task }
     }
@@ -113,7 +118,7 @@ impl Drop for Aborted {
 #[derive(Debug)]
 struct Running {
     board: Board,
-    sanitise: Sanitise,
+    slow: Arc<SlowQueries>,
     tasks: BTreeMap<String, (Target, Aborted)>,
     /// What was logged of labels, so that it is logged once.
     told: BTreeSet<String>,
@@ -154,7 +159,7 @@ impl Running {
         for (index, target) in new.into_iter().enumerate() {
             let record = self.board.add(&target.server, &target.tenant);
             let first = SPREAD.mul_f64(index as f64 / count);
-            let task = tokio::spawn(attend::attend(target.clone(), record, self.sanitise, first));
+            let task = tokio::spawn(attend::attend(target.clone(), record, self.slow.clone(), first));
             self.tasks.insert(target.server.clone(), (target, Aborted(task)));
         }
     }

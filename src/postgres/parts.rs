@@ -400,13 +400,16 @@ pub(super) static TEXTS: Part = Part {
     ..USUAL
 };
 
+/// Statements that were slow, which are no series: their question is in `slow`.
+pub(super) static SLOW_STATEMENTS: Part = Part { name: "slow_statements", needs_all: true, ..USUAL };
+
 /// Every part there is; its place in here is where a reading has what came of it.
 pub(super) fn all() -> impl Iterator<Item = &'static Part> {
-    PARTS.iter().chain([&STATEMENTS, &TEXTS])
+    PARTS.iter().chain([&STATEMENTS, &TEXTS, &SLOW_STATEMENTS])
 }
 
 /// How many these are.
-pub(super) const COUNT: usize = PARTS.len() + 2;
+pub(super) const COUNT: usize = PARTS.len() + 3;
 
 #[cfg(test)]
 mod tests {

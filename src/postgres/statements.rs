@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use super::series::Row;
+use crate::sql::{Dialect, sanitise};
 use crate::tenant::LabelValue;
 
 /// How many of the dearest statements are shown, as postgres_exporter does.
@@ -32,6 +33,19 @@ const TEXT_CHARACTERS: usize = 8192;
 const QUERY_ID: usize = 2;
 const CALLS: usize = 3;
 const SECONDS: usize = 4;
+
+/// The extension as a database has it. Its version stays behind the server's until somebody
+/// updates it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Extension {
+    /// Where it is, quoted.
+    pub(super) schema: String,
+    /// Which columns it has.
+    pub(super) version: (u32, u32),
+}
+
+/// The first version that tells planning and execution apart, which PostgreSQL 13 brought.
+pub(super) const OLDEST: (u32, u32) = (1, 8);
 
 /// What is known of a statement that is shown.
 #[derive(Clone, Debug)]
@@ -56,11 +70,11 @@ enum Text {
 pub(super) struct Statements(BTreeMap<i64, Statement>);
 
 impl Statements {
-    /// Asks for the statements that are shown, then for the dearest ones. `schema` is the
-    /// extension's, quoted.
-    pub(super) fn question(&self, schema: &str, version: u32) -> String {
+    /// Asks for the statements that are shown, then for the dearest ones.
+    pub(super) fn question(&self, extension: &Extension) -> String {
+        let Extension { schema, version } = extension;
         let [read, write] = match version {
-            17.. => ["shared_blk_read_time", "shared_blk_write_time"],
+            (1, 11..) => ["shared_blk_read_time", "shared_blk_write_time"],
             _ => ["blk_read_time", "blk_write_time"],
         };
         format!(
@@ -115,24 +129,18 @@ impl Statements {
     }
 
     /// Asks for the texts that have not been asked for; `None` if there is none.
-    pub(super) fn question_for_texts(&self, schema: &str) -> Option<String> {
+    pub(super) fn question_for_texts(&self, extension: &Extension) -> Option<String> {
         let unasked = self.0.iter().filter(|(_, statement)| matches!(statement.text, Text::NotAsked));
         let mut unasked = unasked.map(|(id, _)| id).peekable();
         unasked.peek()?;
-        Some(format!(
-            "SELECT DISTINCT ON (queryid) queryid, left(query, {TEXT_CHARACTERS}) FROM {schema}.pg_stat_statements \
-             WHERE queryid = ANY({}) ORDER BY queryid, query = '<insufficient privilege>'",
-            array(unasked)
-        ))
+        Some(question_for_texts(extension, unasked))
     }
 
-    /// Takes the answer. `sanitise` takes the literals out of a text.
-    pub(super) fn take_texts(&mut self, rows: &[Row], sanitise: impl Fn(&str) -> String) {
-        for row in rows {
-            let Some(statement) = number(row, 0).and_then(|id| self.0.get_mut(&id)) else { continue };
-            let text =
-                row.get(1).and_then(Option::as_deref).filter(|text| *text != "<insufficient privilege>");
-            if let Some(text) = text.map(&sanitise) {
+    /// Takes the answer.
+    pub(super) fn take_texts(&mut self, rows: &[Row]) {
+        for (id, text) in rows.iter().filter_map(text) {
+            if let Some(statement) = self.0.get_mut(&id) {
+                let text = sanitise(text, Dialect::PostgreSql).text;
                 statement.text = Text::Known(LabelValue::clean(&text));
             }
         }
@@ -155,8 +163,24 @@ impl Statements {
     }
 }
 
+/// Asks for texts by the statements' numbers.
+pub(super) fn question_for_texts<'a>(extension: &Extension, ids: impl Iterator<Item = &'a i64>) -> String {
+    format!(
+        "SELECT DISTINCT ON (queryid) queryid, left(query, {TEXT_CHARACTERS}) FROM {}.pg_stat_statements \
+         WHERE queryid = ANY({}) ORDER BY queryid, query = '<insufficient privilege>'",
+        extension.schema,
+        array(ids)
+    )
+}
+
+/// The number and the text in a row of the answer, if there is one that may be seen.
+pub(super) fn text(row: &Row) -> Option<(i64, &str)> {
+    let text = row.get(1)?.as_deref().filter(|text| *text != "<insufficient privilege>")?;
+    Some((number(row, 0)?, text))
+}
+
 /// A number in a row.
-fn number<T: std::str::FromStr>(row: &Row, column: usize) -> Option<T> {
+pub(super) fn number<T: std::str::FromStr>(row: &Row, column: usize) -> Option<T> {
     row.get(column)?.as_deref()?.parse().ok()
 }
 
@@ -175,6 +199,21 @@ mod tests {
         texts.iter().map(|text| Some((*text).to_owned())).collect()
     }
 
+    fn extension(minor: u32) -> Extension {
+        Extension { schema: "public".to_owned(), version: (1, minor) }
+    }
+
+    #[test]
+    fn columns_are_those_of_the_extension_whatever_the_server() {
+        let statements = Statements::default();
+        for minor in 8..=12 {
+            assert_eq!(
+                statements.question(&extension(minor)).contains("s.shared_blk_read_time"),
+                minor >= 11
+            );
+        }
+    }
+
     fn ids(rows: &[Row]) -> Vec<i64> {
         rows.iter().filter_map(|row| number(row, QUERY_ID)).collect()
     }
@@ -185,7 +224,7 @@ mod tests {
         let now = Instant::now();
         let cheap = row(-7, 1, 0.001);
         assert_eq!(ids(&statements.choose(vec![cheap.clone()], now)), [-7]);
-        assert!(statements.question("public", 15).contains("ANY('{-7}'::bigint[])"));
+        assert!(statements.question(&extension(10)).contains("ANY('{-7}'::bigint[])"));
         let dear: Vec<Row> = (0..150).map(|id| row(id, 1, 10.0)).chain([cheap]).collect();
         let shown = ids(&statements.choose(dear, now));
         assert_eq!(shown.len(), DEAREST + 1);
@@ -227,12 +266,12 @@ mod tests {
     fn a_text_is_asked_for_once_and_shown_without_its_literals() {
         let mut statements = Statements::default();
         statements.choose(vec![row(1, 1, 1.0), row(2, 1, 1.0)], Instant::now());
-        assert!(statements.question_for_texts("public").unwrap().contains("'{1,2}'"));
+        assert!(statements.question_for_texts(&extension(10)).unwrap().contains("'{1,2}'"));
         let text = |id: &str, text: &str| vec![Some(id.to_owned()), Some(text.to_owned())];
         let answer = [text("1", "SELECT 'secret'"), text("2", "<insufficient privilege>")];
-        statements.take_texts(&answer, |text| text.replace("'secret'", "?"));
+        statements.take_texts(&answer);
         let shown: Vec<_> = statements.texts().into_iter().map(|row| row[1].clone().unwrap()).collect();
         assert_eq!(shown, ["SELECT ?"]);
-        assert_eq!(statements.question_for_texts("public"), None);
+        assert_eq!(statements.question_for_texts(&extension(10)), None);
     }
 }

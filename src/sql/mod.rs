@@ -15,6 +15,7 @@ mod dialect;
 mod kind;
 mod lexer;
 mod reader;
+pub mod slow;
 mod summary;
 mod words;
 mod writer;

@@ -13,13 +13,13 @@ use jiff::Timestamp;
 
 use crate::collect::{CollectError, Collector};
 use crate::ingest::Receiver;
-use crate::ingest::slow::{Caller, Calls};
 use crate::inventory::{Container, ContainerId, Engine, Health, Inventory, Network, State, Status};
 use crate::metrics::{LabelBlock, Sink, Value, catalogue};
 use crate::snapshot::{
     self, Machine, Process, ProcessError, ProcessList, ProcessQuery, ProcessSource, Rates, Reading, Snapshot,
     Source, Stats,
 };
+use crate::sql::slow::{self, Caller, Calls};
 use crate::sql::{Dialect, sanitise};
 use crate::tenant::{Binding, LabelValue, Tenant};
 
@@ -285,8 +285,9 @@ fn receiver() -> Receiver {
         ("bob", "SELECT * FROM pages", 5.0),
     ];
     for (user, text, seconds) in calls {
-        let (tenant, service) = (Tenant::claimed(Some(user), Some("shop"), None), LabelValue::clean("api"));
-        let caller = Caller { sender: &tenant, tenant: &tenant, service: &service, system: "postgresql" };
+        let tenant = Tenant::claimed(Some(user), Some("shop"), None);
+        let source = slow::Source::Program { service: LabelValue::clean("api") };
+        let caller = Caller { sender: &tenant, tenant: &tenant, source: &source, system: "postgresql" };
         let statement = sanitise(text, Dialect::PostgreSql);
         receiver.slow_queries().note(caller, &statement, Calls::one(seconds), Timestamp::now());
     }

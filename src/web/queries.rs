@@ -15,7 +15,7 @@ use super::Context;
 use super::current::Time;
 use super::problem::{Kind, Problem};
 use super::view::View;
-use crate::ingest::slow::SlowQuery;
+use crate::sql::slow::{SlowQuery, Source};
 use crate::tenant::LabelValue;
 
 /// Statements that are shown if nothing is said.
@@ -45,7 +45,8 @@ struct Row {
     user: LabelValue,
     project: LabelValue,
     team: LabelValue,
-    service: LabelValue,
+    #[serde(flatten)]
+    source: Seen,
     count: u64,
     total_seconds: f64,
     mean_seconds: f64,
@@ -53,6 +54,23 @@ struct Row {
     last_seconds: f64,
     first_seen: Time,
     last_seen: Time,
+}
+
+/// Where it was seen.
+#[derive(Debug, Serialize)]
+#[serde(tag = "source", rename_all = "lowercase")]
+enum Seen {
+    Program { service: LabelValue },
+    Server { server: LabelValue, database: LabelValue },
+}
+
+impl From<Source> for Seen {
+    fn from(source: Source) -> Self {
+        match source {
+            Source::Program { service } => Seen::Program { service },
+            Source::Server { server, database } => Seen::Server { server, database },
+        }
+    }
 }
 
 impl From<SlowQuery> for Row {
@@ -67,7 +85,7 @@ impl From<SlowQuery> for Row {
             user: query.tenant.user,
             project: query.tenant.project,
             team: query.tenant.team,
-            service: query.service,
+            source: query.source.into(),
             count: query.calls.count,
             total_seconds: query.calls.total,
             mean_seconds: query.calls.total / query.calls.count as f64,
@@ -130,6 +148,10 @@ fn asked(query: &[(String, String)]) -> Result<(Order, usize), Problem> {
 mod tests {
     use serde_json::{Value, json};
 
+    use super::*;
+    use crate::sql::slow::{Caller, Calls, SlowQueries};
+    use crate::sql::{Dialect, sanitise};
+    use crate::tenant::Tenant;
     use crate::web::fixture::{self, request, send};
 
     /// Asks from loopback with a token of the fixture, which has two statements of ann's and one
@@ -161,10 +183,26 @@ mod tests {
         assert_eq!(fields.remove("fingerprint").unwrap().as_str().unwrap().len(), 16);
         let expected = json!({
             "query": ORDERS, "summary": "SELECT orders", "query_type": "select", "tables": ["orders"],
-            "system": "postgresql", "user": "ann", "project": "shop", "team": "unknown", "service": "api",
+            "system": "postgresql", "user": "ann", "project": "shop", "team": "unknown", "source": "program", "service": "api",
             "count": 2, "total_seconds": 4.0, "mean_seconds": 2.0, "max_seconds": 2.5, "last_seconds": 1.5,
         });
         assert_eq!(orders, expected);
+    }
+
+    #[test]
+    fn of_what_a_server_has_told_the_server_is_shown() {
+        let list = SlowQueries::default();
+        let tenant = Tenant::claimed(None, Some("shop"), None);
+        let [server, database] = ["db:5432", "app"].map(LabelValue::clean);
+        let source = Source::Server { server, database };
+        let caller = Caller { sender: &tenant, tenant: &tenant, source: &source, system: "postgresql" };
+        let statement = sanitise("SELECT 1", Dialect::PostgreSql);
+        list.note(caller, &statement, Calls::one(2.0), Timestamp::UNIX_EPOCH);
+        let row = list.list(|_| true, Timestamp::UNIX_EPOCH).remove(0);
+        let row = serde_json::to_value(Row::from(row)).unwrap();
+        let of = ["source", "server", "database", "project"].map(|key| row[key].as_str().unwrap());
+        assert_eq!(of, ["server", "db:5432", "app", "shop"]);
+        assert_eq!(row.get("service"), None);
     }
 
     #[tokio::test]

@@ -23,6 +23,7 @@ use crate::poll::eventually;
 use crate::prometheus::free_address;
 
 mod server;
+mod slow;
 
 use server::{PASSWORD, Person, Server, engine};
 

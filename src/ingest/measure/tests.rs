@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::ingest::fixture;
-use crate::ingest::slow::SlowQueries;
 use crate::ingest::store::Sender;
+use crate::sql::slow::SlowQueries;
 use crate::tenant::{LabelValue, Tenant};
 use jiff::Timestamp;
 use std::time::Instant;

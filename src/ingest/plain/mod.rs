@@ -21,8 +21,9 @@ use serde_json::value::RawValue;
 
 use super::origin::{Origin, Users};
 use super::otlp::lenient::Text;
-use super::slow::{SlowCalls, SlowQueries};
+use super::slow::SlowCalls;
 use super::store::{Refused, Sender, Store, Writer};
+use crate::sql::slow::SlowQueries;
 use crate::tenant::LabelValue;
 
 pub(super) use definition::Defined;
