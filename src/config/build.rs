@@ -14,7 +14,7 @@ use super::value;
 use super::variables;
 use super::{
     Config, ConfigError, ContainerSource, Disk, Host, Ingest, ListenAddress, Log, LogFormat, Naming, Sources,
-    Web, cost, database, docker, folder_of, probe, prometheus,
+    Web, cost, database, docker, folder_of, probe, upstream,
 };
 use crate::metrics::catalogue::{COLLECTORS, host as of_host};
 use crate::paths::Paths;
@@ -117,7 +117,8 @@ pub(super) fn config(sources: Sources) -> Result<Config, ConfigError> {
         probes: probe::probes(layers, &file, folder_of(named))?,
         disabled_collectors: disabled_collectors(layers, &file)?,
         log: log(layers, &file.log)?,
-        prometheus: prometheus::prometheus(layers, &file.prometheus)?,
+        prometheus: upstream::upstream(layers, &upstream::PROMETHEUS, &file.prometheus)?,
+        alertmanager: upstream::upstream(layers, &upstream::ALERTMANAGER, &file.alertmanager)?,
         cost: cost::cost(layers, &file.cost)?,
         postgres: database::postgres(layers, &file, folder_of(named))?,
         origins: std::mem::take(&mut layers.origins),

@@ -29,7 +29,8 @@ pub(super) struct File {
     pub(super) host: Host,
     pub(super) collectors: BTreeMap<String, Text>,
     pub(super) probes: List<Spanned<ProbeEntry>>,
-    pub(super) prometheus: Prometheus,
+    pub(super) prometheus: Upstream,
+    pub(super) alertmanager: Upstream,
     pub(super) cost: Cost,
     pub(super) ingest: Ingest,
     pub(super) instrumentation: Instrumentation,
@@ -75,7 +76,7 @@ pub(super) struct ProbeEntry {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub(super) struct Prometheus {
+pub(super) struct Upstream {
     pub(super) url: Option<Text>,
     pub(super) username: Option<Text>,
     pub(super) password_file: Option<Text>,

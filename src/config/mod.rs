@@ -20,13 +20,13 @@ mod naming;
 mod network;
 mod password;
 mod probe;
-mod prometheus;
 mod reference;
 pub mod settings;
 mod show;
 mod tenancy;
 mod token;
 mod tokens;
+mod upstream;
 mod value;
 mod variables;
 mod web_file;
@@ -45,10 +45,10 @@ pub use naming::Naming;
 pub use network::{InvalidNetwork, Network};
 pub use password::{InvalidPasswordHash, PasswordHash};
 pub use probe::{Authority, HttpTarget, Probe, ProbeTarget, StatusRange};
-pub use prometheus::Prometheus;
 pub use reference::reference;
 pub use token::{InvalidTokenHash, Scope, Scopes, TOKEN_BYTES, Token, TokenHash, token_of};
 pub use tokens::TokenRequest;
+pub use upstream::Upstream;
 pub use value::duration;
 
 #[cfg(test)]
@@ -100,7 +100,9 @@ pub struct Config {
     /// What is logged and how.
     pub log: Log,
     /// Where reports come from.
-    pub prometheus: Prometheus,
+    pub prometheus: Upstream,
+    /// Where alerts go.
+    pub alertmanager: Upstream,
     /// What resources cost.
     pub cost: Cost,
     /// What programs may send, and where.

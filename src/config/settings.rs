@@ -238,6 +238,16 @@ settings! {
         "The file that holds a bearer token for it, instead of a password.";
     PROMETHEUS_CA_FILE Some("prometheus.ca-file"), Some("prometheus.ca_file"), One "FILE" []
         "Certificates (PEM) of the authorities that its certificate has to come from; the system's if none is named.";
+    ALERTMANAGER_URL Some("alertmanager.url"), Some("alertmanager.url"), One "URL" []
+        "The Alertmanager that Prometheus sends alerts to, `http://HOST:PORT` or `https://…`: `/api/alerts` reads from it.";
+    ALERTMANAGER_USERNAME Some("alertmanager.username"), Some("alertmanager.username"), One "NAME" []
+        "The user of basic auth with it.";
+    ALERTMANAGER_PASSWORD_FILE Some("alertmanager.password-file"), Some("alertmanager.password_file"), One "FILE" []
+        "The file that holds that user's password; read at the start and at every reload.";
+    ALERTMANAGER_BEARER_TOKEN_FILE Some("alertmanager.bearer-token-file"), Some("alertmanager.bearer_token_file"), One "FILE" []
+        "The file that holds a bearer token for it, instead of a password.";
+    ALERTMANAGER_CA_FILE Some("alertmanager.ca-file"), Some("alertmanager.ca_file"), One "FILE" []
+        "Certificates (PEM) of the authorities that its certificate has to come from; the system's if none is named.";
     COST_CURRENCY None, Some("cost.currency"), One "WORD" ["EUR"]
         "What prices and amounts are in; a word for the reader, nothing is converted.";
     COST_CPU_CORE_HOUR None, Some("cost.cpu_core_hour"), One "PRICE" []

@@ -4,8 +4,9 @@ use std::fmt::{Display, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::settings::{self, Setting};
+use super::upstream::{self, Kind};
 use super::value::{show_bytes, show_duration};
-use super::{Config, LogFormat, Probe, ProbeTarget};
+use super::{Config, LogFormat, Probe, ProbeTarget, Upstream};
 use crate::metrics::catalogue::COLLECTORS;
 use crate::tenant::{Dimension, Tenant, UNKNOWN};
 use crate::yaml::quoted;
@@ -63,7 +64,8 @@ pub(super) fn page(config: &Config) -> String {
     page.one(&settings::NETDEV_DEVICE_EXCLUDE, shown(&host.devices_exclude));
     page.probes();
     page.databases();
-    page.prometheus();
+    page.upstream(&upstream::PROMETHEUS, &config.prometheus);
+    page.upstream(&upstream::ALERTMANAGER, &config.alertmanager);
     page.cost();
     page.one(&settings::LOG_LEVEL, config.log.level.as_str().to_ascii_lowercase());
     let format = match config.log.format {
@@ -172,16 +174,15 @@ impl Page<'_> {
         self.one(&settings::POSTGRES_TIMEOUT, show_duration(postgres.timeout));
     }
 
-    fn prometheus(&mut self) {
-        let prometheus = &self.config.prometheus;
+    fn upstream(&mut self, kind: &'static Kind, upstream: &Upstream) {
         let file = |path: &Option<PathBuf>| {
             quoted(&path.as_ref().map_or_else(String::new, |path| path.display().to_string()))
         };
-        self.one(&settings::PROMETHEUS_URL, quoted(prometheus.url.as_deref().unwrap_or_default()));
-        self.one(&settings::PROMETHEUS_USERNAME, quoted(&prometheus.username));
-        self.one(&settings::PROMETHEUS_PASSWORD_FILE, file(&prometheus.password_file));
-        self.one(&settings::PROMETHEUS_BEARER_TOKEN_FILE, file(&prometheus.bearer_token_file));
-        self.one(&settings::PROMETHEUS_CA_FILE, file(&prometheus.ca_file));
+        self.one(kind.url, quoted(upstream.url.as_deref().unwrap_or_default()));
+        self.one(kind.username, quoted(&upstream.username));
+        self.one(kind.password_file, file(&upstream.password_file));
+        self.one(kind.bearer_token_file, file(&upstream.bearer_token_file));
+        self.one(kind.ca_file, file(&upstream.ca_file));
     }
 
     fn cost(&mut self) {

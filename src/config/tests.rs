@@ -315,7 +315,7 @@ fn every_mistake_in_the_file_is_one_line_with_its_place() {
         ("log: {level: \"in\\nfo\"}", "1:14: `in\\nfo` is not `error`, `warn`, `info` or `debug`"),
         (
             "\"a\\nb\": 1",
-            "1:1: unknown key `a\\nb`, expected `docker`, `containers`, `tenancy`, `sampling`, `disk`, `web`, `auth`, `limits`, `log`, `host`, `collectors`, `probes`, `prometheus`, `cost`, `ingest`, `instrumentation`, `queries`, `databases` or `postgres`",
+            "1:1: unknown key `a\\nb`, expected `docker`, `containers`, `tenancy`, `sampling`, `disk`, `web`, `auth`, `limits`, `log`, `host`, `collectors`, `probes`, `prometheus`, `alertmanager`, `cost`, `ingest`, `instrumentation`, `queries`, `databases` or `postgres`",
         ),
     ] {
         assert_eq!(refused(text), format!("dockmeter.yml:{message}"), "{text}");
@@ -328,6 +328,10 @@ fn an_address_or_a_price_that_is_none_is_refused_where_it_stands() {
         (
             "prometheus: {url: 'p:9090'}",
             "1:19: `p:9090` is not the address of a Prometheus, such as `http://127.0.0.1:9090`",
+        ),
+        (
+            "alertmanager: {url: 'a:9093'}",
+            "1:21: `a:9093` is not the address of an Alertmanager, such as `http://127.0.0.1:9093`",
         ),
         ("prometheus: {username: ann}", "1:24: basic auth needs `prometheus.password_file`, too"),
         (

@@ -1,14 +1,20 @@
-//! Asks a Prometheus over its HTTP API.
+//! Asks a Prometheus, and the Alertmanager behind it, over their HTTP APIs.
 //!
 //! - [`Client`]: queries at one moment, over a range, and for raw samples, each with a deadline,
 //!   a bound on the answer, and some patience with a server that is busy.
+//! - [`Alertmanager`]: what fires, silences, and alerts of our own, likewise.
 //! - [`Series`]: labels and samples; times are seconds since 1970.
 
+mod alertmanager;
 mod answer;
 mod client;
+mod connection;
 
 use std::collections::BTreeMap;
 
+pub use alertmanager::{
+    Alert, AlertState, Alertmanager, AlertmanagerError, Group, Matcher, NewAlert, Silence,
+};
 pub use client::{Client, QueryError};
 
 /// The most points of a series that a Prometheus answers to a range query.

@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, StatusCode};
 use proptest::prelude::*;
 
 use super::*;
-use crate::config::Prometheus;
+use crate::config::Upstream;
 
 const ONE: &str = r#"{"status":"success","data":{"resultType":"vector","result":[{"metric":{"user":"ann"},"value":[7,"1.5"]}]}}"#;
 
@@ -27,16 +27,16 @@ async fn answer(
     (StatusCode::from_u16(status).unwrap(), text)
 }
 
-async fn server(answers: &[(u16, &'static str)]) -> (Prometheus, Script) {
+async fn server(answers: &[(u16, &'static str)]) -> (Upstream, Script) {
     let script: Script = Arc::new(Mutex::new((answers.to_vec(), Vec::new())));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = Some(format!("http://{}", listener.local_addr().unwrap()));
     let router = Router::new().fallback(answer).with_state(script.clone());
     tokio::spawn(async move { axum::serve(listener, router).await });
-    (Prometheus { url, ..Prometheus::default() }, script)
+    (Upstream { url, ..Upstream::default() }, script)
 }
 
-async fn ask(config: &Prometheus) -> Result<Vec<Series>, QueryError> {
+async fn ask(config: &Upstream) -> Result<Vec<Series>, QueryError> {
     Client::new(config).unwrap().at("up[1h]", 12.5).await
 }
 
@@ -71,9 +71,9 @@ async fn every_refusal_says_what_to_do() {
         let error = ask(&config).await.unwrap_err().to_string();
         assert!(error.contains(words), "{error}");
     }
-    let nowhere = Prometheus { url: Some("http://127.0.0.1:1".into()), ..Prometheus::default() };
+    let nowhere = Upstream { url: Some("http://127.0.0.1:1".into()), ..Upstream::default() };
     assert!(ask(&nowhere).await.unwrap_err().to_string().contains("is Prometheus running there?"));
-    assert!(matches!(Client::new(&Prometheus::default()), Err(QueryError::Unnamed)));
+    assert!(matches!(Client::new(&Upstream::default()), Err(QueryError::Unnamed)));
 }
 
 #[tokio::test]
@@ -82,8 +82,8 @@ async fn credentials_come_from_files() {
     file.write_all(b"s3cret\n").unwrap();
     let path = Some(file.path().to_owned());
     let (config, script) = server(&[(200, ONE)]).await;
-    let basic = Prometheus { username: "ann".into(), password_file: path.clone(), ..config.clone() };
-    let bearer = Prometheus { bearer_token_file: path, ..config.clone() };
+    let basic = Upstream { username: "ann".into(), password_file: path.clone(), ..config.clone() };
+    let bearer = Upstream { bearer_token_file: path, ..config.clone() };
     for config in [&basic, &bearer] {
         ask(config).await.unwrap();
     }
@@ -91,7 +91,7 @@ async fn credentials_come_from_files() {
         script.lock().unwrap().1.iter().map(|(headers, _)| headers["authorization"].clone()).collect();
     assert_eq!(sent, ["Basic YW5uOnMzY3JldA==", "Bearer s3cret"]);
     assert!(!format!("{:?}", Client::new(&bearer).unwrap()).contains("s3cret"));
-    let missing = Prometheus { bearer_token_file: Some("/nowhere".into()), ..config };
+    let missing = Upstream { bearer_token_file: Some("/nowhere".into()), ..config };
     assert!(Client::new(&missing).unwrap_err().to_string().contains("`/nowhere`"));
 }
 

@@ -26,6 +26,12 @@ pub(crate) enum Component {
     Prometheus3,
     /// Prometheus' checker.
     Promtool,
+    /// The release's Alertmanager.
+    Alertmanager,
+    /// A current Alertmanager.
+    Alertmanager33,
+    /// Alertmanager's checker and client.
+    Amtool,
     /// The program that runs others with a clock of their own.
     Faketime,
     /// HAProxy.
@@ -58,6 +64,9 @@ impl Component {
             Component::Prometheus => "DOCKMETER_TEST_PROMETHEUS",
             Component::Prometheus3 => "DOCKMETER_TEST_PROMETHEUS3",
             Component::Promtool => "DOCKMETER_TEST_PROMTOOL",
+            Component::Alertmanager => "DOCKMETER_TEST_ALERTMANAGER",
+            Component::Alertmanager33 => "DOCKMETER_TEST_ALERTMANAGER33",
+            Component::Amtool => "DOCKMETER_TEST_AMTOOL",
             Component::Faketime => "DOCKMETER_TEST_FAKETIME",
             Component::Haproxy => "DOCKMETER_TEST_HAPROXY",
             Component::NodeExporter => "DOCKMETER_TEST_NODE_EXPORTER",

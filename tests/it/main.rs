@@ -36,6 +36,7 @@ mod measured;
 mod replay;
 
 mod access;
+mod alertmanager;
 mod bill;
 mod changes;
 mod clients;
