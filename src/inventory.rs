@@ -186,6 +186,8 @@ pub struct Network {
     /// (`NetworkSettings.Networks.*.IPAddress`, `.GlobalIPv6Address`), ascending; none when
     /// stopped, in the host's network, and in another container's.
     pub addresses: Vec<IpAddr>,
+    /// The same by the name of each network, ascending.
+    pub networks: Vec<(String, IpAddr)>,
 }
 
 impl Network {
@@ -193,6 +195,7 @@ impl Network {
     pub fn detach(&mut self) {
         self.sandbox_id.clear();
         self.addresses.clear();
+        self.networks.clear();
     }
 }
 

@@ -14,6 +14,8 @@ pub mod config;
 #[cfg(feature = "server")]
 pub mod container;
 #[cfg(feature = "server")]
+pub mod discovery;
+#[cfg(feature = "server")]
 pub mod disk;
 #[cfg(feature = "server")]
 pub mod docker;

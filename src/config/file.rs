@@ -31,6 +31,7 @@ pub(super) struct File {
     pub(super) probes: List<Spanned<ProbeEntry>>,
     pub(super) prometheus: Upstream,
     pub(super) alertmanager: Upstream,
+    pub(super) discovery: Discovery,
     pub(super) cost: Cost,
     pub(super) ingest: Ingest,
     pub(super) instrumentation: Instrumentation,
@@ -82,6 +83,14 @@ pub(super) struct Upstream {
     pub(super) password_file: Option<Text>,
     pub(super) bearer_token_file: Option<Text>,
     pub(super) ca_file: Option<Text>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Discovery {
+    pub(super) networks: List<Text>,
+    pub(super) published_address: Option<Text>,
+    pub(super) min_interval: Option<Text>,
 }
 
 #[derive(Debug, Default, Deserialize)]

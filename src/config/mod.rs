@@ -11,6 +11,7 @@
 mod build;
 mod cost;
 mod database;
+mod discovery;
 mod docker;
 mod endpoint;
 mod file;
@@ -37,6 +38,7 @@ use std::time::Duration;
 
 pub use cost::{Cost, Spread};
 pub use database::{DatabaseUrl, Postgres, PostgresServer, SslMode};
+pub use discovery::Discovery;
 pub use docker::{Docker, TlsFiles};
 pub use endpoint::{Endpoint, EndpointError};
 pub use layers::Origin;
@@ -49,7 +51,7 @@ pub use reference::reference;
 pub use token::{InvalidTokenHash, Scope, Scopes, TOKEN_BYTES, Token, TokenHash, token_of};
 pub use tokens::TokenRequest;
 pub use upstream::Upstream;
-pub use value::duration;
+pub use value::{duration, show_duration};
 
 #[cfg(test)]
 pub(crate) use web_file::CIPHER_SUITES;
@@ -103,6 +105,8 @@ pub struct Config {
     pub prometheus: Upstream,
     /// Where alerts go.
     pub alertmanager: Upstream,
+    /// How Prometheus reaches containers that expose metrics.
+    pub discovery: Discovery,
     /// What resources cost.
     pub cost: Cost,
     /// What programs may send, and where.

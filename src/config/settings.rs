@@ -248,6 +248,12 @@ settings! {
         "The file that holds a bearer token for it, instead of a password.";
     ALERTMANAGER_CA_FILE Some("alertmanager.ca-file"), Some("alertmanager.ca_file"), One "FILE" []
         "Certificates (PEM) of the authorities that its certificate has to come from; the system's if none is named.";
+    DISCOVERY_NETWORKS Some("discovery.network"), Some("discovery.networks"), Many "NAME" []
+        "A network of the engine that Prometheus is in. `/api/sd/prometheus` names the address that a container has in the first of these that it is in, and no container that is in none; without any, the address in its first network by name.";
+    DISCOVERY_PUBLISHED_ADDRESS Some("discovery.published-address"), Some("discovery.published_address"), One "HOST" []
+        "The name or IP address of this host, for a Prometheus elsewhere. Containers are then found at the ports that they publish on the host, and not at their own addresses; who publishes none is not found.";
+    DISCOVERY_MIN_INTERVAL Some("discovery.min-interval"), Some("discovery.min_interval"), One "DURATION" ["5s"]
+        "How often a container may ask to be scraped at most, 1s to 1h; `dockmeter.scrape.interval` below it counts as this.";
     COST_CURRENCY None, Some("cost.currency"), One "WORD" ["EUR"]
         "What prices and amounts are in; a word for the reader, nothing is converted.";
     COST_CPU_CORE_HOUR None, Some("cost.cpu_core_hour"), One "PRICE" []

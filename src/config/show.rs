@@ -66,6 +66,10 @@ pub(super) fn page(config: &Config) -> String {
     page.databases();
     page.upstream(&upstream::PROMETHEUS, &config.prometheus);
     page.upstream(&upstream::ALERTMANAGER, &config.alertmanager);
+    page.many(&settings::DISCOVERY_NETWORKS, config.discovery.networks.iter().map(shown));
+    let published = config.discovery.published_address.as_deref().unwrap_or_default();
+    page.one(&settings::DISCOVERY_PUBLISHED_ADDRESS, quoted(published));
+    page.one(&settings::DISCOVERY_MIN_INTERVAL, show_duration(config.discovery.min_interval));
     page.cost();
     page.one(&settings::LOG_LEVEL, config.log.level.as_str().to_ascii_lowercase());
     let format = match config.log.format {

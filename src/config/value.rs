@@ -34,7 +34,7 @@ pub fn duration(text: &str, bounds: RangeInclusive<Duration>) -> Result<Duration
 }
 
 /// A duration in the largest unit that divides it.
-pub(super) fn show_duration(duration: Duration) -> String {
+pub fn show_duration(duration: Duration) -> String {
     let milliseconds = duration.as_millis();
     let fitting = UNITS.iter().find(|(_, scale)| milliseconds.is_multiple_of(u128::from(*scale)));
     fitting.map_or_else(

@@ -5,7 +5,7 @@
 
 use jiff::Timestamp;
 
-use super::types::{Details, Event, Happening, Summary};
+use super::types::{Details, Event, Happening, Summary, addresses};
 use super::work::Work;
 use crate::inventory::{Container, ContainerId, Status};
 use crate::tenant::LabelValue;
@@ -266,7 +266,8 @@ impl Life {
         match state.is_live() {
             true => {
                 set(&mut network.sandbox_id, details.sandbox_id.clone());
-                network.addresses.clone_from(&details.addresses);
+                network.addresses = addresses(&details.networks);
+                network.networks.clone_from(&details.networks);
             }
             false => network.detach(),
         }

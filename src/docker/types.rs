@@ -27,6 +27,7 @@ mod version;
 
 pub(super) use event::{Event, Happening, Heard, read_event};
 pub(super) use info::{Info, read_info};
+pub(super) use networks::addresses;
 pub(super) use objects::{
     Image, Listed, Networks, count_volumes, read_images, read_networks, read_used_networks, read_volumes,
 };
@@ -185,7 +186,8 @@ pub(super) struct Details {
     pub(super) health: Option<Health>,
     pub(super) network_mode: Option<String>,
     pub(super) sandbox_id: Option<String>,
-    pub(super) addresses: Vec<IpAddr>,
+    /// Addresses by the name of each network.
+    pub(super) networks: Vec<(String, IpAddr)>,
     pub(super) ports: Ports,
     pub(super) restart_policy: Option<String>,
     /// Whether the engine removes the container when it ends.
@@ -406,7 +408,7 @@ pub(super) fn read_details(body: &[u8]) -> Result<Details, Malformed> {
         health: state.health.and_then(|health| Health::from_word(&health.status?)),
         network_mode: host.network_mode,
         sandbox_id: network.sandbox_id,
-        addresses: networks::addresses(network.networks.unwrap_or_default()),
+        networks: networks::by_name(network.networks.unwrap_or_default()),
         ports: Ports {
             bound: ports::bindings(network.ports.unwrap_or_default()),
             configured: ports::bindings(host.port_bindings.unwrap_or_default()),

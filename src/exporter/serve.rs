@@ -30,13 +30,14 @@ use crate::metrics::catalogue;
 use crate::paths::Paths;
 use crate::postgres::{self, Servers};
 use crate::probe::{self, Probes};
+use crate::prometheus::Alertmanager;
 use crate::sql::slow::SlowQueries;
 use crate::tenant::Resolver;
 use crate::web::access::Access;
 use crate::web::entrance::{Entrance, Looked, Prepared};
 use crate::web::reload::{self, Wish};
 use crate::web::server::{self, Listeners};
-use crate::web::{Context, router};
+use crate::web::{Context, Surroundings, router};
 
 use super::Reloads;
 use super::processes::Processes;
@@ -170,6 +171,7 @@ impl Exporter {
         let (wishes, wished) = reload::wishes();
         let context = context.with_programs(receiver.clone(), config.ingest.body_bytes);
         let context = context.with_correspondents(correspondents);
+        context.set_surroundings(surroundings(&config)?);
         let context = Arc::new(context.with_entrance(entrance.clone()).with_reloads(wishes));
         for address in listeners.addresses() {
             tracing::info!(%address, tls = entrance.speaks_tls(), docker = %config.docker.host, version = env!("CARGO_PKG_VERSION"), "listening");
@@ -276,13 +278,16 @@ impl Exporter {
 
     async fn read_again(&mut self) -> anyhow::Result<()> {
         let (config, resolver) = (self.config.clone(), self.resolver.clone());
-        let read = tokio::task::spawn_blocking(move || -> anyhow::Result<(Config, Prepared)> {
-            let next = config.reload()?;
-            let entrance = Prepared::read(next.web.config_file.as_deref())?;
-            resolver.replace(next.policy.clone())?;
-            Ok((next, entrance))
-        });
-        let (next, entrance) = match read.await.context("the reading was broken off").flatten() {
+        let read =
+            tokio::task::spawn_blocking(move || -> anyhow::Result<(Config, Prepared, Surroundings)> {
+                let next = config.reload()?;
+                let entrance = Prepared::read(next.web.config_file.as_deref())?;
+                let surroundings = surroundings(&next)?;
+                resolver.replace(next.policy.clone())?;
+                Ok((next, entrance, surroundings))
+            });
+        let (next, entrance, surroundings) = match read.await.context("the reading was broken off").flatten()
+        {
             Ok(next) => next,
             Err(error) => {
                 tracing::error!(%error, "the new configuration is refused; the old one stays in force");
@@ -291,6 +296,7 @@ impl Exporter {
             }
         };
         self.context.set_access(access(&next));
+        self.context.set_surroundings(surroundings);
         self.entrance.install(entrance);
         self.watcher.reattribute();
         self.probes.replace(wanted_probes(&next));
@@ -430,6 +436,15 @@ fn wanted_servers(config: &Config) -> Postgres {
 /// What is probed: nothing where nobody would see what came of it.
 fn wanted_probes(config: &Config) -> &[Probe] {
     if config.collects("probe") { &config.probes } else { &[] }
+}
+
+/// What handlers know of the stack. Credentials are read here, at the start and at a reload.
+fn surroundings(config: &Config) -> anyhow::Result<Surroundings> {
+    let named = config.alertmanager.url.is_some();
+    Ok(Surroundings {
+        alertmanager: named.then(|| Alertmanager::new(&config.alertmanager)).transpose()?,
+        discovery: config.discovery.clone(),
+    })
 }
 
 fn access(config: &Config) -> Access {

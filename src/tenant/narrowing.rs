@@ -71,6 +71,15 @@ impl Narrowing {
         self.0.iter().all(Option::is_none)
     }
 
+    /// Whether what names itself by these values is let through; what it does not name is
+    /// nobody's, also where that is called `unknown`.
+    pub fn admits_named(&self, values: [Option<&str>; 3]) -> bool {
+        let fits = |(wanted, value): (&Option<BTreeSet<String>>, Option<&str>)| {
+            wanted.as_ref().is_none_or(|wanted| value.is_some_and(|value| wanted.contains(value)))
+        };
+        self.0.iter().zip(values).all(fits)
+    }
+
     /// Whether a tenant is let through.
     pub fn admits(&self, tenant: &Tenant) -> bool {
         let values = [&tenant.user, &tenant.project, &tenant.team];

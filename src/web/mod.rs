@@ -7,6 +7,7 @@
 //! from [`Source`], containers from [`Inventory`].
 
 pub mod access;
+mod alerts;
 mod api;
 mod basic_auth;
 mod body;
@@ -14,6 +15,7 @@ mod caller;
 mod connection;
 mod crowd;
 mod current;
+mod discovery;
 pub mod entrance;
 mod landing;
 mod listen;
@@ -52,6 +54,9 @@ use crate::ingest::{Correspondent, Correspondents, Found, Receiver, Way};
 use crate::inventory::Inventory;
 use crate::snapshot::{ProcessSource, Snapshot, Source};
 
+use crate::config::Discovery;
+use crate::prometheus::Alertmanager;
+
 use access::Access;
 use entrance::Entrance;
 use page::PagePool;
@@ -60,6 +65,15 @@ use problem::Problem;
 /// How long an answer waits for fresh numbers before it takes the last ones, so that a file
 /// system or an engine that hangs never fails a request.
 const FRESH_DEADLINE: Duration = Duration::from_secs(5);
+
+/// What handlers know of the stack around this program.
+#[derive(Clone, Debug, Default)]
+pub struct Surroundings {
+    /// Whom alerts are asked of, if one is named.
+    pub alertmanager: Option<Alertmanager>,
+    /// How Prometheus reaches containers.
+    pub discovery: Discovery,
+}
 
 /// What every handler answers from.
 pub struct Context {
@@ -71,6 +85,8 @@ pub struct Context {
     /// Replaced as a whole when the configuration is read again.
     access: RwLock<Arc<Access>>,
     entrance: Arc<Entrance>,
+    /// Replaced likewise.
+    surroundings: RwLock<Arc<Surroundings>>,
     /// Where wishes for a reload go; `None` where nobody grants them.
     reloads: Option<mpsc::Sender<reload::Wish>>,
     /// Who takes what programs send, and how long a body may be; `None` where nobody does.
@@ -100,6 +116,7 @@ impl Context {
             processes: None,
             access: RwLock::new(Arc::new(access)),
             entrance: Arc::default(),
+            surroundings: RwLock::default(),
             reloads: None,
             programs: None,
             correspondents: None,
@@ -161,6 +178,15 @@ impl Context {
     /// Replaces who comes in; requests that are being answered keep the old rules.
     pub fn set_access(&self, access: Access) {
         *self.access.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(access);
+    }
+
+    /// Replaces what is known of the stack.
+    pub fn set_surroundings(&self, surroundings: Surroundings) {
+        *self.surroundings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(surroundings);
+    }
+
+    fn surroundings(&self) -> Arc<Surroundings> {
+        self.surroundings.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn access(&self) -> Arc<Access> {

@@ -22,6 +22,8 @@ pub(super) enum Kind {
     Forbidden,
     /// There is no such page or container.
     NotFound,
+    /// Nobody has configured what it would come from.
+    NotConfigured,
     /// The page is there, but not for this method.
     MethodNotAllowed,
     /// The name fits more than one container.
@@ -53,6 +55,7 @@ impl Kind {
             Kind::Unauthorized => "unauthorized",
             Kind::Forbidden => "forbidden",
             Kind::NotFound => "not-found",
+            Kind::NotConfigured => "not-configured",
             Kind::MethodNotAllowed => "method-not-allowed",
             Kind::Ambiguous => "ambiguous",
             Kind::Misdirected => "misdirected",
@@ -71,7 +74,7 @@ impl Kind {
             Kind::BadRequest => StatusCode::BAD_REQUEST,
             Kind::Unauthorized => StatusCode::UNAUTHORIZED,
             Kind::Forbidden => StatusCode::FORBIDDEN,
-            Kind::NotFound => StatusCode::NOT_FOUND,
+            Kind::NotFound | Kind::NotConfigured => StatusCode::NOT_FOUND,
             Kind::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Kind::Ambiguous => StatusCode::CONFLICT,
             Kind::Misdirected => StatusCode::MISDIRECTED_REQUEST,

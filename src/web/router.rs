@@ -18,6 +18,9 @@
 //! | `POST /api/metrics/http`, `/api/metrics/db`, `/api/metrics/custom` | sender | takes plain JSON; these and `/v1/…` are all that ingest listeners serve |
 //! | `/api/metrics/performance` | page | what services do now, by tenant |
 //! | `/api/queries/slow` | login with `read` | the slowest statements, without their values |
+//! | `/api/alerts` | page | what fires now, from Alertmanager |
+//! | `/api/system/health` | page | how everything is, with reasons and next steps |
+//! | `/api/sd/prometheus` | page | containers that expose metrics, for Prometheus' HTTP discovery |
 //! | `/api/openapi.json` | page | OpenAPI 3.1 of this table |
 //!
 //! Anything else is 404, another method 405, a foreign `Host` 421, each as a problem (RFC 9457).
@@ -41,7 +44,8 @@ use super::entrance::Rules;
 use super::problem::{Kind, Problem};
 use super::tls::Shown;
 use super::{
-    Context, api, landing, openapi, otlp, performance, plain, probe, processes, queries, reload, scrape,
+    Context, alerts, api, discovery, landing, openapi, otlp, performance, plain, probe, processes, queries,
+    reload, scrape,
 };
 use crate::config::Scope;
 use crate::ingest::{Correspondent, Found};
@@ -115,6 +119,8 @@ static ROUTES: &[Route] = &[
     get("/api/containers/stats/summary", Need::Page, |method| on(method, api::summary)),
     get("/api/metrics/performance", Need::Page, |method| on(method, performance::performance)),
     get("/api/queries/slow", Need::Login(Scope::Read), |method| on(method, queries::slow)),
+    get("/api/alerts", Need::Page, |method| on(method, alerts::alerts)),
+    get("/api/sd/prometheus", Need::Page, |method| on(method, discovery::prometheus)),
     get("/api/openapi.json", Need::Page, |method| on(method, openapi::document)),
 ];
 

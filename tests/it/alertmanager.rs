@@ -89,10 +89,11 @@ impl Drop for Alertmanager {
 
 /// An alert that fires since an hour ago, with labels like `severity=warning`.
 pub(crate) fn alert(name: &str, labels: &[(&str, &str)]) -> NewAlert {
-    let named = [("alertname", name)].iter().chain(labels);
+    let name = ("alertname", name);
+    let named = std::iter::once(&name).chain(labels);
     NewAlert {
         labels: named.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
-        annotations: [("summary".to_owned(), format!("{name} fires"))].into(),
+        annotations: [("summary".to_owned(), format!("{} fires", name.1))].into(),
         starts_at: Some(Timestamp::now() - SignedDuration::from_hours(1)),
         ends_at: Some(Timestamp::now() + SignedDuration::from_hours(1)),
         generator_url: "http://p.example/graph".to_owned(),

@@ -9,6 +9,7 @@ use std::fs;
 use dockmeter::config::TokenHash;
 use serde_json::Value;
 
+use crate::alertmanager::{self, Alertmanager};
 use crate::engine::{Container, Engine};
 use crate::exporter::{Exporter, bearer};
 use crate::http::{self, Response};
@@ -25,16 +26,32 @@ const OUR_COMMAND: &[&str] = &["sleep", "645"];
 /// The image of the other tenant.
 const THEIR_IMAGE: &str = "isolation-vault";
 
-/// A container of a user in a project and a team, as its labels say.
-fn labels(user: &str, project: &str, team: &str) -> [String; 3] {
-    [("user", user), ("project", project), ("team", team)]
+/// A container of a user in a project and a team, as its labels say, that exposes metrics.
+fn labels(user: &str, project: &str, team: &str) -> [String; 4] {
+    [("user", user), ("project", project), ("team", team), ("scrape.port", "9100")]
         .map(|(label, value)| format!("--label=dockmeter.{label}={value}"))
+}
+
+/// An Alertmanager in which an alert of each tenant fires; the stories go on where there is none.
+fn alerts() -> Option<Alertmanager> {
+    let server = Alertmanager::silent()?;
+    let of = |user: &str, project: &str, team: &str| {
+        let labels = [("user", user), ("project", project), ("team", team), ("severity", "info")];
+        alertmanager::alert("Isolated", &labels)
+    };
+    let alerts = [
+        of("isolation-olga", "isolation-garden", "isolation-shared"),
+        of("isolation-xenia", "isolation-vault-project", "isolation-night"),
+    ];
+    alertmanager::wait(alertmanager::client(server.url()).post(&alerts)).unwrap();
+    Some(server)
 }
 
 /// Two tenants who share a team, of whom the first has a token.
 struct Host<'e> {
     exporter: Exporter,
     _folder: tempfile::TempDir,
+    _alertmanager: Option<Alertmanager>,
     ours: Container<'e>,
     theirs: [Container<'e>; 2],
 }
@@ -57,7 +74,7 @@ impl<'e> Host<'e> {
         let limit = format!("--memory={THEIR_LIMIT}");
         let run = |name: &str, team: &str| {
             let labels = labels("isolation-xenia", "isolation-vault-project", team);
-            let options = [&limit, &labels[0], &labels[1], &labels[2]].map(String::as_str);
+            let options = [&limit, &labels[0], &labels[1], &labels[2], &labels[3]].map(String::as_str);
             engine.run_image(THEIR_IMAGE, name, &options, THEIR_COMMAND)
         };
         let theirs =
@@ -69,7 +86,11 @@ impl<'e> Host<'e> {
         };
         let bound: String = BOUND.iter().map(|(name, to)| entry(name, &format!(", {to}"))).collect();
         fs::write(&file, format!("auth:\n  tokens:\n{}{bound}", entry(OPERATOR, ""))).unwrap();
-        let exporter = Exporter::with(engine, &[&format!("--config.file={}", file.display())]);
+        let alertmanager = alerts();
+        let mut flags = vec![format!("--config.file={}", file.display())];
+        flags.extend(alertmanager.as_ref().map(|server| format!("--alertmanager.url={}", server.url())));
+        let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+        let exporter = Exporter::with(engine, &flags);
         exporter.until("both tenants are on the page", |page| {
             let named = ["isolation-ours", "isolation-xray-1", "isolation-xray-2"];
             let read = |name| page.value("container_cpu_usage_percent", &[("name", name)]).is_some();
@@ -77,7 +98,7 @@ impl<'e> Host<'e> {
             let known = |user| page.all("container_info", &[("user", user)]).next().is_some();
             (named.into_iter().all(read) && users.into_iter().all(known)).then_some(())
         });
-        Host { exporter, _folder: folder, ours, theirs }
+        Host { exporter, _folder: folder, _alertmanager: alertmanager, ours, theirs }
     }
 
     fn ask(&self, token: &str, request: &Request) -> Response {

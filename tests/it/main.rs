@@ -37,6 +37,7 @@ mod replay;
 
 mod access;
 mod alertmanager;
+mod alerts;
 mod bill;
 mod changes;
 mod clients;
@@ -44,6 +45,7 @@ mod compose;
 mod connections;
 mod container;
 mod cost;
+mod discovery;
 mod disk;
 mod docker_objects;
 mod engines;

@@ -80,6 +80,22 @@ impl Prometheus {
         Some(Self::run(&binary, &["--storage.tsdb.retention.time=20y"], storage))
     }
 
+    /// Starts the release's own with a configuration.
+    pub(crate) fn configured(configuration: &str) -> Option<Self> {
+        let binary = Component::Prometheus.path()?;
+        let storage = tempfile::tempdir().expect("a temporary directory");
+        fs::write(storage.path().join("prometheus.yml"), configuration).expect("its configuration");
+        Some(Self::run(&binary, &[], storage))
+    }
+
+    /// Starts a current one likewise.
+    pub(crate) fn configured_current(configuration: &str) -> Option<Self> {
+        let binary = Component::Prometheus3.path()?;
+        let storage = tempfile::tempdir().expect("a temporary directory");
+        fs::write(storage.path().join("prometheus.yml"), configuration).expect("its configuration");
+        Some(Self::run(&binary, &[], storage))
+    }
+
     fn start(binary: &Path, flags: &[&str], settings: &str, job: &str, target: SocketAddr) -> Self {
         let storage = tempfile::tempdir().expect("a temporary directory");
         let configuration = storage.path().join("prometheus.yml");

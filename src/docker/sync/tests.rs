@@ -502,8 +502,9 @@ fn events_of_work_alone_ask_nothing_and_make_no_container() {
 fn a_container_that_changes_networks_while_it_runs_is_asked_for_its_addresses() {
     let mut bench = Bench::with_one_running();
     let attached = |addresses: &[&str]| {
-        let addresses = addresses.iter().map(|text| text.parse().unwrap()).collect();
-        found(Details { addresses, ..details(1, Status::Running, 7, 10) })
+        let networks =
+            addresses.iter().map(|text| (format!("net of {text}"), text.parse().unwrap())).collect();
+        found(Details { networks, ..details(1, Status::Running, 7, 10) })
     };
     assert_eq!(bench.event(1, Happening::Connect, 20), [Action::Inspect(id(1))]);
     bench.give(Input::Inspected(id(1), attached(&["172.17.0.2", "172.20.0.2"])));

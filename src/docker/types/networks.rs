@@ -21,15 +21,28 @@ struct EndpointJson {
     ipv6: Option<String>,
 }
 
-/// The addresses of all endpoints, ascending, each once.
-pub(super) fn addresses(networks: BTreeMap<String, Value>) -> Vec<IpAddr> {
-    let endpoints = networks.into_values().filter_map(|one| serde_json::from_value(one).ok());
-    let texts = endpoints.flat_map(|EndpointJson { ipv4, ipv6 }| [ipv4, ipv6]).flatten();
-    let mut addresses: Vec<IpAddr> = texts.filter_map(|text| text.parse().ok()).collect();
-    addresses.retain(|address| !address.is_unspecified());
+/// The addresses of all endpoints by the names of their networks, ascending.
+pub(super) fn by_name(networks: BTreeMap<String, Value>) -> Vec<(String, IpAddr)> {
+    let endpoints = networks
+        .into_iter()
+        .filter_map(|(name, one)| Some((name, serde_json::from_value::<EndpointJson>(one).ok()?)));
+    let mut attached: Vec<(String, IpAddr)> = endpoints
+        .flat_map(|(name, EndpointJson { ipv4, ipv6 })| {
+            let texts = [ipv4, ipv6].into_iter().flatten();
+            texts.filter_map(move |text| Some((name.clone(), text.parse().ok()?)))
+        })
+        .collect();
+    attached.retain(|(_, address)| !address.is_unspecified());
+    attached.sort_unstable();
+    attached.truncate(MAX_ADDRESSES);
+    attached
+}
+
+/// All addresses, ascending, each once.
+pub(in crate::docker) fn addresses(attached: &[(String, IpAddr)]) -> Vec<IpAddr> {
+    let mut addresses: Vec<IpAddr> = attached.iter().map(|(_, address)| *address).collect();
     addresses.sort_unstable();
     addresses.dedup();
-    addresses.truncate(MAX_ADDRESSES);
     addresses
 }
 
@@ -39,7 +52,7 @@ mod tests {
     use serde_json::json;
 
     fn read(networks: Value) -> Vec<String> {
-        let addresses = addresses(serde_json::from_value(networks).unwrap());
+        let addresses = addresses(&by_name(serde_json::from_value(networks).unwrap()));
         addresses.into_iter().map(|address| address.to_string()).collect()
     }
 
@@ -49,7 +62,10 @@ mod tests {
             "bridge": {"IPAddress": "172.17.0.5", "GlobalIPv6Address": ""},
             "shop_default": {"IPAddress": "172.20.0.2", "GlobalIPv6Address": "fd00::2"},
         });
-        assert_eq!(read(networks), ["172.17.0.5", "172.20.0.2", "fd00::2"]);
+        assert_eq!(read(networks.clone()), ["172.17.0.5", "172.20.0.2", "fd00::2"]);
+        let attached = by_name(serde_json::from_value(networks).unwrap());
+        let shown: Vec<String> = attached.iter().map(|(name, address)| format!("{name} {address}")).collect();
+        assert_eq!(shown, ["bridge 172.17.0.5", "shop_default 172.20.0.2", "shop_default fd00::2"]);
     }
 
     #[test]
@@ -64,6 +80,6 @@ mod tests {
         assert!(read(networks).is_empty());
         let many = (0..300)
             .map(|n| (n.to_string(), json!({"IPAddress": format!("10.1.{}.{}", n / 250, n % 250 + 1)})));
-        assert_eq!(addresses(many.collect()).len(), MAX_ADDRESSES);
+        assert_eq!(by_name(many.collect()).len(), MAX_ADDRESSES);
     }
 }

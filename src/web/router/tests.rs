@@ -58,6 +58,8 @@ async fn every_route_asks_for_what_it_needs() {
     let context = reloading(Ok(()));
     for route in ROUTES {
         let path = route.path;
+        // Here is no Alertmanager that could be asked, once somebody may ask.
+        let answered = if path == "/api/alerts" { 404 } else { 200 };
         let stranger = send(&context, "192.0.2.1", of_route(route, None)).await;
         let scope = match route.need {
             Need::Nothing => {
@@ -75,7 +77,7 @@ async fn every_route_asks_for_what_it_needs() {
         for peer in ["192.0.2.1", "127.0.0.1"] {
             for (token, has) in tokens {
                 let known = send(&context, peer, of_route(route, Some(&format!("Bearer {token}")))).await;
-                let status = if has == scope { 200 } else { 403 };
+                let status = if has == scope { answered } else { 403 };
                 assert_eq!(known.status, status, "{path} with {token} from {peer}");
             }
             let wrong = send(&context, peer, of_route(route, Some("Bearer wrong"))).await;
@@ -83,7 +85,7 @@ async fn every_route_asks_for_what_it_needs() {
         }
         let open = route.need == Need::Page;
         let loopback = send(&context, "127.0.0.1", of_route(route, None)).await;
-        assert_eq!(loopback.status, if open { 200 } else { 401 }, "{path} from loopback");
+        assert_eq!(loopback.status, if open { answered } else { 401 }, "{path} from loopback");
     }
 }
 

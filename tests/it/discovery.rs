@@ -1,0 +1,114 @@
+//! A real Prometheus that finds real containers by `/api/sd/prometheus` and scrapes them, with
+//! the scrape job of `docs/discovery.md`.
+
+use serde_json::Value;
+
+use crate::engine::Engine;
+use crate::exporter::Exporter;
+use crate::poll::eventually;
+use crate::prometheus::Prometheus;
+
+/// The page with the scrape job that users copy.
+const DOCS: &str = include_str!("../../docs/discovery.md");
+
+/// What the container exposes: its own counter, under the name of another tenant, and what would
+/// silence alerts if anybody believed it.
+const PAGE: &str = "shop_orders_total{user=\"eve\"} 7\n\
+                    dockmeter_alert_evaluator{evaluator=\"grafana\"} 1\n\
+                    slo:objective:ratio 0\n";
+
+/// The job as it is documented, with the address of this exporter and a shorter refresh.
+fn configuration(address: &str) -> String {
+    let begin = DOCS.find("scrape_configs:").expect("the documented job");
+    let block = &DOCS[begin..];
+    let block = &block[..block.find("```").expect("the end of the job")];
+    let with = |text: String, from: &str, to: &str| {
+        assert!(text.contains(from), "the documented job has no `{from}`: {text}");
+        text.replace(from, to)
+    };
+    let block = with(block.to_owned(), "127.0.0.1:10417", address);
+    let block = with(block, "refresh_interval: 15s", "refresh_interval: 1s");
+    with(format!("global: {{scrape_interval: 1s}}\n{block}"), "honor_labels: false", "honor_labels: false")
+}
+
+fn row<'a>(targets: &'a Value, name: &str) -> Option<&'a Value> {
+    let rows = targets.as_array().expect("a list");
+    rows.iter().find(|row| row["labels"]["__meta_dockmeter_container_name"] == name)
+}
+
+#[test]
+fn a_container_that_opts_in_is_scraped_under_its_tenants_labels_until_it_goes() {
+    let Some(engine) = Engine::shared() else { return };
+    let exporter = Exporter::of(&engine);
+    let Some(prometheus) = Prometheus::configured(&configuration(&exporter.address.to_string())) else {
+        return;
+    };
+    let command = format!("mkdir /www; printf '{PAGE}' > /www/m.txt; exec httpd -f -p 9100 -h /www");
+    let command = command.replace('\n', "\\n");
+    let options = [
+        "--label=dockmeter.user=discovery-ann",
+        "--label=dockmeter.project=discovery-shop",
+        "--label=dockmeter.team=discovery-core",
+        "--label=dockmeter.scrape.port=9100",
+        "--label=dockmeter.scrape.path=/m.txt",
+        "--label=dockmeter.scrape.interval=5s",
+    ];
+    let container = engine.run("discovery-1", &options, &["sh", "-c", &command]);
+    let found = eventually("the container is found", || {
+        let answer = exporter.get("/api/sd/prometheus");
+        assert_eq!((answer.status, answer.header("content-type")), (200, Some("application/json")));
+        row(&answer.json(), "discovery-1").cloned()
+    });
+    let address = engine.docker(&["inspect", "-f", "{{.NetworkSettings.IPAddress}}", "discovery-1"]);
+    assert_eq!(found["targets"], serde_json::json!([format!("{}:9100", address.trim())]));
+
+    let ours = "{user=\"discovery-ann\",project=\"discovery-shop\",team=\"discovery-core\"}";
+    let orders = eventually("Prometheus scrapes it", || {
+        prometheus.rows(&format!("shop_orders_total{ours}")).pop().map(|row| row["metric"].clone())
+    });
+    assert_eq!(orders["exported_user"], "eve", "what it says of itself is kept apart");
+    assert_eq!(
+        (&orders["service"], &orders["job"]),
+        (&Value::from("discovery-1"), &Value::from("containers"))
+    );
+    assert_eq!(orders["service_instance"], container.id[..12]);
+    assert!(prometheus.rows("{user=\"eve\"}").is_empty());
+    for forged in ["dockmeter_alert_evaluator", "slo:objective:ratio"] {
+        assert!(prometheus.rows(forged).is_empty(), "{forged}");
+    }
+
+    drop(container);
+    eventually("the target is gone", || prometheus.rows(&format!("up{ours}")).is_empty().then_some(()));
+    assert!(row(&exporter.get("/api/sd/prometheus").json(), "discovery-1").is_none());
+}
+
+#[test]
+fn the_network_that_prometheus_is_in_decides_and_the_hosts_is_nobodys() {
+    let Some(engine) = Engine::shared() else { return };
+    let exporter = Exporter::with(&engine, &["--discovery.network=discovery-net"]);
+    engine.docker(&["network", "create", "--subnet=10.213.7.0/24", "discovery-net"]);
+    let label = "--label=dockmeter.scrape.port=80";
+    let idle = crate::engine::IDLE;
+    let inside = engine.run("discovery-in", &[label, "--network=discovery-net"], idle);
+    let outside = engine.run("discovery-out", &[label], idle);
+    let host = engine.run("discovery-host", &[label, "--network=host"], idle);
+    let listed = || exporter.get("/api/sd/prometheus").json();
+    let found = eventually("it is found", || row(&listed(), "discovery-in").cloned());
+    assert!(found["targets"][0].as_str().expect("an address").starts_with("10.213.7."), "{found}");
+    assert_eq!(found["labels"]["__meta_dockmeter_network"], "discovery-net");
+    for name in ["discovery-out", "discovery-host"] {
+        eventually("it is known", || {
+            exporter
+                .get(&format!("/api/containers/{name}/metrics/current"))
+                .text()
+                .contains(name)
+                .then_some(())
+        });
+    }
+    let now = listed();
+    assert!(row(&now, "discovery-out").is_none() && row(&now, "discovery-host").is_none(), "{now}");
+    engine.docker(&["network", "connect", "discovery-net", "discovery-out"]);
+    eventually("it is found once it is in the network", || row(&listed(), "discovery-out").map(drop));
+    drop((inside, outside, host));
+    engine.docker(&["network", "rm", "discovery-net"]);
+}
