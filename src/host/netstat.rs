@@ -28,11 +28,12 @@ impl Counters {
             if values.next()? != head {
                 return None;
             }
-            let Some((start, fields)) = of_protocol(head.strip_suffix(b":")?) else { continue };
+            let protocol = head.strip_suffix(b":")?;
+            let Some((start, fields)) = of_protocol(protocol) else { continue };
             let mut finder = Finder::new(fields);
             for name in names {
                 let value = values.next()?;
-                if let Some(index) = finder.find(|field| name_of(field).as_bytes() == name) {
+                if let Some(index) = finder.find(|field| is(field, protocol, name)) {
                     self.0[start + index] = Some(number(value)?);
                 }
             }
@@ -48,10 +49,7 @@ impl Counters {
             let Some(name) = words.next() else { continue };
             let Some(protocol) = memchr::memchr(b'6', name).map(|six| six + 1) else { continue };
             let (protocol, name) = name.split_at(protocol);
-            let fits = |field: &Field| {
-                protocol_of(field).as_bytes() == protocol && name_of(field).as_bytes() == name
-            };
-            if let Some(index) = finder.find(fits) {
+            if let Some(index) = finder.find(|field| is(field, protocol, name)) {
                 self.0[index] = Some(number(words.next()?)?);
             }
         }
@@ -66,18 +64,21 @@ impl Counters {
 
 /// The fields of a protocol, which stand together in the table, and where they begin.
 fn of_protocol(protocol: &[u8]) -> Option<(usize, &'static [Field])> {
-    let fits = |field: &Field| protocol_of(field).as_bytes() == protocol;
-    let start = FIELDS.iter().position(fits)?;
-    let length = FIELDS[start..].iter().take_while(|field| fits(field)).count();
+    let start = FIELDS.iter().position(|field| is_of(field, protocol))?;
+    let length = FIELDS[start..].iter().take_while(|field| is_of(field, protocol)).count();
     Some((start, &FIELDS[start..start + length]))
 }
 
-fn protocol_of(field: &Field) -> &'static str {
-    field.key.split_once('_').unwrap_or_default().0
+/// Whether a field is the one of this name; the files have far more than are shown, and lengths
+/// alone tell most of them apart.
+fn is(field: &Field, protocol: &[u8], name: &[u8]) -> bool {
+    let key = field.key.as_bytes();
+    key.len() == protocol.len() + 1 + name.len() && key.ends_with(name) && is_of(field, protocol)
 }
 
-fn name_of(field: &Field) -> &'static str {
-    field.key.split_once('_').unwrap_or_default().1
+/// Whether a field is of this protocol: keys are protocol, `_` and name.
+fn is_of(field: &Field, protocol: &[u8]) -> bool {
+    field.key.as_bytes().strip_prefix(protocol).is_some_and(|rest| rest.starts_with(b"_"))
 }
 
 #[cfg(test)]
@@ -113,6 +114,21 @@ mod tests {
             b"Tcp: InErrs\nTcp: x\n",
         ] {
             assert_eq!(Counters::new().add_pairs(wrong), None);
+        }
+    }
+
+    fn protocol_of(field: &Field) -> &'static str {
+        field.key.split_once('_').unwrap().0
+    }
+
+    #[test]
+    fn a_field_is_known_by_protocol_and_name() {
+        let field = FIELDS.iter().find(|field| field.key == "TcpExt_ListenDrops").unwrap();
+        assert!(is(field, b"TcpExt", b"ListenDrops"));
+        for (protocol, name) in
+            [("Tcp", "xt_ListenDrops"), ("TcpExt", "ListenDropt"), ("UdpExt", "ListenDrops")]
+        {
+            assert!(!is(field, protocol.as_bytes(), name.as_bytes()), "{protocol} {name}");
         }
     }
 

@@ -39,8 +39,8 @@ const MOST_DEADLINE: Duration = Duration::from_secs(10);
 /// Pages compress to about a tenth; the buffer starts at an eighth, so that it rarely grows.
 const COMPRESSED_SHARE: usize = 8;
 
-/// A page that was no longer than this, and is not compressed, is made where it was asked for:
-/// that takes less time than waking another thread, and the other worker serves meanwhile.
+/// A page that was no longer than this, and is not compressed, is made where it was asked for,
+/// which wakes no other thread; it keeps a worker for less than a millisecond.
 const SHORT_PAGE: usize = 256 << 10;
 
 /// Answers a scrape.

@@ -273,6 +273,9 @@ fn quantile(message: &[u8]) -> Result<(f64, f64), Malformed> {
 
 /// A `KeyValue`.
 pub(super) fn attribute<'a>(message: &'a [u8], mended: &mut u64) -> Result<Attribute<'a>, Malformed> {
+    if let Some((key, value)) = plain_text(message) {
+        return Ok(Attribute { key: text(key, mended), value: AnyValue::Text(text(value, mended)) });
+    }
     let (mut key, mut value): (&[u8], &[u8]) = (&[], &[]);
     for field in Fields::of(message) {
         match field? {
@@ -282,6 +285,19 @@ pub(super) fn attribute<'a>(message: &'a [u8], mended: &mut u64) -> Result<Attri
         }
     }
     Ok(Attribute { key: text(key, mended), value: any_value(value, mended)? })
+}
+
+/// Key and value of a `KeyValue` as nearly all are: a short key, then a short text, and nothing
+/// else. It says the same as the fields one by one, in a fraction of the time.
+fn plain_text(message: &[u8]) -> Option<(&[u8], &[u8])> {
+    const KEY: u8 = 1 << 3 | 2;
+    const VALUE: u8 = 2 << 3 | 2;
+    const TEXT: u8 = 1 << 3 | 2;
+    let [KEY, length @ ..0x80, rest @ ..] = message else { return None };
+    let (key, rest) = rest.split_at_checked(usize::from(*length))?;
+    let [VALUE, outer @ 2..0x80, TEXT, inner, value @ ..] = rest else { return None };
+    let is_all = usize::from(*inner) == value.len() && usize::from(*outer) == value.len() + 2;
+    is_all.then_some((key, value))
 }
 
 fn any_value<'a>(message: &'a [u8], mended: &mut u64) -> Result<AnyValue<'a>, Malformed> {

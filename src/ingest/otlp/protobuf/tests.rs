@@ -204,6 +204,18 @@ fn a_broken_request_is_refused_and_an_empty_one_is_empty() {
 
 proptest! {
     #[test]
+    fn an_attribute_is_the_same_however_its_fields_stand(key in "\\PC{0,150}", value in "\\PC{0,150}") {
+        let text = new().text(1, &value);
+        let turned = new().message(2, text.clone()).text(1, &key);
+        let twice = new().text(1, "old").text(1, &key).message(2, new().text(1, "old").text(1, &value));
+        let more = key_value(&key, text.clone().varint(9, 1)).varint(9, 1);
+        for message in [key_value(&key, text), turned, twice, more] {
+            let read = attribute(&message.0, &mut 0);
+            prop_assert_eq!(read, Ok(Attribute::text(&*key, &*value)));
+        }
+    }
+
+    #[test]
     fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
         let _ = metrics(&bytes);
         let _ = metrics(&request(Message(bytes.clone())));
