@@ -164,7 +164,8 @@ fn where_programs_send_nothing_else_is_served() {
     exporter.until_value("ingest_socket_total", &[("project", "shop")], 5.0);
 }
 
-/// A counter and a histogram of each kind, with a measurement whose trace is known.
+/// A counter and a histogram of each kind, with a measurement whose trace is known; and requests
+/// of two kinds in milliseconds, which are one under their classic name.
 fn traced() -> String {
     let now = jiff::Timestamp::now().as_nanosecond();
     let exemplar = |trace: &str, value: f64| {
@@ -175,8 +176,20 @@ fn traced() -> String {
         )
     };
     let (counted, classic, native) = (exemplar("c0", 1.0), exemplar("c1", 7.5), exemplar("ff", 3.0));
+    let later = now + 1_000_000;
+    let [early, late] =
+        [exemplar("a1", 300.0), exemplar("a2", 420.0).replace(&now.to_string(), &later.to_string())];
+    let request = |scheme: &str, exemplars: &str| {
+        format!(
+            r#"{{"attributes":[{{"key":"http.method","value":{{"stringValue":"GET"}}}},
+                {{"key":"http.scheme","value":{{"stringValue":"{scheme}"}}}}],
+                "count":1,"sum":300,"bucketCounts":[0,1,0],"explicitBounds":[250,500],"timeUnixNano":"{now}",{exemplars}}}"#
+        )
+    };
+    let requests = [request("http", &early), request("https", &late)].join(",");
     let metrics = format!(
-        r#"{{"name":"ingest.traced","sum":{{"aggregationTemporality":2,"isMonotonic":true,"dataPoints":[
+        r#"{{"name":"http.server.duration","unit":"ms","histogram":{{"aggregationTemporality":2,"dataPoints":[{requests}]}}}},
+           {{"name":"ingest.traced","sum":{{"aggregationTemporality":2,"isMonotonic":true,"dataPoints":[
                 {{"asInt":"5","timeUnixNano":"{now}",{counted}}}]}}}},
            {{"name":"ingest.traced.classic","histogram":{{"aggregationTemporality":2,"dataPoints":[
                 {{"count":2,"sum":8,"bucketCounts":[1,1],"explicitBounds":[5],"timeUnixNano":"{now}",{classic}}}]}}}},
@@ -208,12 +221,14 @@ fn a_count_leads_to_the_trace_of_one_that_was_counted() {
     // In OpenMetrics, every bucket is a series of its own.
     if let Some(prometheus) = Prometheus::keeping_exemplars(exporter.address) {
         holds(&prometheus, "ingest_traced_total", "c0", "1");
+        holds(&prometheus, r#"http_request_duration_seconds_bucket{le="0.5"}"#, "a2", "0.42");
         holds(&prometheus, r#"ingest_traced_classic_bucket{le="+Inf"}"#, "c1", "7.5");
         holds(&prometheus, r#"ingest_traced_native_bucket{le="4.0"}"#, "ff", "3");
     }
     // In protobuf, a native histogram has them as a whole.
     if let Some(prometheus) = Prometheus::keeping_native_exemplars(exporter.address) {
         holds(&prometheus, "ingest_traced_total", "c0", "1");
+        holds(&prometheus, r#"http_request_duration_seconds_bucket{le="0.5"}"#, "a2", "0.42");
         holds(&prometheus, r#"ingest_traced_classic_bucket{le="+Inf"}"#, "c1", "7.5");
         holds(&prometheus, "ingest_traced_native", "ff", "3");
     }

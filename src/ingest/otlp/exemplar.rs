@@ -20,7 +20,13 @@ pub enum Exemplar<'a> {
     Protobuf(&'a [u8]),
     /// The object.
     Json(&'a str),
+    /// The message, of a value in milliseconds that is wanted in seconds.
+    ProtobufInSeconds(&'a [u8]),
+    /// The object, likewise.
+    JsonInSeconds(&'a str),
 }
+
+const MILLISECONDS: f64 = 1_000.0;
 
 /// An exemplar that was read.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -43,8 +49,23 @@ impl<'a> Exemplar<'a> {
         match self {
             Exemplar::Protobuf(message) => protobuf(message).ok().flatten(),
             Exemplar::Json(text) => json(text),
+            Exemplar::ProtobufInSeconds(message) => in_seconds(Exemplar::Protobuf(message).read()?),
+            Exemplar::JsonInSeconds(text) => in_seconds(Exemplar::Json(text).read()?),
         }
     }
+
+    /// The same measurement, which came in milliseconds.
+    pub fn in_seconds(self) -> Self {
+        match self {
+            Exemplar::Protobuf(message) => Exemplar::ProtobufInSeconds(message),
+            Exemplar::Json(text) => Exemplar::JsonInSeconds(text),
+            already => already,
+        }
+    }
+}
+
+fn in_seconds(read: Measurement<'_>) -> Option<Measurement<'_>> {
+    Some(Measurement { value: read.value / MILLISECONDS, ..read })
 }
 
 fn protobuf(message: &[u8]) -> Result<Option<Measurement<'_>>, Malformed> {

@@ -7,7 +7,7 @@
 
 use std::borrow::Cow;
 
-use crate::ingest::otlp::model::{Attribute, Buckets, Data, Metric, Point};
+use crate::ingest::otlp::model::{Attribute, Buckets, Data, Exemplar, Metric, Point};
 
 /// Old names and new ones.
 const NAMES: [(&str, &str); 15] = [
@@ -132,7 +132,8 @@ fn in_seconds(point: Point<'_, Buckets>) -> Point<'_, Buckets> {
     let Buckets { count, sum, bounds, counts } = point.value;
     let bounds = bounds.into_iter().map(|bound| bound / MILLISECONDS).collect();
     let value = Buckets { count, sum: sum.map(|sum| sum / MILLISECONDS), bounds, counts };
-    Point { value, ..point }
+    let exemplars = point.exemplars.into_iter().map(Exemplar::in_seconds).collect();
+    Point { value, exemplars, ..point }
 }
 
 fn rename_keys(metric: &mut Metric<'_>) {
@@ -205,6 +206,21 @@ mod tests {
         assert_eq!(keys, new);
         assert_eq!((value.bounds, value.sum), (vec![0.005, 0.01, 0.025, 2.5], Some(1.2345)));
         assert_eq!((value.count, value.counts), (3, vec![1, 1, 1, 0, 0]));
+    }
+
+    #[test]
+    fn exemplars_become_seconds_with_their_point() {
+        let protobuf = [&[3 << 3 | 1][..], &250.0_f64.to_le_bytes()].concat();
+        for (unit, value) in [("ms", 0.25), ("s", 250.0)] {
+            let mut sent = histogram("http.server.duration", unit, &[]);
+            let Data::Histogram { points, .. } = &mut sent.data else { panic!("{sent:?}") };
+            let exemplars = vec![Exemplar::Json(r#"{"asDouble":250}"#)];
+            points[0].exemplars = exemplars;
+            let (metric, _) = only(sent);
+            let Data::Histogram { points, .. } = &metric.data else { panic!("{metric:?}") };
+            assert_eq!(points[0].exemplars[0].read().map(|read| read.value), Some(value), "{unit}");
+        }
+        assert_eq!(Exemplar::Protobuf(&protobuf).in_seconds().read().map(|read| read.value), Some(0.25));
     }
 
     #[test]

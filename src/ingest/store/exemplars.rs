@@ -89,9 +89,9 @@ impl Exemplars {
         &self.kept
     }
 
-    /// Takes what has come with a point of a series: `time_ns` is the point's.
-    pub(super) fn take(&mut self, sent: &[Sent<'_>], value: &Stored, time_ns: u64) {
-        for exemplar in sent.iter().filter_map(|sent| made(*sent, time_ns)) {
+    /// Takes what has come with a point of a series that has this value now.
+    pub(super) fn take(&mut self, exemplars: &[Exemplar], value: &Stored) {
+        for exemplar in exemplars {
             if let Some(bucket) = bucket(value, exemplar.value()) {
                 self.put(exemplar, |other| Some(bucket) == self::bucket(value, other.value()));
             }
@@ -99,7 +99,7 @@ impl Exemplars {
     }
 
     /// Takes one. `is_like` tells those of the same bucket.
-    fn put(&mut self, exemplar: Exemplar, is_like: impl Fn(&Exemplar) -> bool) {
+    fn put(&mut self, exemplar: &Exemplar, is_like: impl Fn(&Exemplar) -> bool) {
         let is_older = |other: &Exemplar| other.time_ns() < exemplar.time_ns();
         if self.kept.iter().any(|other| is_like(other) && !is_older(other)) {
             return;
@@ -117,7 +117,7 @@ impl Exemplars {
         }
         if self.room.take() {
             let place = self.kept.partition_point(|other| other.value() < exemplar.value());
-            self.kept.insert(place, exemplar);
+            self.kept.insert(place, exemplar.clone());
         }
     }
 }
@@ -126,6 +126,11 @@ impl Drop for Exemplars {
     fn drop(&mut self) {
         self.room.give_back(self.kept.len() as u64);
     }
+}
+
+/// What has come with a point as it is shown; `time_ns` is the point's.
+pub(super) fn read(sent: &[Sent<'_>], time_ns: u64) -> Vec<Exemplar> {
+    sent.iter().filter_map(|sent| made(*sent, time_ns)).collect()
 }
 
 /// An exemplar as it is shown. Without a time native histograms cannot have it, and without a
@@ -179,15 +184,15 @@ mod tests {
         let room = rooms.of(&Tenant::unknown());
         let mut exemplars = Exemplars::within(&room);
         for (value, time) in [(5.0, 9), (0.5, 3), (0.7, 2), (1.5, 4), (1.2, 5)] {
-            exemplars.take(&[Sent::Json(&text(value, time))], &histogram(), 1);
+            exemplars.take(&read(&[Sent::Json(&text(value, time))], 1), &histogram());
         }
         assert_eq!(values(&exemplars), [0.5, 1.2, 5.0]);
         let untimed = r#"{"asDouble":0.1,"traceId":"ab"}"#;
-        exemplars.take(&[Sent::Json(untimed), Sent::Json("{}"), Sent::Json("[")], &histogram(), 20);
+        exemplars.take(&read(&[Sent::Json(untimed), Sent::Json("{}"), Sent::Json("[")], 20), &histogram());
         assert_eq!(values(&exemplars), [0.1, 1.2, 5.0]);
         assert_eq!(exemplars.kept()[0].time_ns(), 20, "that of its point");
         let says_nothing = r#"{"asDouble":0.1,"timeUnixNano":"30"}"#;
-        exemplars.take(&[Sent::Json(says_nothing)], &histogram(), 20);
+        exemplars.take(&read(&[Sent::Json(says_nothing)], 20), &histogram());
         assert_eq!(exemplars.kept()[0].time_ns(), 20);
     }
 
@@ -196,7 +201,7 @@ mod tests {
         let rooms = Rooms::default();
         let mut exemplars = Exemplars::within(&rooms.of(&Tenant::unknown()));
         let sent = [text(5.0, 1), text(1.0, 2)];
-        exemplars.take(&sent.each_ref().map(|text| Sent::Json(text)), &Stored::Number(9.0), 1);
+        exemplars.take(&read(&sent.each_ref().map(|text| Sent::Json(text)), 1), &Stored::Number(9.0));
         assert_eq!(values(&exemplars), [1.0]);
     }
 
@@ -208,7 +213,7 @@ mod tests {
         let filled = || {
             let mut exemplars = Exemplars::within(&room);
             for power in 0..MOST_OF_SERIES as u64 + 5 {
-                exemplars.take(&[Sent::Json(&text((1_u64 << power) as f64, power + 1))], &spread, 1);
+                exemplars.take(&read(&[Sent::Json(&text((1_u64 << power) as f64, power + 1))], 1), &spread);
             }
             exemplars
         };

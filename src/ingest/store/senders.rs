@@ -287,7 +287,7 @@ impl<'a> Writer<'a> {
     /// count until the program has not sent any for so long that its series have gone.
     pub(crate) fn takes(&mut self, StreamId(place): StreamId, by: By) -> bool {
         let Streams { budgets, streams, .. } = &mut *self.streams;
-        streams.get_mut(place).is_some_and(|stream| stream.takes(by, budgets))
+        streams.get_mut(place).is_some_and(|stream| stream.takes(by, budgets, self.now))
     }
 
     /// Takes a point of a stream that the program itself has measured.

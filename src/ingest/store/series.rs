@@ -6,7 +6,6 @@ use std::time::Instant;
 use super::exemplars::{Exemplars, Room};
 use super::total::TotalId;
 use super::value::{Stored, Unusable, Update, apply};
-use crate::ingest::otlp::model::Exemplar as Sent;
 use crate::metrics::{Exemplar, LabelBlock};
 
 /// So many points in a row with earlier times than known are no stragglers: the sender's clock
@@ -106,10 +105,10 @@ impl Series {
     }
 
     /// Takes exemplars of its last point.
-    pub(super) fn take_exemplars(&mut self, sent: &[Sent<'_>], room: &Arc<Room>) {
+    pub(super) fn take_exemplars(&mut self, exemplars: &[Exemplar], room: &Arc<Room>) {
         if let Some(value) = &self.value {
             let kept = self.exemplars.get_or_insert_with(|| Box::new(Exemplars::within(room)));
-            kept.take(sent, value, self.time_ns);
+            kept.take(exemplars, value);
         }
     }
 

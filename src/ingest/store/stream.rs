@@ -11,10 +11,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::budget::{Budget, Budgets, Full};
-use super::exemplars::Room;
+use super::exemplars::{self, Room};
 use super::keyed::{ByHash, hash_of};
 use super::series::{Series, Taken};
-use super::total::{TOTAL_BYTES, Total, TotalId, Totals};
+use super::total::{First, TOTAL_BYTES, Total, TotalId, Totals};
 use super::traffic::{Load, Role, Traffic, covered, has_failed};
 use super::value::{Stored, Update, apply};
 use super::{By, Refused};
@@ -68,6 +68,8 @@ pub(super) struct Stream {
     convention: Option<Convention>,
     /// Who has measured all of it; nobody yet while it is empty.
     by: Option<By>,
+    /// Which of its points say what spans have told.
+    repeats: Repeats,
     /// Since when there is any.
     begun: Instant,
     /// What has come lately, where that is asked for.
@@ -83,6 +85,33 @@ pub(super) struct Around<'a> {
     pub(super) budgets: &'a Budgets,
     pub(super) routes: &'a mut Routes,
     pub(super) now: Instant,
+}
+
+/// Which points of a program say what its spans have told: those of its first export, which
+/// have the same time, or times before.
+#[derive(Clone, Copy, Debug)]
+enum Repeats {
+    Nothing,
+    /// Nothing has been exported yet.
+    First,
+    /// Up to this time of the sender's clock.
+    UpTo(u64),
+}
+
+impl Repeats {
+    /// Whether a first point of a series is one of them. One without a time is a single
+    /// measurement.
+    fn holds(&mut self, time_ns: u64) -> bool {
+        match *self {
+            _ if time_ns == 0 => false,
+            Repeats::Nothing => false,
+            Repeats::First => {
+                *self = Repeats::UpTo(time_ns);
+                true
+            }
+            Repeats::UpTo(end) => time_ns <= end,
+        }
+    }
 }
 
 /// Where a point counts.
@@ -112,6 +141,7 @@ impl Stream {
             budget,
             convention: None,
             by: None,
+            repeats: Repeats::Nothing,
             bytes: 0,
         }
     }
@@ -195,10 +225,14 @@ impl Stream {
         if let (Some(after), Some(before)) = (&series.value, before)
             && taken != Taken::Known
         {
-            let since = (before.is_none() && update.is_cumulative()).then_some(times.0);
+            let first = match before.is_none() {
+                true if self.repeats.holds(times.1) => First::Repeats,
+                true if update.is_cumulative() => First::Since(times.0),
+                _ => First::New,
+            };
             let before = before.filter(|_| taken == Taken::Yes);
             for id in parts.into_iter().flatten() {
-                self.totals.gain(id, before.as_ref(), after, since);
+                self.totals.gain(id, before.as_ref(), after, first);
             }
         }
         self.change_bytes(around.budgets, size + totals, grown + self.totals.bytes());
@@ -288,7 +322,7 @@ impl Stream {
         series.shown_in = Some(id);
         self.totals.join(id);
         if let Some(value) = &series.value {
-            self.totals.gain(id, None, value, None);
+            self.totals.gain(id, None, value, First::New);
         }
     }
 
@@ -333,11 +367,15 @@ impl Stream {
     }
 
     /// Notes who measures: false if the stream does not take it from there.
-    pub(super) fn takes(&mut self, by: By, budgets: &Budgets) -> bool {
+    pub(super) fn takes(&mut self, by: By, budgets: &Budgets, now: Instant) -> bool {
         match (self.by, by) {
             (Some(By::Program), By::Spans) => return false,
-            // The program counts from its start, and so all that its spans have told.
-            (Some(By::Spans), By::Program) => self.clear(budgets),
+            // What spans have told stays in totals, and what the program counts begins there.
+            (Some(By::Spans), By::Program) => {
+                self.totals.stand_in(now);
+                self.retain(budgets, |_| false);
+                self.repeats = Repeats::First;
+            }
             _ => {}
         }
         self.by = Some(by);
@@ -371,7 +409,7 @@ impl Stream {
         self.change_bytes(budgets, before, self.totals.bytes());
     }
 
-    /// Takes exemplars of the last point of a series that is shown under labels of its own.
+    /// Takes exemplars of the last point of a series, for wherever it is shown.
     pub(super) fn exemplars(
         &mut self,
         attributes: &[Attribute<'_>],
@@ -380,9 +418,13 @@ impl Stream {
         hasher: &RandomState,
     ) {
         let place = self.by_attributes.get(&hash_of(hasher, attributes));
-        let series = place.and_then(|place| self.series.get_mut(*place));
-        if let Some(series) = series.filter(|series| series.shown_in.is_none()) {
-            series.take_exemplars(sent, room);
+        let Some(series) = place.and_then(|place| self.series.get_mut(*place)) else { return };
+        let exemplars = exemplars::read(sent, series.time_ns());
+        if series.shown_in.is_none() {
+            series.take_exemplars(&exemplars, room);
+        }
+        for id in [series.shown_in, series.classic].into_iter().flatten() {
+            self.totals.take_exemplars(id, &exemplars, room);
         }
     }
 

@@ -4,13 +4,16 @@
 //! nor when it goes, whose count stays. Of histograms only what their bounds have in common can
 //! be added exactly, and so only that is kept. Totals of gauges are added up when they are shown.
 
+mod form;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::exemplars::{Exemplars, Room};
 use super::value::{Stored, StoredBuckets, StoredExponential};
 use crate::ingest::standard::Alias;
-use crate::metrics::LabelBlock;
+use crate::metrics::{Exemplar, LabelBlock};
 
 /// A place among totals.
 pub(super) type TotalId = u32;
@@ -33,7 +36,23 @@ pub(super) struct Total {
     forgotten_ns: u64,
     /// When something was counted that no member remembers.
     untracked: Option<Instant>,
+    /// Whether it holds what spans have told, until the program itself has counted more.
+    stands_in: bool,
+    /// The latest of its members, for each bucket; nothing where none have come.
+    exemplars: Option<Box<Exemplars>>,
     key: u64,
+}
+
+/// What the first value of a member says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum First {
+    /// What nobody has counted.
+    New,
+    /// What was since then, by the sender's clock: if that was before a member went, it may be
+    /// that one, and counts from now on.
+    Since(u64),
+    /// What spans have told, where they have told anything.
+    Repeats,
 }
 
 /// All totals of a stream.
@@ -80,17 +99,15 @@ impl Totals {
     }
 
     /// Adds what a member has gained from `before` to `after`, which is all of `after` if it has
-    /// begun anew. Of one that is new to the total, `since_ns` says since when it counts, by its
-    /// own clock: if that was before a member went, it may be that one, and counts from now on.
-    pub(super) fn gain(
-        &mut self,
-        id: TotalId,
-        before: Option<&Stored>,
-        after: &Stored,
-        since_ns: Option<u64>,
-    ) {
+    /// begun anew.
+    pub(super) fn gain(&mut self, id: TotalId, before: Option<&Stored>, after: &Stored, first: First) {
         self.change(id, |total| {
-            if !since_ns.is_some_and(|since| total.may_know(since)) {
+            let is_known = match first {
+                First::New => false,
+                First::Since(since) => total.may_know(since),
+                First::Repeats => total.stands_in,
+            };
+            if !is_known {
                 total.gain(before, after);
             }
         });
@@ -107,6 +124,21 @@ impl Totals {
     /// Keeps all totals until they are idle, whoever leaves them.
     pub(super) fn hold(&mut self, now: Instant) {
         self.slots.iter_mut().flatten().for_each(|total| total.untracked = Some(now));
+    }
+
+    /// Keeps what spans have told, likewise, until the program itself has counted more.
+    pub(super) fn stand_in(&mut self, now: Instant) {
+        self.hold(now);
+        self.slots.iter_mut().flatten().for_each(|total| total.stands_in = total.value.is_some());
+    }
+
+    /// Takes exemplars of a member's last point.
+    pub(super) fn take_exemplars(&mut self, id: TotalId, exemplars: &[Exemplar], room: &Arc<Room>) {
+        let Some(total) = self.get_mut(id) else { return };
+        if let Some(value) = &total.value {
+            let kept = total.exemplars.get_or_insert_with(|| Box::new(Exemplars::within(room)));
+            kept.take(exemplars, value);
+        }
     }
 
     fn change(&mut self, id: TotalId, change: impl FnOnce(&mut Total)) {
@@ -181,6 +213,8 @@ impl Total {
             members: 0,
             forgotten_ns: 0,
             untracked: None,
+            stands_in: false,
+            exemplars: None,
             key: 0,
         }
     }
@@ -203,8 +237,15 @@ impl Total {
         };
         self.value = Some(match self.value.take() {
             None => gained,
+            // What stood in takes on the form of what it stood in for.
+            Some(value) if std::mem::take(&mut self.stands_in) => value.in_form_of(&gained).plus(gained),
             Some(value) => value.plus(gained),
         });
+    }
+
+    /// The exemplars of its members, ascending by value.
+    pub(super) fn exemplars(&self) -> &[Exemplar] {
+        self.exemplars.as_ref().map_or(&[], |exemplars| exemplars.kept())
     }
 }
 

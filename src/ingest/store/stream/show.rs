@@ -55,7 +55,7 @@ impl Stream {
         visit: &mut dyn FnMut(&LabelBlock, Shown<'_>),
     ) {
         match (&total.value, part) {
-            (Some(value), Part::Whole) => visit(&total.labels, Shown::Whole(value, &[])),
+            (Some(value), Part::Whole) => visit(&total.labels, Shown::Whole(value, total.exemplars())),
             (Some(value), Part::Count) => visit(&total.labels, Shown::Count(value.count())),
             (None, _) => {
                 if let Some(sum) = sums.get(id as usize).copied().flatten() {

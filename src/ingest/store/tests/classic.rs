@@ -1,7 +1,8 @@
 //! One stored series under several names: which labels, and what several are together.
 
 use super::*;
-use crate::ingest::otlp::model::{AnyValue, Buckets};
+use crate::ingest::measure::HTTP_BOUNDS;
+use crate::ingest::otlp::model::{AnyValue, Buckets, Exemplar, Exponential, Run};
 use crate::ingest::standard::upgrade::Convention;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -9,7 +10,11 @@ use std::collections::BTreeMap;
 const REQUESTS: &str = "http_server_request_duration_seconds";
 
 pub(super) fn page_of(store: &Store, naming: Naming) -> String {
-    let mut encoder = TextEncoder::new(Dialect::Prometheus, Vec::new());
+    page_in(Dialect::Prometheus, store, naming)
+}
+
+fn page_in(dialect: Dialect, store: &Store, naming: Naming) -> String {
+    let mut encoder = TextEncoder::new(dialect, Vec::new());
     store.walk(naming, &mut |visit| match visit {
         Visit::Family(family) => encoder.open(Family::Foreign(family.clone())),
         Visit::Series(labels, value) => show(&mut encoder, labels, value),
@@ -194,6 +199,97 @@ fn a_program_that_changes_to_newer_conventions_counts_on() {
     assert_eq!(send(Convention::Current, "new", 8, (10, 31)), (true, "7".to_owned()));
 }
 
+/// Requests that spans tell of.
+fn spans(store: &Store, method: &'static str, seconds: &[f64], now: Instant) {
+    let sent = attributes(&[("http.request.method", method)]);
+    let taken = store.record(&sender("ann", "api"), now, |writer| {
+        let stream = writer.stream(REQUESTS, || Ok((REQUESTS.to_owned(), Kind::Histogram, String::new())))?;
+        for seconds in seconds {
+            assert!(writer.takes(stream, By::Spans));
+            writer.add(stream, &sent, Update::Observe(*seconds, &HTTP_BOUNDS), (0, 0))?;
+        }
+        Ok::<_, Refused>(())
+    });
+    taken.unwrap().unwrap();
+}
+
+/// Values of a page's lines that may only grow.
+fn counters(page: &str) -> BTreeMap<String, f64> {
+    let lines = page.lines().filter(|line| !line.starts_with('#') && line.starts_with("http_request"));
+    let pairs = lines.filter_map(|line| line.rsplit_once(' '));
+    pairs.map(|(series, value)| (series.to_owned(), value.parse().unwrap())).collect()
+}
+
+#[test]
+fn a_program_that_counts_itself_goes_on_from_what_its_spans_have_told() {
+    let (store, now) = roomy();
+    spans(&store, "GET", &[0.05; 12], now);
+    let metric = (REQUESTS, Kind::Histogram);
+    let program = |method, scheme, counts, time| {
+        let sent = attributes(&[("http.request.method", method), ("url.scheme", scheme)]);
+        let value = durations(counts);
+        let update = Update::Buckets(&value, Temporality::Cumulative);
+        send(&store, metric, &sent, update, (10, time), now).unwrap();
+        let page = page_of(&store, Naming::Classic);
+        let shown = lines(&page, "http_requests_total").into_iter();
+        shown.map(|line| line.replace("http_requests_total", "")).collect::<Vec<_>>()
+    };
+    // It has begun anew since, and has counted fewer; what spans have not told of is new.
+    assert_eq!(program("GET", "http", [5, 0, 0], 20), [r#"{method="GET"} 12"#]);
+    assert_eq!(program("GET", "https", [1, 0, 0], 20), [r#"{method="GET"} 12"#]);
+    assert_eq!(program("PUT", "http", [3, 0, 0], 20)[1], r#"{method="PUT"} 3"#);
+    assert_eq!(program("GET", "http", [7, 1, 0], 30)[0], r#"{method="GET"} 15"#);
+    // What it has not counted before, nobody has.
+    assert_eq!(program("GET", "grpc", [4, 0, 0], 40)[0], r#"{method="GET"} 19"#);
+    let buckets = lines(&page_of(&store, Naming::Classic), "http_request_duration_seconds_bucket");
+    assert_eq!(
+        buckets[..3],
+        [("0.1", 18), ("1.0", 19), ("+Inf", 19)].map(|(le, count)| format!(
+            r#"http_request_duration_seconds_bucket{{method="GET",le="{le}"}} {count}"#
+        ))
+    );
+    // Under its own name stands what the program has counted.
+    let own = lines(&page_of(&store, Naming::Otel), &format!("{REQUESTS}_count"));
+    assert_eq!(own.len(), 4, "{own:?}");
+    assert!(own[0].ends_with(" 8"), "{own:?}");
+    assert_eq!(store.series(), 4);
+    store.expire(now + Duration::from_secs(10_000));
+    assert!(page_of(&store, Naming::Both).is_empty());
+}
+
+#[test]
+fn the_latest_exemplar_of_all_members_stands_behind_a_bucket() {
+    let (store, now) = roomy();
+    let rooms = Rooms::default();
+    let exemplar = |value: f64, time: u64| {
+        format!(r#"{{"asDouble":{value},"timeUnixNano":"{time}000000000","traceId":"0{time}"}}"#)
+    };
+    let of = |scheme, exemplars: &[String]| {
+        let sent = attributes(&[("http.request.method", "GET"), ("url.scheme", scheme)]);
+        let value = durations([1, 1, 1]);
+        let exemplars: Vec<Exemplar<'_>> = exemplars.iter().map(|text| Exemplar::Json(text)).collect();
+        let taken = store.record(&sender("ann", "api"), now, |writer| {
+            let named = || Ok((REQUESTS.to_owned(), Kind::Histogram, String::new()));
+            let stream = writer.stream(REQUESTS, named)?;
+            writer.point(stream, &sent, Update::Buckets(&value, Temporality::Cumulative), (1, 2))?;
+            writer.exemplars(stream, &sent, &exemplars, &rooms.of(&sender("ann", "api").tenant));
+            Ok::<_, Refused>(())
+        });
+        taken.unwrap().unwrap();
+    };
+    of("http", &[exemplar(0.05, 3), exemplar(0.5, 4)]);
+    of("https", &[exemplar(0.07, 5), exemplar(0.6, 2), exemplar(9.0, 1)]);
+    let page = page_in(Dialect::OpenMetrics, &store, Naming::Classic);
+    let behind = |le: &str| {
+        let buckets = lines(&page, "http_request_duration_seconds_bucket");
+        let line = buckets.into_iter().find(|line| line.contains(&format!(r#"le="{le}""#))).unwrap();
+        line.split_once(" # ").map(|(_, exemplar)| exemplar.to_owned())
+    };
+    assert_eq!(behind("0.1").as_deref(), Some(r#"{trace_id="05"} 0.07 5"#));
+    assert_eq!(behind("1.0").as_deref(), Some(r#"{trace_id="04"} 0.5 4"#));
+    assert_eq!(behind("+Inf").as_deref(), Some(r#"{trace_id="01"} 9 1"#));
+}
+
 /// What happens to a program of a few series.
 #[derive(Clone, Debug)]
 enum Step {
@@ -270,6 +366,47 @@ proptest! {
                     prop_assert_eq!(sorted, wanted);
                 }
             }
+        }
+    }
+}
+
+proptest! {
+    /// Whatever spans have told before, and in whatever form the program counts then: no number
+    /// under a classic name falls.
+    #[test]
+    fn no_classic_counter_falls_when_a_program_counts_itself(
+        told in proptest::collection::vec(0.0_f64..20.0, 0..30),
+        exports in proptest::collection::vec((0_u64..5, 0_u64..5, 0_u64..5), 1..8),
+        delta in any::<bool>(),
+        scale in proptest::option::of(-1_i32..4),
+    ) {
+        let (store, now) = roomy();
+        spans(&store, "GET", &told, now);
+        let mut before = counters(&page_of(&store, Naming::Classic));
+        let temporality = if delta { Temporality::Delta } else { Temporality::Cumulative };
+        let mut all = [0; 3];
+        for (export, (one, two, three)) in exports.into_iter().enumerate() {
+            let counts = [one, two, three];
+            all = if delta { counts } else { [0, 1, 2].map(|place| all[place] + counts[place]) };
+            let sent = attributes(&[("http.request.method", "GET"), ("url.scheme", "http")]);
+            let (count, sum) = (all.iter().sum(), Some(all[1] as f64));
+            let buckets = Buckets { count, sum, bounds: vec![0.1, 1.0], counts: all.to_vec() };
+            let positive = Run { offset: -2, counts: all.to_vec() };
+            let exponential =
+                Exponential { count, sum, scale: scale.unwrap_or(0), positive, ..Exponential::default() };
+            let update = match scale {
+                Some(_) => Update::Exponential(&exponential, temporality),
+                None => Update::Buckets(&buckets, temporality),
+            };
+            let time = 10 * (export as u64 + 1);
+            let start = if delta { time } else { 1 };
+            send(&store, (REQUESTS, Kind::Histogram), &sent, update, (start, time + 10), now).unwrap();
+            let after = counters(&page_of(&store, Naming::Classic));
+            for (series, value) in &after {
+                let fell = before.get(series).is_some_and(|before| *before > value + 1e-9);
+                prop_assert!(!fell, "{} from {} to {}", series, before[series], value);
+            }
+            before = after;
         }
     }
 }
