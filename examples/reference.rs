@@ -5,6 +5,13 @@
 use std::path::Path;
 use std::process::ExitCode;
 
+/// The page of alerts as they are delivered.
+fn alerts() -> std::io::Result<String> {
+    let config = dockmeter::config::Sources::default().load().map_err(std::io::Error::other)?;
+    let catalogue = dockmeter::rules::catalogue(&config.alerting, dockmeter::rules::PERIOD);
+    Ok(dockmeter::rules::reference(&catalogue.map_err(std::io::Error::other)?))
+}
+
 #[allow(clippy::print_stderr, reason = "what this program is for")]
 fn main() -> std::io::Result<ExitCode> {
     let check = std::env::args().skip(1).any(|argument| argument == "--check");
@@ -12,6 +19,7 @@ fn main() -> std::io::Result<ExitCode> {
     let references = [
         ("docs/metrics.md", dockmeter::metrics::reference::markdown()),
         ("docs/configuration.md", dockmeter::config::reference()),
+        ("docs/alerts.md", alerts()?),
     ];
     let mut stale = false;
     for (name, text) in references {

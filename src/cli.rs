@@ -1,7 +1,8 @@
 //! The command line: which command runs, and with which flags.
 //!
-//! Flags come from the table of settings; what they mean is `config`'s business. Every
-//! command ends with 0 or 1, also after a mistake in the command line itself.
+//! Flags come from the table of settings; what they mean is `config`'s business. A
+//! command ends with 0 or 1, also after a mistake in the command line itself; one that compares
+//! ends with 2 where it finds a difference.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -23,6 +24,7 @@ use crate::web::entrance::Prepared;
 
 mod healthcheck;
 mod report;
+mod rules;
 mod teach;
 mod token;
 
@@ -44,7 +46,7 @@ pub fn run(serve: Serve) -> ExitCode {
     let host_root = Some(ROOT_IN_A_CONTAINER.into());
     let sources = Sources { env, default_file, host_root, ..Sources::default() };
     match execute(arguments, sources, &mut io::stdout(), serve) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(status) => status,
         Err(error) => {
             // Nothing is left to be done if standard error is closed.
             let _ = writeln!(io::stderr(), "dockmeter: {}", whole(&error));
@@ -59,18 +61,22 @@ fn execute(
     sources: Sources,
     out: &mut dyn Write,
     serve: Serve,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<ExitCode> {
     let matches = match command().try_get_matches_from(arguments) {
         Ok(matches) => matches,
         Err(error) if error.use_stderr() => {
             let rendered = error.render().to_string();
             anyhow::bail!("{}", rendered.trim_start_matches("error: ").trim_end());
         }
-        Err(page) => return write!(out, "{}", page.render()).context("could not write to standard output"),
+        Err(page) => {
+            write!(out, "{}", page.render()).context("could not write to standard output")?;
+            return Ok(ExitCode::SUCCESS);
+        }
     };
     let (path, leaf) = leaf(&matches);
     let sources = Sources { flags: flags(leaf), ..sources };
-    match path.as_slice() {
+    let done = match path.as_slice() {
+        ["rules", "render"] => return rules::render(leaf, &sources.load()?, out),
         [] | ["serve"] => {
             let config = sources.load()?;
             crate::log::start(config.log);
@@ -87,7 +93,8 @@ fn execute(
         ["completions"] => write(out, &teach::completions(leaf, command())?),
         ["manual"] => write(out, &teach::manual(command())?),
         other => anyhow::bail!("`{}` is not a command; `dockmeter --help` lists them", other.join(" ")),
-    }
+    };
+    done.map(|()| ExitCode::SUCCESS)
 }
 
 /// An error with its causes, each said once: many of our messages already end with theirs.
@@ -134,6 +141,7 @@ fn command() -> Command {
         .disable_help_subcommand(true)
         .subcommand(Command::new("serve").about("Run the exporter; the same as no command"))
         .subcommand(config)
+        .subcommand(rules::command())
         .subcommand(report::command())
         .subcommand(healthcheck::command())
         .subcommand(token::command())
@@ -155,6 +163,7 @@ fn after_help() -> String {
            dockmeter --web.listen-address=:10417 --web.trust-network=10.0.0.0/8\n  \
            dockmeter config check --config.file=dockmeter.yml\n  \
            dockmeter report cost --month=2026-10\n  \
+           dockmeter rules render --output=/etc/dockmeter/prometheus\n  \
            dockmeter token new --name=shop --project=shop",
         host::OPT_IN.join(", "),
         host::GROUP,

@@ -45,6 +45,8 @@ pub mod prometheus;
 #[cfg(feature = "server")]
 pub mod report;
 #[cfg(feature = "server")]
+pub mod rules;
+#[cfg(feature = "server")]
 pub mod snapshot;
 #[cfg(feature = "server")]
 pub mod sql;

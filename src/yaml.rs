@@ -1,7 +1,10 @@
-//! Reading YAML files: the one place that knows the parser, and the words of its errors.
+//! Reading YAML files: the one place that knows the parser, and the words of its errors. What
+//! is written is made by [`write`].
 //!
 //! Invariant: whatever the bytes are, what comes back is a value or one line that begins
 //! with file, line and column. The parser's own budgets hold against alias bombs.
+
+pub mod write;
 
 use std::fs::File;
 use std::io::{self, Read};

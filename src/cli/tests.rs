@@ -8,7 +8,7 @@ pub(super) fn output(arguments: &[&str], env: &[(&str, &str)]) -> Result<String,
     let mut out = Vec::new();
     let serve: Serve = |_| anyhow::bail!("served");
     let result = execute(arguments.collect(), Sources { env, ..Sources::default() }, &mut out, serve);
-    result.map(|()| String::from_utf8(out).unwrap()).map_err(|error| whole(&error))
+    result.map(|_| String::from_utf8(out).unwrap()).map_err(|error| whole(&error))
 }
 
 #[test]

@@ -14,7 +14,7 @@ use super::value;
 use super::variables;
 use super::{
     Config, ConfigError, ContainerSource, Disk, Host, Ingest, ListenAddress, Log, LogFormat, Naming, Sources,
-    Web, cost, database, discovery, docker, folder_of, probe, upstream,
+    Web, alerting, cost, database, discovery, docker, folder_of, probe, upstream,
 };
 use crate::metrics::catalogue::{COLLECTORS, host as of_host};
 use crate::paths::Paths;
@@ -121,6 +121,7 @@ pub(super) fn config(sources: Sources) -> Result<Config, ConfigError> {
         alertmanager: upstream::upstream(layers, &upstream::ALERTMANAGER, &file.alertmanager)?,
         discovery: discovery::discovery(layers, &file.discovery)?,
         cost: cost::cost(layers, &file.cost)?,
+        alerting: alerting::alerting(layers, &file)?,
         postgres: database::postgres(layers, &file, folder_of(named))?,
         origins: std::mem::take(&mut layers.origins),
         file: path.clone(),

@@ -14,6 +14,9 @@ pub(super) type Text = Spanned<String>;
 /// A list with the place where it begins, so that an empty one can be told from none.
 pub(super) type List<T> = Option<Spanned<Vec<T>>>;
 
+/// Entries by name, with the place where they begin.
+pub(super) type Named<T> = Option<Spanned<BTreeMap<String, Spanned<T>>>>;
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct File {
@@ -38,6 +41,7 @@ pub(super) struct File {
     pub(super) queries: Queries,
     pub(super) databases: List<Spanned<DatabaseEntry>>,
     pub(super) postgres: Postgres,
+    pub(super) alerting: Alerting,
 }
 
 /// One PostgreSQL server.
@@ -261,6 +265,94 @@ pub(super) struct Host {
     pub(super) fs_types_exclude: Option<Text>,
     pub(super) diskstats_device_exclude: Option<Text>,
     pub(super) netdev_device_exclude: Option<Text>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Alerting {
+    pub(super) platform_team: Option<Text>,
+    pub(super) notify_from: Option<Text>,
+    pub(super) grafana_url: Option<Text>,
+    pub(super) runbook_url: Option<Text>,
+    pub(super) group_wait: Option<Text>,
+    pub(super) group_interval: Option<Text>,
+    pub(super) repeat_interval: Option<Text>,
+    pub(super) minimum_events: Option<Text>,
+    pub(super) catalogue_directory: Option<Text>,
+    pub(super) watchdog_receiver: Option<Text>,
+    pub(super) smtp_smarthost: Option<Text>,
+    pub(super) smtp_from: Option<Text>,
+    pub(super) smtp_username: Option<Text>,
+    pub(super) smtp_password_file: Option<Text>,
+    pub(super) smtp_require_tls: Option<Text>,
+    pub(super) receivers: Named<ReceiverEntry>,
+    pub(super) teams: Named<TeamEntry>,
+    pub(super) alerts: Named<AlertEntry>,
+}
+
+/// Where messages go; several at once are all told.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct ReceiverEntry {
+    pub(super) webhook: Option<WebhookEntry>,
+    pub(super) email: Option<EmailEntry>,
+    pub(super) slack: Option<SlackEntry>,
+    pub(super) alertmanager: BTreeMap<String, Spanned<serde_json::Value>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct WebhookEntry {
+    pub(super) url: Option<Text>,
+    pub(super) url_file: Option<Text>,
+    pub(super) token_file: Option<Text>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EmailEntry {
+    pub(super) to: Text,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SlackEntry {
+    pub(super) url_file: Text,
+    pub(super) channel: Option<Text>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TeamEntry {
+    pub(super) receiver: Text,
+    pub(super) quiet_hours: Option<QuietEntry>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct QuietEntry {
+    pub(super) times: Spanned<Vec<Spanned<QuietTimeEntry>>>,
+    pub(super) timezone: Option<Text>,
+    pub(super) critical: Option<Text>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct QuietTimeEntry {
+    pub(super) from: Option<Text>,
+    pub(super) to: Option<Text>,
+    pub(super) days: Option<Spanned<Vec<Text>>>,
+}
+
+/// What is changed about an alert.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct AlertEntry {
+    pub(super) fire: Option<Text>,
+    pub(super) clear: Option<Text>,
+    pub(super) r#for: Option<Text>,
+    pub(super) severity: Option<Text>,
+    pub(super) enabled: Option<Text>,
 }
 
 /// Keys that are promised and not there yet: a key that stands beside them, by which the

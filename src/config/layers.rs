@@ -123,7 +123,7 @@ impl<'a> Layers<'a> {
     }
 
     /// Notes that a setting of the file alone was said there.
-    pub(super) fn note<T>(&mut self, setting: &'static Setting, list: &List<T>) {
+    pub(super) fn note<T>(&mut self, setting: &'static Setting, list: &Option<Spanned<T>>) {
         if let Some(list) = list {
             self.origins.insert(setting.name(), self.place(list.referenced));
         }

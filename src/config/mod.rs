@@ -8,6 +8,7 @@
 //! file before the default, value by value; whatever is refused is one line that names the
 //! flag, the variable, or file, line and column.
 
+mod alerting;
 mod build;
 mod cost;
 mod database;
@@ -36,6 +37,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use alerting::{
+    AlertChange, Alerting, NOBODY, QuietHours, QuietTime, Receiver, Severity, Smtp, Team, clock,
+};
 pub use cost::{Cost, Spread};
 pub use database::{DatabaseUrl, Postgres, PostgresServer, SslMode};
 pub use discovery::Discovery;
@@ -113,6 +117,8 @@ pub struct Config {
     pub ingest: Ingest,
     /// Which PostgreSQL servers are read.
     pub postgres: Postgres,
+    /// Who is told of what.
+    pub alerting: Alerting,
     /// From when on a database call is slow.
     pub slow_query: Duration,
     /// Under which names the metrics that dashboards know are shown.

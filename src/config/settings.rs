@@ -270,6 +270,42 @@ settings! {
         "Price of a whole machine for an hour. It is divided over cores, memory and disk so that their costs sum to it; the prices of these then only say how they compare, and have defaults.";
     COST_SPREAD None, Some("cost.spread"), One "HOW" ["apart"]
         "What is done with the cost of what nobody used (`idle`) and of the machine itself (`system`): `apart` shows them, `proportional` adds them to tenants in proportion to their own cost, `even` in equal parts.";
+    ALERTING_PLATFORM_TEAM None, Some("alerting.platform_team"), One "TEAM" ["platform"]
+        "The team that gets alerts of the host and of the stack, and those of teams that no receiver is named for.";
+    ALERTING_NOTIFY_FROM None, Some("alerting.notify_from"), One "SEVERITY" ["warning"]
+        "The least severity that somebody is told of: `info`, `warning` or `critical`. What is below it is seen in Prometheus, Alertmanager and `/api/alerts`.";
+    ALERTING_RECEIVERS None, Some("alerting.receivers"), Many "RECEIVER" []
+        "Where messages go, by name: `{webhook: {url: URL}}` (or `url_file`, and `token_file`), `{email: {to: ADDRESS}}`, `{slack: {url_file: FILE, channel: '#NAME'}}`, or `{alertmanager: {pagerduty_configs: [...]}}` with anything that Alertmanager takes. Secrets are in files, which Alertmanager reads. See [alerting.md](alerting.md).";
+    ALERTING_TEAMS None, Some("alerting.teams"), Many "TEAM" []
+        "The receiver of each team: `{receiver: NAME}`, and when it is not told: `quiet_hours: {times: [{from: '22:00', to: '07:00', days: ['monday:friday']}], timezone: Europe/Berlin}`; what is critical is told all the same unless `critical: true` stands there. A team that is not named is the platform team's.";
+    ALERTING_ALERTS None, Some("alerting.alerts"), Many "ALERT" []
+        "What is changed about an alert, by its name in [alerts.md](alerts.md): `fire` and `clear`, its thresholds; `for`; `severity`; `enabled: false`.";
+    ALERTING_GROUP_WAIT None, Some("alerting.group_wait"), One "DURATION" ["30s"]
+        "How long the first alerts of a team, project and name wait for others before one message is sent, 1s to 1d.";
+    ALERTING_GROUP_INTERVAL None, Some("alerting.group_interval"), One "DURATION" ["5m"]
+        "How long what changes among them waits, 1s to 1d.";
+    ALERTING_REPEAT_INTERVAL None, Some("alerting.repeat_interval"), One "DURATION" ["4h"]
+        "After how long alerts that still fire are told of again, 1s to 7d.";
+    ALERTING_MINIMUM_EVENTS None, Some("alerting.minimum_events"), One "COUNT" ["100"]
+        "Requests in an hour below which a share of bad ones does not fire a burn-rate alert at once; then single bad requests count instead.";
+    ALERTING_CATALOGUE_DIRECTORY None, Some("alerting.catalogue_directory"), One "DIRECTORY" []
+        "Alerts and recording rules of your own, as files `*.yml` like those of `alerting/`.";
+    ALERTING_WATCHDOG_RECEIVER None, Some("alerting.watchdog_receiver"), One "RECEIVER" []
+        "Who hears the alert that always fires, such as a service that calls when it stops.";
+    ALERTING_GRAFANA_URL None, Some("alerting.grafana_url"), One "URL" ["http://127.0.0.1:3000"]
+        "Where people open Grafana; links of alerts begin with it.";
+    ALERTING_RUNBOOK_URL None, Some("alerting.runbook_url"), One "URL" ["docs/alerts.md"]
+        "The page that says what to do about each alert; `#` and the alert's name in small letters are added.";
+    ALERTING_SMTP_SMARTHOST None, Some("alerting.smtp_smarthost"), One "HOST:PORT" []
+        "The mail server of receivers with `email`.";
+    ALERTING_SMTP_FROM None, Some("alerting.smtp_from"), One "ADDRESS" []
+        "The sender of mail.";
+    ALERTING_SMTP_USERNAME None, Some("alerting.smtp_username"), One "NAME" []
+        "The user at the mail server; no login without one.";
+    ALERTING_SMTP_PASSWORD_FILE None, Some("alerting.smtp_password_file"), One "FILE" []
+        "The file with that user's password, as Alertmanager sees it.";
+    ALERTING_SMTP_REQUIRE_TLS None, Some("alerting.smtp_require_tls"), One "BOOLEAN" ["true"]
+        "Whether mail goes over TLS only.";
     LOG_LEVEL Some("log.level"), Some("log.level"), One "LEVEL" ["info"]
         "What is logged to standard error: `error`, `warn`, `info` or `debug`.";
     LOG_FORMAT Some("log.format"), Some("log.format"), One "FORMAT" ["logfmt"]

@@ -71,6 +71,7 @@ pub(super) fn page(config: &Config) -> String {
     page.one(&settings::DISCOVERY_PUBLISHED_ADDRESS, quoted(published));
     page.one(&settings::DISCOVERY_MIN_INTERVAL, show_duration(config.discovery.min_interval));
     page.cost();
+    page.alerting();
     page.one(&settings::LOG_LEVEL, config.log.level.as_str().to_ascii_lowercase());
     let format = match config.log.format {
         LogFormat::Logfmt => "logfmt",
@@ -203,6 +204,49 @@ impl Page<'_> {
             self.one(setting, price.map_or_else(|| quoted(""), |price| price.to_string()));
         }
         self.one(&settings::COST_SPREAD, cost.spread.as_str());
+    }
+
+    fn alerting(&mut self) {
+        let alerting = &self.config.alerting;
+        self.one(&settings::ALERTING_PLATFORM_TEAM, quoted(&alerting.platform_team));
+        self.one(&settings::ALERTING_NOTIFY_FROM, alerting.notify_from.as_str());
+        let receivers = alerting.receivers.iter().map(|(name, receiver)| {
+            let configs = serde_json::to_string(&receiver.configs).unwrap_or_default();
+            format!("{}: {{alertmanager: {configs}}}", quoted(name))
+        });
+        self.named(&settings::ALERTING_RECEIVERS, receivers.collect());
+        let teams = alerting.teams.iter().map(|(name, team)| {
+            let hours = team.quiet_hours.as_ref().map(|hours| format!(", quiet_hours: {hours}"));
+            format!("{}: {{receiver: {}{}}}", quoted(name), quoted(&team.receiver), hours.unwrap_or_default())
+        });
+        self.named(&settings::ALERTING_TEAMS, teams.collect());
+        let alerts = alerting.alerts.iter().map(|(name, change)| format!("{}: {change}", quoted(name)));
+        self.named(&settings::ALERTING_ALERTS, alerts.collect());
+        self.one(&settings::ALERTING_GROUP_WAIT, show_duration(alerting.group_wait));
+        self.one(&settings::ALERTING_GROUP_INTERVAL, show_duration(alerting.group_interval));
+        self.one(&settings::ALERTING_REPEAT_INTERVAL, show_duration(alerting.repeat_interval));
+        self.one(&settings::ALERTING_MINIMUM_EVENTS, alerting.minimum_events);
+        let directory = alerting.catalogue_directory.as_deref().unwrap_or(Path::new(""));
+        self.one(&settings::ALERTING_CATALOGUE_DIRECTORY, shown(&directory.display()));
+        let watchdog = alerting.watchdog_receiver.as_deref().unwrap_or_default();
+        self.one(&settings::ALERTING_WATCHDOG_RECEIVER, quoted(watchdog));
+        self.one(&settings::ALERTING_GRAFANA_URL, quoted(&alerting.grafana_url));
+        self.one(&settings::ALERTING_RUNBOOK_URL, quoted(&alerting.runbook_url));
+        self.one(&settings::ALERTING_SMTP_SMARTHOST, quoted(&alerting.smtp.smarthost));
+        self.one(&settings::ALERTING_SMTP_FROM, quoted(&alerting.smtp.from));
+        self.one(&settings::ALERTING_SMTP_USERNAME, quoted(&alerting.smtp.username));
+        self.one(&settings::ALERTING_SMTP_PASSWORD_FILE, quoted(&alerting.smtp.password_file));
+        self.one(&settings::ALERTING_SMTP_REQUIRE_TLS, alerting.smtp.require_tls);
+    }
+
+    /// Entries by name.
+    fn named(&mut self, setting: &'static Setting, entries: Vec<String>) {
+        let (key, origin) = (self.key(setting), self.config.origin(setting));
+        let empty = if entries.is_empty() { " {}" } else { "" };
+        self.line(format_args!("  {key}:{empty}  # {origin}"));
+        for entry in entries {
+            self.line(format_args!("    {entry}"));
+        }
     }
 
     fn collectors(&mut self) {

@@ -22,11 +22,11 @@ fn load(text: &[u8], flags: &[(&str, &str)], env: &[(&str, &str)]) -> Result<Con
     sources.load().map_err(|error| error.to_string().replace(&folder, ""))
 }
 
-fn file(text: &str) -> Config {
+pub(super) fn file(text: &str) -> Config {
     load(text.as_bytes(), &[], &[]).unwrap()
 }
 
-fn refused(text: &str) -> String {
+pub(super) fn refused(text: &str) -> String {
     load(text.as_bytes(), &[], &[]).unwrap_err()
 }
 
@@ -315,7 +315,7 @@ fn every_mistake_in_the_file_is_one_line_with_its_place() {
         ("log: {level: \"in\\nfo\"}", "1:14: `in\\nfo` is not `error`, `warn`, `info` or `debug`"),
         (
             "\"a\\nb\": 1",
-            "1:1: unknown key `a\\nb`, expected `docker`, `containers`, `tenancy`, `sampling`, `disk`, `web`, `auth`, `limits`, `log`, `host`, `collectors`, `probes`, `prometheus`, `alertmanager`, `discovery`, `cost`, `ingest`, `instrumentation`, `queries`, `databases` or `postgres`",
+            "1:1: unknown key `a\\nb`, expected `docker`, `containers`, `tenancy`, `sampling`, `disk`, `web`, `auth`, `limits`, `log`, `host`, `collectors`, `probes`, `prometheus`, `alertmanager`, `discovery`, `cost`, `ingest`, `instrumentation`, `queries`, `databases`, `postgres` or `alerting`",
         ),
     ] {
         assert_eq!(refused(text), format!("dockmeter.yml:{message}"), "{text}");

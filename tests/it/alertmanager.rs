@@ -3,12 +3,13 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use dockmeter::config::Upstream;
 use dockmeter::prometheus::{self, AlertState, AlertmanagerError, NewAlert};
 use jiff::{SignedDuration, Timestamp};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -25,8 +26,10 @@ const SILENT: &str =
 /// An Alertmanager, stopped when dropped.
 pub(crate) struct Alertmanager {
     child: Child,
-    address: SocketAddr,
-    _storage: TempDir,
+    /// Where it listens.
+    pub(crate) address: SocketAddr,
+    binary: PathBuf,
+    storage: TempDir,
 }
 
 impl Alertmanager {
@@ -41,20 +44,16 @@ impl Alertmanager {
         let file = storage.path().join("alertmanager.yml");
         fs::write(&file, configuration).expect("its configuration");
         let address = free_address();
-        let child = Command::new(binary)
-            .arg(format!("--config.file={}", file.display()))
-            .arg(format!("--storage.path={}", storage.path().join("data").display()))
-            .arg(format!("--web.listen-address={address}"))
-            // Alone: no port for others like it.
-            .arg("--cluster.listen-address=")
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("Alertmanager can be started");
-        let alertmanager = Alertmanager { child, address, _storage: storage };
-        eventually("Alertmanager is ready", || {
-            http::get(address, "/-/ready", &[]).ok().filter(|response| response.status == 200)
-        });
-        alertmanager
+        let child = start(binary, &storage, address);
+        Alertmanager { child, address, binary: binary.to_owned(), storage }
+    }
+
+    /// Ends it as an administrator does, so that it writes down whom it has told, and starts it
+    /// again on what it has written.
+    pub(crate) fn restart(&mut self) {
+        kill_process(Pid::from_child(&self.child), Signal::TERM).expect("it can be asked to end");
+        self.child.wait().expect("it ends");
+        self.child = start(&self.binary, &self.storage, self.address);
     }
 
     /// Its address, as `--alertmanager.url` wants it.
@@ -78,6 +77,23 @@ impl Alertmanager {
         let answer = answer.expect("Alertmanager answers").json();
         answer["silenceID"].as_str().expect("an id").to_owned()
     }
+}
+
+/// Starts one on its folder, and waits until it is ready.
+fn start(binary: &Path, storage: &TempDir, address: SocketAddr) -> Child {
+    let child = Command::new(binary)
+        .arg(format!("--config.file={}", storage.path().join("alertmanager.yml").display()))
+        .arg(format!("--storage.path={}", storage.path().join("data").display()))
+        .arg(format!("--web.listen-address={address}"))
+        // Alone: no port for others like it.
+        .arg("--cluster.listen-address=")
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("Alertmanager can be started");
+    eventually("Alertmanager is ready", || {
+        http::get(address, "/-/ready", &[]).ok().filter(|response| response.status == 200)
+    });
+    child
 }
 
 impl Drop for Alertmanager {

@@ -32,6 +32,10 @@ pub(crate) enum Component {
     Alertmanager33,
     /// Alertmanager's checker and client.
     Amtool,
+    /// A current Prometheus' checker.
+    Promtool3,
+    /// A current Alertmanager's checker.
+    Amtool33,
     /// The program that runs others with a clock of their own.
     Faketime,
     /// HAProxy.
@@ -67,6 +71,8 @@ impl Component {
             Component::Alertmanager => "DOCKMETER_TEST_ALERTMANAGER",
             Component::Alertmanager33 => "DOCKMETER_TEST_ALERTMANAGER33",
             Component::Amtool => "DOCKMETER_TEST_AMTOOL",
+            Component::Promtool3 => "DOCKMETER_TEST_PROMTOOL3",
+            Component::Amtool33 => "DOCKMETER_TEST_AMTOOL33",
             Component::Faketime => "DOCKMETER_TEST_FAKETIME",
             Component::Haproxy => "DOCKMETER_TEST_HAPROXY",
             Component::NodeExporter => "DOCKMETER_TEST_NODE_EXPORTER",

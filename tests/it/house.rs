@@ -37,6 +37,7 @@ const ROOMS: &[&str] = &[
     "prometheus",
     "analysis",
     "health",
+    "rules",
     "report",
     "web",
     "exporter",
@@ -59,8 +60,8 @@ const OUTSIDE: &[&[&str]] = &[
 ];
 
 /// Rooms that read text into types which is not the engine's: configuration and map files,
-/// the answers of a Prometheus, and what programs send.
-const READS_FILES: &[&str] = &["config", "yaml", "prometheus", "ingest"];
+/// the catalogue of alerts, the answers of a Prometheus, and what programs send.
+const READS_FILES: &[&str] = &["config", "yaml", "prometheus", "rules", "ingest"];
 
 /// The catalogue names each metric's source for people.
 const CATALOGUE: &str = "src/metrics/catalogue";

@@ -65,6 +65,7 @@ mod privileges;
 mod probes;
 #[cfg(feature = "prometheus-registry")]
 mod registry;
+mod rules;
 mod run_command;
 mod running;
 mod sampling;

@@ -1,0 +1,452 @@
+//! Who is told of what: the section `alerting`.
+//!
+//! Invariant: no secret is a part of the configuration; what would hold one names a file, which
+//! Alertmanager reads.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use super::file::{self, File, ReceiverEntry, Text};
+use super::layers::{Layers, Origin};
+use super::{ConfigError, folder_of, settings, value};
+use crate::yaml::{Spanned, one_of};
+
+mod quiet;
+
+pub use quiet::{QuietHours, QuietTime, clock};
+
+/// What Alertmanager waits for; more than a day is forgetting.
+const WAIT: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(86_400);
+
+/// How long a condition may have to hold.
+const HOLD: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(7 * 86_400);
+
+/// Fewer events than one guard nothing.
+const EVENTS: RangeInclusive<usize> = 1..=1_000_000_000;
+
+/// How much an alert matters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// Worth knowing.
+    Info,
+    /// Somebody has to look at it, at work.
+    #[default]
+    Warning,
+    /// Somebody has to be woken.
+    Critical,
+}
+
+impl Severity {
+    /// The words, the least first.
+    pub const WORDS: [(&'static str, Severity); 3] =
+        [("info", Severity::Info), ("warning", Severity::Warning), ("critical", Severity::Critical)];
+
+    /// The value of the label `severity`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Severity::Info => "info",
+            Severity::Warning => "warning",
+            Severity::Critical => "critical",
+        }
+    }
+}
+
+/// Who is told of what, and when.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Alerting {
+    /// The team that gets what is nobody else's.
+    pub platform_team: String,
+    /// The least severity that somebody is told of.
+    pub notify_from: Severity,
+    /// Where Grafana is for people, without a slash at the end.
+    pub grafana_url: String,
+    /// The page of runbooks, to which `#name` is added.
+    pub runbook_url: String,
+    /// How long the first alerts of a group wait for others.
+    pub group_wait: Duration,
+    /// How long changes of a group wait for others.
+    pub group_interval: Duration,
+    /// After how long a group that still fires is told of again.
+    pub repeat_interval: Duration,
+    /// Events in an hour below which a share of bad ones wakes nobody.
+    pub minimum_events: usize,
+    /// Further files of the catalogue.
+    pub catalogue_directory: Option<PathBuf>,
+    /// Who hears the alert that always fires.
+    pub watchdog_receiver: Option<String>,
+    /// The mail server.
+    pub smtp: Smtp,
+    /// Receivers by name.
+    pub receivers: BTreeMap<String, Receiver>,
+    /// Teams by the value of the label `team`.
+    pub teams: BTreeMap<String, Team>,
+    /// What is changed about alerts, by name.
+    pub alerts: BTreeMap<String, AlertChange>,
+}
+
+impl Alerting {
+    /// The receiver of what is nobody else's, if anybody is told of anything.
+    pub fn platform_receiver(&self) -> Option<&str> {
+        self.teams.get(&self.platform_team).map(|team| team.receiver.as_str())
+    }
+}
+
+/// The mail server that Alertmanager hands mail to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Smtp {
+    /// `HOST:PORT`; empty without one.
+    pub smarthost: String,
+    /// The sender's address.
+    pub from: String,
+    /// The user there; empty without login.
+    pub username: String,
+    /// The file with the password.
+    pub password_file: String,
+    /// Whether mail goes over TLS only.
+    pub require_tls: bool,
+}
+
+/// Where messages go: each key of Alertmanager's receivers, and its configurations.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Receiver {
+    /// As `webhook_configs`, in Alertmanager's own form.
+    pub configs: BTreeMap<String, Vec<Value>>,
+}
+
+/// A team.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Team {
+    /// Its receiver's name.
+    pub receiver: String,
+    /// When it is not told.
+    pub quiet_hours: Option<QuietHours>,
+}
+
+/// What is changed about an alert.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AlertChange {
+    /// Where it is said.
+    pub origin: Origin,
+    /// The threshold at which it fires.
+    pub fire: Option<f64>,
+    /// The threshold at which it clears.
+    pub clear: Option<f64>,
+    /// How long the condition has to hold.
+    pub hold: Option<Duration>,
+    /// How much it matters.
+    pub severity: Option<Severity>,
+    /// Whether it is there at all.
+    pub enabled: Option<bool>,
+}
+
+impl fmt::Display for AlertChange {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let said = [
+            self.fire.map(|number| format!("fire: {number}")),
+            self.clear.map(|number| format!("clear: {number}")),
+            self.hold.map(|hold| format!("for: {}", value::show_duration(hold))),
+            self.severity.map(|severity| format!("severity: {}", severity.as_str())),
+            self.enabled.map(|enabled| format!("enabled: {enabled}")),
+        ];
+        write!(f, "{{{}}}", said.into_iter().flatten().collect::<Vec<_>>().join(", "))
+    }
+}
+
+/// Puts everything together.
+pub(super) fn alerting(layers: &mut Layers<'_>, file: &File) -> Result<Alerting, ConfigError> {
+    let section = &file.alerting;
+    let plain = |text: &str| Ok(text.to_owned());
+    let wait = |text: &str| value::duration(text, WAIT);
+    layers.note(&settings::ALERTING_RECEIVERS, &section.receivers);
+    layers.note(&settings::ALERTING_TEAMS, &section.teams);
+    layers.note(&settings::ALERTING_ALERTS, &section.alerts);
+    let smtp = smtp(layers, section)?;
+    let receivers = receivers(layers, section, &smtp)?;
+    let watchdog = &settings::ALERTING_WATCHDOG_RECEIVER;
+    let watchdog_receiver = layers.one(watchdog, section.watchdog_receiver.as_ref(), |text| match text {
+        "" => Ok(None),
+        text => existing(text, &receivers).map(Some),
+    })?;
+    let platform_team =
+        layers.one(&settings::ALERTING_PLATFORM_TEAM, section.platform_team.as_ref(), |text| {
+            match text.trim() {
+                "" => Err("the platform team needs a name; it gets what is nobody else's".to_owned()),
+                name => Ok(name.to_owned()),
+            }
+        })?;
+    let teams = teams(layers, section, &receivers, &platform_team)?;
+    Ok(Alerting {
+        platform_team,
+        notify_from: layers.one(&settings::ALERTING_NOTIFY_FROM, section.notify_from.as_ref(), |text| {
+            value::word(text, &Severity::WORDS)
+        })?,
+        grafana_url: layers.one(&settings::ALERTING_GRAFANA_URL, section.grafana_url.as_ref(), |text| {
+            page(text).map(|url| url.trim_end_matches('/').to_owned())
+        })?,
+        runbook_url: layers.one(&settings::ALERTING_RUNBOOK_URL, section.runbook_url.as_ref(), plain)?,
+        group_wait: layers.one(&settings::ALERTING_GROUP_WAIT, section.group_wait.as_ref(), wait)?,
+        group_interval: layers.one(
+            &settings::ALERTING_GROUP_INTERVAL,
+            section.group_interval.as_ref(),
+            wait,
+        )?,
+        repeat_interval: layers.one(
+            &settings::ALERTING_REPEAT_INTERVAL,
+            section.repeat_interval.as_ref(),
+            |text| value::duration(text, WAIT.start().to_owned()..=*HOLD.end()),
+        )?,
+        minimum_events: layers.one(
+            &settings::ALERTING_MINIMUM_EVENTS,
+            section.minimum_events.as_ref(),
+            |text| value::count(text, EVENTS),
+        )?,
+        catalogue_directory: directory(layers, section)?,
+        alerts: changes(layers, section)?,
+        watchdog_receiver,
+        smtp,
+        receivers,
+        teams,
+    })
+}
+
+fn directory(layers: &mut Layers<'_>, section: &file::Alerting) -> Result<Option<PathBuf>, ConfigError> {
+    let setting = &settings::ALERTING_CATALOGUE_DIRECTORY;
+    let named = layers.one(setting, section.catalogue_directory.as_ref(), |text| Ok(PathBuf::from(text)))?;
+    Ok(match (named.as_os_str().is_empty(), layers.origins.get(setting.name())) {
+        (true, _) => None,
+        (false, Some(Origin::File { path, .. })) => Some(folder_of(path).join(named)),
+        (false, _) => Some(named),
+    })
+}
+
+fn smtp(layers: &mut Layers<'_>, section: &file::Alerting) -> Result<Smtp, ConfigError> {
+    let plain = |text: &str| Ok(text.to_owned());
+    Ok(Smtp {
+        smarthost: layers.one(
+            &settings::ALERTING_SMTP_SMARTHOST,
+            section.smtp_smarthost.as_ref(),
+            |text| {
+                let is_place = text.is_empty()
+                    || text
+                        .rsplit_once(':')
+                        .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+                is_place.then(|| text.to_owned()).ok_or_else(|| format!("`{text}` is not `HOST:PORT`"))
+            },
+        )?,
+        from: layers.one(&settings::ALERTING_SMTP_FROM, section.smtp_from.as_ref(), plain)?,
+        username: layers.one(&settings::ALERTING_SMTP_USERNAME, section.smtp_username.as_ref(), plain)?,
+        password_file: layers.one(
+            &settings::ALERTING_SMTP_PASSWORD_FILE,
+            section.smtp_password_file.as_ref(),
+            plain,
+        )?,
+        require_tls: layers.one(
+            &settings::ALERTING_SMTP_REQUIRE_TLS,
+            section.smtp_require_tls.as_ref(),
+            value::boolean,
+        )?,
+    })
+}
+
+/// A page that people open.
+fn page(text: &str) -> Result<String, String> {
+    let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
+    match rest {
+        Some(rest) if !rest.is_empty() && !rest.contains(char::is_whitespace) && !rest.contains('@') => {
+            Ok(text.to_owned())
+        }
+        _ => Err(format!("`{text}` is not an address such as `http://HOST:PORT`, without a login in it")),
+    }
+}
+
+fn existing(name: &str, receivers: &BTreeMap<String, Receiver>) -> Result<String, String> {
+    match receivers.contains_key(name) {
+        true => Ok(name.to_owned()),
+        false if receivers.is_empty() => {
+            Err(format!("there is no receiver `{name}`; describe it under `alerting.receivers`"))
+        }
+        false => {
+            let names: Vec<&str> = receivers.keys().map(String::as_str).collect();
+            Err(format!("there is no receiver `{name}`, expected {}", one_of(&names)))
+        }
+    }
+}
+
+fn receivers(
+    layers: &Layers<'_>,
+    section: &file::Alerting,
+    smtp: &Smtp,
+) -> Result<BTreeMap<String, Receiver>, ConfigError> {
+    let mut receivers = BTreeMap::new();
+    for (name, entry) in section.receivers.iter().flat_map(|list| &list.value) {
+        let place = layers.place(entry.referenced);
+        if name.is_empty() || name == NOBODY {
+            return Err(place.refuse(format!("`{name}` is not a receiver's name; choose another")));
+        }
+        receivers.insert(name.clone(), receiver(layers, &entry.value, smtp, &place)?);
+    }
+    Ok(receivers)
+}
+
+/// The receiver that tells nobody.
+pub const NOBODY: &str = "nobody";
+
+fn receiver(
+    layers: &Layers<'_>,
+    entry: &ReceiverEntry,
+    smtp: &Smtp,
+    place: &Origin,
+) -> Result<Receiver, ConfigError> {
+    let mut configs: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+    let text = |text: &Text| Value::String(text.value.clone());
+    if let Some(hook) = &entry.webhook {
+        let mut config = Map::new();
+        match (&hook.url, &hook.url_file) {
+            (Some(url), None) => {
+                let url = layers.given(url).parse(page)?;
+                config.insert("url".into(), url.into());
+            }
+            (None, Some(file)) => {
+                config.insert("url_file".into(), text(file));
+            }
+            _ => return Err(place.refuse("a `webhook` has either `url` or `url_file`")),
+        }
+        if let Some(file) = &hook.token_file {
+            let credentials =
+                [("type".to_owned(), "Bearer".into()), ("credentials_file".to_owned(), text(file))];
+            let http = [("authorization".to_owned(), Value::Object(Map::from_iter(credentials)))];
+            config.insert("http_config".into(), Value::Object(Map::from_iter(http)));
+        }
+        configs.entry("webhook_configs".into()).or_default().push(Value::Object(config));
+    }
+    if let Some(mail) = &entry.email {
+        if smtp.smarthost.is_empty() || smtp.from.is_empty() {
+            let message =
+                "mail needs a server and a sender; give `alerting.smtp_smarthost` and `alerting.smtp_from`";
+            return Err(layers.place(mail.to.referenced).refuse(message));
+        }
+        if !mail.to.value.contains('@') {
+            let message = format!("`{}` is not an address such as `team@example.com`", mail.to.value);
+            return Err(layers.place(mail.to.referenced).refuse(message));
+        }
+        let config = Map::from_iter([("to".to_owned(), text(&mail.to))]);
+        configs.entry("email_configs".into()).or_default().push(Value::Object(config));
+    }
+    if let Some(slack) = &entry.slack {
+        let mut config = Map::from_iter([("api_url_file".to_owned(), text(&slack.url_file))]);
+        if let Some(channel) = &slack.channel {
+            config.insert("channel".into(), text(channel));
+        }
+        configs.entry("slack_configs".into()).or_default().push(Value::Object(config));
+    }
+    for (key, value) in &entry.alertmanager {
+        let place = layers.place(value.referenced);
+        let Value::Array(list) = &value.value else {
+            return Err(place.refuse(format!("`{key}` is a list in Alertmanager's receivers")));
+        };
+        if !key.ends_with("_configs") {
+            return Err(place.refuse(format!(
+                "`{key}` is no key of Alertmanager's receivers, such as `pagerduty_configs`"
+            )));
+        }
+        if let Some(secret) = list.iter().find_map(|item| secret_in(key, item)) {
+            return Err(place.refuse(format!(
+                "`{secret}` holds a secret; write it into a file and name that as `{secret}_file`"
+            )));
+        }
+        configs.entry(key.clone()).or_default().extend(list.iter().cloned());
+    }
+    match configs.is_empty() {
+        true => Err(place.refuse("a receiver has `webhook`, `email`, `slack` or `alertmanager`")),
+        false => Ok(Receiver { configs }),
+    }
+}
+
+/// The first key of a configuration that holds a secret in the open.
+fn secret_in<'a>(section: &str, value: &'a Value) -> Option<&'a str> {
+    const ANYWHERE: [&str; 12] = [
+        "api_key",
+        "api_secret",
+        "auth_password",
+        "auth_secret",
+        "bearer_token",
+        "bot_token",
+        "credentials",
+        "password",
+        "secret",
+        "service_key",
+        "token",
+        "user_key",
+    ];
+    // Elsewhere these are no secrets.
+    const THERE: [(&str, &str); 2] = [("slack_configs", "api_url"), ("pagerduty_configs", "routing_key")];
+    let is_secret = |key: &str| ANYWHERE.contains(&key) || THERE.contains(&(section, key));
+    match value {
+        Value::Object(entries) => entries.iter().find_map(|(key, value)| match value {
+            Value::String(_) if is_secret(key) => Some(key.as_str()),
+            other => secret_in(section, other),
+        }),
+        Value::Array(items) => items.iter().find_map(|item| secret_in(section, item)),
+        _ => None,
+    }
+}
+
+fn teams(
+    layers: &Layers<'_>,
+    section: &file::Alerting,
+    receivers: &BTreeMap<String, Receiver>,
+    platform_team: &str,
+) -> Result<BTreeMap<String, Team>, ConfigError> {
+    let mut teams = BTreeMap::new();
+    for (name, entry) in section.teams.iter().flat_map(|list| &list.value) {
+        let receiver = layers.given(&entry.value.receiver).parse(|text| existing(text, receivers))?;
+        let quiet_hours =
+            entry.value.quiet_hours.as_ref().map(|hours| quiet::hours(layers, hours)).transpose()?;
+        teams.insert(name.clone(), Team { receiver, quiet_hours });
+    }
+    match (&section.receivers, teams.contains_key(platform_team)) {
+        (Some(list), false) if !receivers.is_empty() => Err(layers.place(list.referenced).refuse(format!(
+            "the platform team `{platform_team}` has no receiver, so what is of no team would reach nobody; \
+             give it one under `alerting.teams.{platform_team}.receiver`"
+        ))),
+        _ => Ok(teams),
+    }
+}
+
+fn changes(
+    layers: &Layers<'_>,
+    section: &file::Alerting,
+) -> Result<BTreeMap<String, AlertChange>, ConfigError> {
+    let mut changes = BTreeMap::new();
+    for (name, entry) in section.alerts.iter().flat_map(|list| &list.value) {
+        let number = |text: &Option<Text>| {
+            let parse = |text: &str| value::number(text, f64::MIN..=f64::MAX);
+            text.as_ref().map(|text| layers.given(text).parse(parse)).transpose()
+        };
+        let Spanned { value: alert, referenced, .. } = entry;
+        let hold =
+            alert.r#for.as_ref().map(|text| layers.given(text).parse(|text| value::duration(text, HOLD)));
+        let severity = alert.severity.as_ref();
+        let severity =
+            severity.map(|text| layers.given(text).parse(|text| value::word(text, &Severity::WORDS)));
+        let enabled = alert.enabled.as_ref().map(|text| layers.given(text).parse(value::boolean));
+        let change = AlertChange {
+            origin: layers.place(*referenced),
+            fire: number(&alert.fire)?,
+            clear: number(&alert.clear)?,
+            hold: hold.transpose()?,
+            severity: severity.transpose()?,
+            enabled: enabled.transpose()?,
+        };
+        changes.insert(name.clone(), change);
+    }
+    Ok(changes)
+}
+
+#[cfg(test)]
+mod tests;

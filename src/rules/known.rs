@@ -1,0 +1,135 @@
+//! Which metrics there are and which labels they have: those of the catalogue of metrics, what
+//! programs send under names that dashboards know, what recording rules make, and what
+//! Prometheus and Alertmanager tell of themselves.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::metrics::Kind;
+use crate::metrics::catalogue::{ALL, Labels as Shared};
+
+/// The labels of a metric.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Labels {
+    /// These, and no others.
+    These(BTreeSet<String>),
+    /// Nobody here knows; they are taken on trust.
+    Any,
+}
+
+impl Labels {
+    /// Whether there may be such a label.
+    pub(super) fn has(&self, label: &str) -> bool {
+        match self {
+            // Which Docker labels are shown is configuration.
+            Labels::These(labels) => {
+                labels.contains(label) || (label.starts_with("container_label_") && labels.contains("image"))
+            }
+            Labels::Any => true,
+        }
+    }
+
+    fn these(labels: impl IntoIterator<Item = &'static str>) -> Labels {
+        Labels::These(labels.into_iter().map(str::to_owned).collect())
+    }
+}
+
+/// What every scrape adds.
+const SCRAPED: [&str; 2] = ["instance", "job"];
+const CONTAINER: [&str; 6] = ["id", "name", "image", "user", "project", "team"];
+const TENANT: [&str; 3] = ["user", "project", "team"];
+const PROGRAM: [&str; 5] = ["user", "project", "team", "service", "service_instance"];
+
+/// What programs send under standard names: name, kind, labels besides [`PROGRAM`].
+const PROGRAMS: &[(&str, Kind, &[&str])] = &[
+    ("http_requests_total", Kind::Counter, &["method", "route", "status_code"]),
+    ("http_request_duration_seconds", Kind::Histogram, &["method", "route", "status_code"]),
+    (
+        "http_server_request_duration_seconds",
+        Kind::Histogram,
+        &["http_request_method", "http_route", "http_response_status_code", "error_type"],
+    ),
+    ("db_queries_total", Kind::Counter, &["query_type", "table"]),
+    ("db_query_duration_seconds", Kind::Histogram, &["query_type", "table"]),
+    ("db_slow_queries_total", Kind::Counter, &["query_type", "table"]),
+    ("db_client_operation_duration_seconds", Kind::Histogram, &["db_operation_name", "db_collection_name"]),
+    ("db_connections_active", Kind::Gauge, &["db_client_connection_pool_name"]),
+    ("db_connections_idle", Kind::Gauge, &["db_client_connection_pool_name"]),
+    ("db_connections_max", Kind::Gauge, &["db_client_connection_pool_name"]),
+    ("db_connections_pending", Kind::Gauge, &["db_client_connection_pool_name"]),
+    (
+        "db_client_connection_count",
+        Kind::Gauge,
+        &["db_client_connection_pool_name", "db_client_connection_state"],
+    ),
+    ("db_client_connection_max", Kind::Gauge, &["db_client_connection_pool_name"]),
+    ("db_client_connection_pending_requests", Kind::Gauge, &["db_client_connection_pool_name"]),
+    ("db_deadlocks_total", Kind::Counter, &["db_client_connection_pool_name"]),
+    ("tool_call_duration_seconds", Kind::Histogram, &["tool", "success"]),
+];
+
+/// The objectives' counters, which the exporter adds up.
+const OBJECTIVES: [&str; 3] = ["slo_objective_ratio", "slo_events_total", "slo_bad_events_total"];
+const OBJECTIVE: [&str; 5] = ["slo", "service", "user", "project", "team"];
+
+/// What Prometheus and Alertmanager tell of themselves begins with one of these.
+const THEIR_OWN: [&str; 3] = ["prometheus_", "alertmanager_", "scrape_"];
+
+/// Whether Prometheus and Alertmanager tell it of themselves, or Prometheus makes it.
+fn is_theirs(name: &str) -> bool {
+    matches!(name, "ALERTS" | "ALERTS_FOR_STATE") || THEIR_OWN.iter().any(|prefix| name.starts_with(prefix))
+}
+
+/// Every name that an expression may use.
+pub(super) struct Known {
+    metrics: BTreeMap<String, Labels>,
+}
+
+impl Known {
+    /// All but recording rules and what files declare.
+    pub(super) fn new() -> Self {
+        let mut known = Known { metrics: BTreeMap::new() };
+        for metric in ALL {
+            let shared: &[&str] = match metric.labels {
+                Shared::Container => &CONTAINER,
+                Shared::Tenant => &TENANT,
+                Shared::Plain => &[],
+            };
+            known.series(metric.name, metric.kind, &[shared, metric.own_labels, &SCRAPED].concat());
+        }
+        for (name, kind, own) in PROGRAMS {
+            known.series(name, *kind, &[&PROGRAM, *own, &SCRAPED].concat());
+        }
+        for name in OBJECTIVES {
+            known.series(name, Kind::Gauge, &[&OBJECTIVE[..], &SCRAPED].concat());
+        }
+        known.series("up", Kind::Gauge, &SCRAPED);
+        known
+    }
+
+    fn series(&mut self, name: &str, kind: Kind, labels: &[&'static str]) {
+        let plain = Labels::these(labels.iter().copied());
+        if kind == Kind::Histogram {
+            let buckets = Labels::these(labels.iter().copied().chain(["le"]));
+            self.metrics.insert(format!("{name}_bucket"), buckets);
+            self.metrics.insert(format!("{name}_sum"), plain.clone());
+            self.metrics.insert(format!("{name}_count"), plain.clone());
+        }
+        self.metrics.insert(name.to_owned(), plain);
+    }
+
+    /// Adds a metric; whether it is new.
+    pub(super) fn add(&mut self, name: &str, labels: Labels) -> bool {
+        self.metrics.insert(name.to_owned(), labels).is_none()
+    }
+
+    /// The labels of a metric, if there is one.
+    pub(super) fn labels(&self, name: &str) -> Option<Labels> {
+        self.metrics.get(name).cloned().or_else(|| is_theirs(name).then_some(Labels::Any))
+    }
+
+    /// The name that was meant, if one is close.
+    pub(super) fn close_to(&self, name: &str) -> Option<&str> {
+        let distance = |known: &&String| strsim::damerau_levenshtein(known, name);
+        self.metrics.keys().min_by_key(distance).filter(|known| distance(known) <= 4).map(String::as_str)
+    }
+}

@@ -1,0 +1,169 @@
+//! The catalogue of alerts and recording rules, and everything that is made of it: Prometheus's
+//! rules and their unit tests, `alertmanager.yml` with its templates, and `docs/alerts.md`.
+//!
+//! The catalogue is data in `alerting/*.yml`, which the program carries along; a directory of the
+//! configuration may add to it. Invariant: what is rendered comes from a catalogue in which
+//! nothing is wrong, and is complete in memory before the first file is touched.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::config::{AlertChange, Alerting, ConfigError};
+
+mod alertmanager;
+pub mod catalogue;
+mod docs;
+mod entry;
+mod files;
+mod known;
+mod load;
+mod prometheus;
+mod promql;
+mod promtool;
+mod terms;
+mod text;
+mod unit;
+
+pub use catalogue::{Alert, Audience, Catalogue, Direction, Group, Record};
+pub use files::{Rendered, WriteError, stale, write};
+pub use load::{Mistakes, Source};
+pub use unit::Unit;
+
+use terms::Terms;
+
+/// The name of each file and what is in it.
+macro_rules! delivered {
+    ($($name:literal),*) => {
+        [$((concat!("alerting/", $name, ".yml"), include_str!(concat!("../../alerting/", $name, ".yml")))),*]
+    };
+}
+
+/// The files of the catalogue, in the order of their groups.
+const FILES: [(&str, &str); 11] = delivered![
+    "containers",
+    "anomalies",
+    "programs",
+    "postgres",
+    "slo",
+    "slo_5m",
+    "slo_1h",
+    "host",
+    "stack",
+    "aggregates_5m",
+    "aggregates_1h"
+];
+
+/// The period of objectives if nothing is said.
+pub const PERIOD: Duration = Duration::from_secs(30 * 86_400);
+
+/// Why nothing was made of the catalogue.
+#[derive(Debug, thiserror::Error)]
+pub enum RulesError {
+    /// The catalogue's directory cannot be read.
+    #[error("could not read `{}`: {source}; check `alerting.catalogue_directory`", path.display())]
+    Read {
+        /// The directory or file.
+        path: PathBuf,
+        /// What came back.
+        source: std::io::Error,
+    },
+    /// Something in it is wrong.
+    #[error(transparent)]
+    Mistakes(#[from] Mistakes),
+    /// The configuration changes an alert in a way that cannot be.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+}
+
+/// The catalogue as a configuration wants it.
+///
+/// # Errors
+/// A file cannot be read, something in it is wrong, or the configuration changes an alert that
+/// there is not, or so that it would never clear.
+pub fn catalogue(alerting: &Alerting, period: Duration) -> Result<Catalogue, RulesError> {
+    let embedded = FILES.iter().map(|(path, text)| Source { path: path.into(), text: (*text).to_owned() });
+    let mut sources: Vec<Source> = embedded.collect();
+    if let Some(directory) = &alerting.catalogue_directory {
+        sources.extend(further(directory)?);
+    }
+    let mut catalogue = load::load(&sources, &Terms::new(alerting, period))?;
+    for (name, change) in &alerting.alerts {
+        apply(&mut catalogue, name, change)?;
+    }
+    Ok(catalogue)
+}
+
+/// The files of a directory, by name.
+fn further(directory: &Path) -> Result<Vec<Source>, RulesError> {
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |source| RulesError::Read { path, source }
+    };
+    let entries = fs::read_dir(directory).map_err(failed(directory))?;
+    let mut paths = entries
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(failed(directory))?;
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "yml" || extension == "yaml"));
+    paths.sort();
+    let read = |path: PathBuf| {
+        let text = fs::read_to_string(&path).map_err(failed(&path))?;
+        Ok(Source { path, text })
+    };
+    paths.into_iter().map(read).collect()
+}
+
+/// Changes an alert as the configuration says.
+fn apply(catalogue: &mut Catalogue, name: &str, change: &AlertChange) -> Result<(), ConfigError> {
+    let group = catalogue.groups.iter_mut().find(|group| group.alerts.iter().any(|alert| alert.name == name));
+    let Some(group) = group else {
+        let close = catalogue.alerts().map(|alert| alert.name.as_str());
+        let close = close.min_by_key(|known| strsim::damerau_levenshtein(known, name)).unwrap_or_default();
+        return Err(change.origin.refuse(format!("there is no alert `{name}`, did you mean `{close}`?")));
+    };
+    if change.enabled == Some(false) {
+        group.alerts.retain(|alert| alert.name != name);
+        return Ok(());
+    }
+    let Some(alert) = group.alerts.iter_mut().find(|alert| alert.name == name) else { return Ok(()) };
+    if let Some(fire) = change.fire {
+        // Who moves only the threshold at which it fires means the gap to stay as it was.
+        alert.clear =
+            alert.clear.map(|clear| if alert.fire == 0.0 { clear } else { clear / alert.fire * fire });
+        alert.fire = fire;
+    }
+    alert.clear = change.clear.or(alert.clear);
+    if let Some(Err(message)) = alert.clear.map(|clear| load::in_order(alert.direction, alert.fire, clear)) {
+        return Err(change.origin.refuse(message));
+    }
+    alert.hold = change.hold.unwrap_or(alert.hold);
+    alert.severity = change.severity.unwrap_or(alert.severity);
+    alert.is_changed = change.fire.is_some() || change.clear.is_some() || change.hold.is_some();
+    Ok(())
+}
+
+/// Every file for Prometheus and Alertmanager.
+pub fn render(catalogue: &Catalogue, alerting: &Alerting) -> Vec<Rendered> {
+    let file =
+        |path: String, text: String| Rendered { path: path.into(), text: format!("{}{text}", files::HEAD) };
+    let mut rendered = Vec::new();
+    for group in &catalogue.groups {
+        let rules = prometheus::rules(group, alerting).document();
+        rendered.push(file(format!("rules/{}.yml", group.name), rules));
+        let tests = promtool::tests(group).into_iter();
+        rendered.extend(tests.map(|(name, test)| file(format!("tests/{name}"), test.document())));
+    }
+    rendered.push(file("alertmanager.yml".into(), alertmanager::configuration(alerting).document()));
+    rendered
+        .push(Rendered { path: "templates/dockmeter.tmpl".into(), text: alertmanager::TEMPLATES.to_owned() });
+    rendered
+}
+
+/// `docs/alerts.md`.
+pub fn reference(catalogue: &Catalogue) -> String {
+    docs::page(catalogue)
+}
+
+#[cfg(test)]
+mod tests;
