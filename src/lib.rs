@@ -22,6 +22,8 @@ pub mod docker;
 #[cfg(feature = "server")]
 pub mod exporter;
 #[cfg(feature = "server")]
+pub mod health;
+#[cfg(feature = "server")]
 pub mod host;
 #[cfg(feature = "server")]
 pub mod ingest;

@@ -37,6 +37,7 @@ pub(crate) fn row(bed: &Bed) -> io::Result<String> {
         Default::default(),
         Default::default(),
         Default::default(),
+        None,
     );
     let mut page = Vec::new();
     let rendered = measure(ROUNDS, || {

@@ -14,7 +14,7 @@ use super::value;
 use super::variables;
 use super::{
     Config, ConfigError, ContainerSource, Disk, Host, Ingest, ListenAddress, Log, LogFormat, Naming, Sources,
-    Web, alerting, cost, database, discovery, docker, folder_of, probe, upstream,
+    Web, alerting, cost, database, discovery, docker, folder_of, health, probe, upstream,
 };
 use crate::metrics::catalogue::{COLLECTORS, host as of_host};
 use crate::paths::Paths;
@@ -120,6 +120,7 @@ pub(super) fn config(sources: Sources) -> Result<Config, ConfigError> {
         prometheus: upstream::upstream(layers, &upstream::PROMETHEUS, &file.prometheus)?,
         alertmanager: upstream::upstream(layers, &upstream::ALERTMANAGER, &file.alertmanager)?,
         discovery: discovery::discovery(layers, &file.discovery)?,
+        health: health::health(layers, &file.health)?,
         cost: cost::cost(layers, &file.cost)?,
         alerting: alerting::alerting(layers, &file)?,
         postgres: database::postgres(layers, &file, folder_of(named))?,

@@ -16,6 +16,7 @@ mod discovery;
 mod docker;
 mod endpoint;
 mod file;
+mod health;
 mod layers;
 mod listen;
 mod naming;
@@ -45,6 +46,7 @@ pub use database::{DatabaseUrl, Postgres, PostgresServer, SslMode};
 pub use discovery::Discovery;
 pub use docker::{Docker, TlsFiles};
 pub use endpoint::{Endpoint, EndpointError};
+pub use health::Health;
 pub use layers::Origin;
 pub use listen::{InvalidListenAddress, ListenAddress};
 pub use naming::Naming;
@@ -111,6 +113,8 @@ pub struct Config {
     pub alertmanager: Upstream,
     /// How Prometheus reaches containers that expose metrics.
     pub discovery: Discovery,
+    /// From when on something is a warning, or unhealthy.
+    pub health: Health,
     /// What resources cost.
     pub cost: Cost,
     /// What programs may send, and where.

@@ -254,6 +254,10 @@ settings! {
         "The name or IP address of this host, for a Prometheus elsewhere. Containers are then found at the ports that they publish on the host, and not at their own addresses; who publishes none is not found.";
     DISCOVERY_MIN_INTERVAL Some("discovery.min-interval"), Some("discovery.min_interval"), One "DURATION" ["5s"]
         "How often a container may ask to be scraped at most, 1s to 1h; `dockmeter.scrape.interval` below it counts as this.";
+    HEALTH_WARNING Some("health.warning"), Some("health.warning"), One "PERCENT" ["90"]
+        "From which share of CPU, memory, disk and other limits on `/api/system/health` warns, 1 to 100 percent.";
+    HEALTH_UNHEALTHY Some("health.unhealthy"), Some("health.unhealthy"), One "PERCENT" ["95"]
+        "From which share on it says `unhealthy`; not below `health.warning`.";
     COST_CURRENCY None, Some("cost.currency"), One "WORD" ["EUR"]
         "What prices and amounts are in; a word for the reader, nothing is converted.";
     COST_CPU_CORE_HOUR None, Some("cost.cpu_core_hour"), One "PRICE" []

@@ -70,6 +70,8 @@ pub(super) fn page(config: &Config) -> String {
     let published = config.discovery.published_address.as_deref().unwrap_or_default();
     page.one(&settings::DISCOVERY_PUBLISHED_ADDRESS, quoted(published));
     page.one(&settings::DISCOVERY_MIN_INTERVAL, show_duration(config.discovery.min_interval));
+    page.one(&settings::HEALTH_WARNING, config.health.warning_percent);
+    page.one(&settings::HEALTH_UNHEALTHY, config.health.unhealthy_percent);
     page.cost();
     page.alerting();
     page.one(&settings::LOG_LEVEL, config.log.level.as_str().to_ascii_lowercase());

@@ -315,7 +315,7 @@ fn every_mistake_in_the_file_is_one_line_with_its_place() {
         ("log: {level: \"in\\nfo\"}", "1:14: `in\\nfo` is not `error`, `warn`, `info` or `debug`"),
         (
             "\"a\\nb\": 1",
-            "1:1: unknown key `a\\nb`, expected `docker`, `containers`, `tenancy`, `sampling`, `disk`, `web`, `auth`, `limits`, `log`, `host`, `collectors`, `probes`, `prometheus`, `alertmanager`, `discovery`, `cost`, `ingest`, `instrumentation`, `queries`, `databases`, `postgres` or `alerting`",
+            "1:1: unknown key `a\\nb`, expected `docker`, `containers`, `tenancy`, `sampling`, `disk`, `web`, `auth`, `limits`, `log`, `host`, `collectors`, `probes`, `prometheus`, `alertmanager`, `discovery`, `health`, `cost`, `ingest`, `instrumentation`, `queries`, `databases`, `postgres` or `alerting`",
         ),
     ] {
         assert_eq!(refused(text), format!("dockmeter.yml:{message}"), "{text}");
@@ -385,7 +385,6 @@ fn promised_keys_say_that_they_are_not_there_yet() {
     for (text, message) in [
         ("history:\n  path: /var/lib/dockmeter\n", "1:1: `history` is not in this version"),
         ("grafana: {url: 'http://g:3000'}", "1:1: `grafana` is not in this version"),
-        ("alertmanager: {url: 'http://a:9093'}", "1:1: `alertmanager` is not in this version"),
     ] {
         assert_eq!(refused(text), format!("dockmeter.yml:{message}"), "{text}");
     }

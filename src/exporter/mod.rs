@@ -17,6 +17,7 @@ use jiff::Timestamp;
 use crate::collect::Collector;
 use crate::container::collectors;
 use crate::disk::collectors::{ContainerDiskCollector, DockerDiskCollector};
+use crate::health::{HealthCollector, Monitor};
 use crate::host;
 use crate::host::machine::MachineCollector;
 use crate::ingest::{Programs, Receiver};
@@ -33,7 +34,7 @@ pub use serve::serve;
 /// Every collector there is, in the order of the page. `started_at` is the start of the process,
 /// `resolver` attributes its containers, if it attributes any itself, and `reloads` tells of its
 /// configuration, if it has any; `probes` is what came of probes,
-/// `servers` what PostgreSQL servers have said.
+/// `servers` what PostgreSQL servers have said, and `health` who keeps what verdicts are made of.
 pub fn collectors(
     started_at: Timestamp,
     resolver: Option<Arc<Resolver>>,
@@ -41,6 +42,7 @@ pub fn collectors(
     probes: probe::Board,
     programs: Arc<Receiver>,
     servers: postgres::Board,
+    health: Option<Arc<Monitor>>,
 ) -> Vec<Box<dyn Collector>> {
     let mut all = collectors::all();
     all.push(Box::new(ContainerDiskCollector));
@@ -50,6 +52,7 @@ pub fn collectors(
     all.push(Box::new(DockerDiskCollector));
     all.push(Box::new(ProbeCollector::new(probes)));
     all.push(Box::new(Programs::new(programs)));
+    all.push(Box::new(HealthCollector::new(health)));
     all.push(Box::new(OwnCollector::new(started_at, resolver, reloads)));
     all.push(Box::new(PostgresCollector::new(servers)));
     all.extend(host::collectors::all());
@@ -70,6 +73,7 @@ mod tests {
             probe::Board::default(),
             Arc::default(),
             Default::default(),
+            None,
         );
         let names: Vec<&str> = all.iter().map(|one| one.name()).collect();
         assert_eq!(names, catalogue::COLLECTORS);

@@ -19,6 +19,9 @@ use crate::paths::Paths;
 use crate::snapshot::{Snapshot, Sources};
 use crate::tenant::Resolver;
 
+/// Who may evaluate tenants' alerts, and whether he does. Nobody gives rules to Grafana yet.
+const ALERT_EVALUATORS: [(&str, bool); 2] = [("prometheus", true), ("grafana", false)];
+
 /// `dockmeter_build_info`, `process_*` and the sampler's own counters.
 #[derive(Debug)]
 pub struct OwnCollector {
@@ -60,6 +63,10 @@ impl Collector for OwnCollector {
             sink.family(&c::CONFIG_RELOAD_TIME);
             let succeeded_ns = u64::try_from(succeeded_at.as_nanosecond()).unwrap_or(0);
             sink.sample(&plain, &[], Value::Nanos(succeeded_ns));
+        }
+        sink.family(&c::ALERT_EVALUATOR);
+        for (evaluator, evaluates) in ALERT_EVALUATORS {
+            sink.sample(&plain, &[("evaluator", evaluator)], Value::Int(evaluates.into()));
         }
         sink.family(&c::SAMPLE_OVERRUNS);
         sink.sample(&plain, &[], Value::Int(snapshot.overruns));

@@ -22,6 +22,7 @@ use crate::container::thread::SamplerThread;
 use crate::disk::thread::DiskThread;
 use crate::disk::{self, Board};
 use crate::docker::{self, EngineStatistics, Watcher};
+use crate::health::{Monitor, Wanted};
 use crate::host;
 use crate::ingest::intake::Pace;
 use crate::ingest::{Correspondents, Receiver};
@@ -30,7 +31,7 @@ use crate::metrics::catalogue;
 use crate::paths::Paths;
 use crate::postgres::{self, Servers};
 use crate::probe::{self, Probes};
-use crate::prometheus::Alertmanager;
+use crate::prometheus::{Alertmanager, Client};
 use crate::sql::slow::SlowQueries;
 use crate::tenant::Resolver;
 use crate::web::access::Access;
@@ -93,7 +94,11 @@ struct Exporter {
     probes: Probes,
     servers: Servers,
     programs: Arc<Receiver>,
+    monitor: Arc<Monitor>,
 }
+
+/// What a reload has read.
+type Read = (Config, Prepared, Surroundings, Wanted);
 
 impl Exporter {
     async fn start(config: Config, sockets: Option<Sockets>) -> anyhow::Result<()> {
@@ -147,6 +152,13 @@ impl Exporter {
         let (probed, said) = (probe::Board::default(), postgres::Board::default());
         let (attributing, reloading) = (Some(resolver.clone()), Some(reloads.clone()));
         let receiver = receiver(&config);
+        let refused = reloads.clone();
+        let monitor = Arc::new(Monitor::new(
+            inventory.clone(),
+            receiver.clone(),
+            Box::new(move || !refused.last().0),
+            judged(&config)?,
+        ));
         let mut collectors = super::collectors(
             started_at,
             attributing,
@@ -154,9 +166,11 @@ impl Exporter {
             probed.clone(),
             receiver.clone(),
             said.clone(),
+            Some(monitor.clone()),
         );
         collectors.retain(|collector| config.collects(collector.name()));
         let sampler = Arc::new(sampler);
+        tokio::spawn(cancel.clone().run_until_cancelled_owned(monitor.clone().watch(sampler.clone())));
         let here = config.docker.host.is_local();
         let correspondents = Arc::new(Correspondents::new(inventory.clone(), config.paths.clone(), here));
         let ingest_listeners = ingest_listeners.for_programs(&correspondents);
@@ -171,6 +185,7 @@ impl Exporter {
         let (wishes, wished) = reload::wishes();
         let context = context.with_programs(receiver.clone(), config.ingest.body_bytes);
         let context = context.with_correspondents(correspondents);
+        let context = context.with_monitor(monitor.clone());
         context.set_surroundings(surroundings(&config)?);
         let context = Arc::new(context.with_entrance(entrance.clone()).with_reloads(wishes));
         for address in listeners.addresses() {
@@ -209,6 +224,7 @@ impl Exporter {
             probes,
             servers,
             programs: receiver,
+            monitor,
         };
         let ((), end) = tokio::join!(serving, exporter.attend(signals, wished, &cancel));
         let Exporter { watcher, .. } = exporter;
@@ -278,25 +294,25 @@ impl Exporter {
 
     async fn read_again(&mut self) -> anyhow::Result<()> {
         let (config, resolver) = (self.config.clone(), self.resolver.clone());
-        let read =
-            tokio::task::spawn_blocking(move || -> anyhow::Result<(Config, Prepared, Surroundings)> {
-                let next = config.reload()?;
-                let entrance = Prepared::read(next.web.config_file.as_deref())?;
-                let surroundings = surroundings(&next)?;
-                resolver.replace(next.policy.clone())?;
-                Ok((next, entrance, surroundings))
-            });
-        let (next, entrance, surroundings) = match read.await.context("the reading was broken off").flatten()
-        {
-            Ok(next) => next,
-            Err(error) => {
-                tracing::error!(%error, "the new configuration is refused; the old one stays in force");
-                self.reloads.reloaded(false, Timestamp::now());
-                return Err(error);
-            }
-        };
+        let read = tokio::task::spawn_blocking(move || -> anyhow::Result<Read> {
+            let next = config.reload()?;
+            let entrance = Prepared::read(next.web.config_file.as_deref())?;
+            let (surroundings, judged) = (surroundings(&next)?, judged(&next)?);
+            resolver.replace(next.policy.clone())?;
+            Ok((next, entrance, surroundings, judged))
+        });
+        let (next, entrance, surroundings, judged) =
+            match read.await.context("the reading was broken off").flatten() {
+                Ok(next) => next,
+                Err(error) => {
+                    tracing::error!(%error, "the new configuration is refused; the old one stays in force");
+                    self.reloads.reloaded(false, Timestamp::now());
+                    return Err(error);
+                }
+            };
         self.context.set_access(access(&next));
         self.context.set_surroundings(surroundings);
+        self.monitor.replace(judged);
         self.entrance.install(entrance);
         self.watcher.reattribute();
         self.probes.replace(wanted_probes(&next));
@@ -443,6 +459,18 @@ fn surroundings(config: &Config) -> anyhow::Result<Surroundings> {
     let named = config.alertmanager.url.is_some();
     Ok(Surroundings {
         alertmanager: named.then(|| Alertmanager::new(&config.alertmanager)).transpose()?,
+        discovery: config.discovery.clone(),
+    })
+}
+
+/// How everything is judged, and who is asked for that. Credentials are read here, likewise.
+fn judged(config: &Config) -> anyhow::Result<Wanted> {
+    let [prometheus, alertmanager] =
+        [&config.prometheus, &config.alertmanager].map(|upstream| upstream.url.is_some().then_some(upstream));
+    Ok(Wanted {
+        thresholds: config.health,
+        prometheus: prometheus.map(Client::new).transpose()?,
+        alertmanager: alertmanager.map(Alertmanager::new).transpose()?,
         discovery: config.discovery.clone(),
     })
 }

@@ -312,6 +312,11 @@ impl Receiver {
         self.store.forget(is_gone);
     }
 
+    /// Series that were refused so far, for whatever reason.
+    pub fn dropped_series(&self) -> u64 {
+        self.store().dropped().map(|(_, series)| series).sum()
+    }
+
     /// Removes what has not been sent for long; to be called now and then.
     pub fn expire(&self, now: Instant) {
         self.store.expire(now);

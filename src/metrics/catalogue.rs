@@ -470,6 +470,12 @@ metrics! {
         DROPPED_SERIES "dockmeter_dropped_series_total" Counter None Plain ["reason"] Dockmeter
             "the store of series" "Series that count in one with `overflow=\"true\"` since there was no place for them, by what there was too much of: series of their `metric`, of their `tenant`, of `all`, or `memory`.";
     }
+    "health" {
+        SYSTEM_HEALTH "dockmeter_system_health" Gauge None Plain ["domain", "status"] Dockmeter
+            "see docs/health.md" "1 for how a domain is (`healthy`, `warning` or `unhealthy`), 0 for how it is not; the domain `overall` is the worst of all.";
+        SYSTEM_HEALTH_WARNINGS "dockmeter_system_health_warnings" Gauge None Plain ["domain"] Dockmeter
+            "see docs/health.md" "Reasons why a domain is not healthy, as `/api/system/health` has them.";
+    }
     "dockmeter" {
         BUILD_INFO "dockmeter_build_info" Gauge None Plain ["version", "revision", "rustversion"] Dockmeter
             "the build" "What this binary was built from; always 1.";
@@ -477,6 +483,8 @@ metrics! {
             "the configuration" "1 if all that was last read of the configuration is in force, 0 if some of it was refused and the old stays.";
         CONFIG_RELOAD_TIME "dockmeter_config_last_reload_success_timestamp_seconds" Gauge Seconds Plain [] Dockmeter
             "the clock" "When configuration was last read and taken, in seconds since 1970.";
+        ALERT_EVALUATOR "dockmeter_alert_evaluator" Gauge None Plain ["evaluator"] Dockmeter
+            "the configuration" "1 for who evaluates tenants' alerts, so that no alert is evaluated twice: `prometheus`, or `grafana` where dockmeter has given it the rules.";
         COLLECTOR_DURATION "dockmeter_collector_duration_seconds" Gauge Seconds Plain ["collector"] Dockmeter
             "the clock" "Time a collector took in this scrape; reading is in `sampler`.";
         COLLECTOR_SUCCESS "dockmeter_collector_success" Gauge None Plain ["collector"] Dockmeter

@@ -12,6 +12,7 @@ use http_body_util::BodyExt;
 use jiff::Timestamp;
 
 use crate::collect::{CollectError, Collector};
+use crate::health::{Monitor, Wanted};
 use crate::ingest::Receiver;
 use crate::inventory::{Container, ContainerId, Engine, Health, Inventory, Network, State, Status};
 use crate::metrics::{LabelBlock, Sink, Value, catalogue};
@@ -271,6 +272,8 @@ pub(super) fn collectors() -> Vec<Box<dyn Collector>> {
 pub(super) fn context_of(source: Fixed, access: Access, max_requests: usize) -> Arc<Context> {
     let collectors = Arc::new(collectors());
     let context = Context::new(Arc::new(source), inventory(), collectors, access, max_requests);
+    let monitor = Monitor::new(inventory(), Arc::default(), Box::new(|| false), Wanted::default());
+    let context = context.with_monitor(Arc::new(monitor));
     let context = context.with_programs(Arc::new(receiver()), BODY_BYTES);
     Arc::new(context.with_processes(Arc::new(TwoProcesses)))
 }

@@ -17,6 +17,7 @@ mod crowd;
 mod current;
 mod discovery;
 pub mod entrance;
+mod health;
 mod landing;
 mod listen;
 mod negotiate;
@@ -55,6 +56,7 @@ use crate::inventory::Inventory;
 use crate::snapshot::{ProcessSource, Snapshot, Source};
 
 use crate::config::Discovery;
+use crate::health::Monitor;
 use crate::prometheus::Alertmanager;
 
 use access::Access;
@@ -94,6 +96,8 @@ pub struct Context {
     /// Who finds out which container a program is in; `None` where nobody does.
     correspondents: Option<Arc<Correspondents>>,
     started_at: Instant,
+    /// Who says how everything is; `None` where nobody does.
+    monitor: Option<Arc<Monitor>>,
     /// One permit a request that collects; `None` without a limit.
     requests: Option<Semaphore>,
     pages: Arc<PagePool>,
@@ -120,6 +124,7 @@ impl Context {
             reloads: None,
             programs: None,
             correspondents: None,
+            monitor: None,
             started_at: Instant::now(),
             requests: (max_requests > 0).then(|| Semaphore::new(max_requests.min(Semaphore::MAX_PERMITS))),
             pages: Arc::default(),
@@ -130,6 +135,12 @@ impl Context {
     #[must_use]
     pub fn with_processes(self, processes: Arc<dyn ProcessSource>) -> Self {
         Context { processes: Some(processes), ..self }
+    }
+
+    /// With somebody who says how everything is.
+    #[must_use]
+    pub fn with_monitor(self, monitor: Arc<Monitor>) -> Self {
+        Context { monitor: Some(monitor), ..self }
     }
 
     /// With somebody who reads the configuration again.

@@ -44,8 +44,8 @@ use super::entrance::Rules;
 use super::problem::{Kind, Problem};
 use super::tls::Shown;
 use super::{
-    Context, alerts, api, discovery, landing, openapi, otlp, performance, plain, probe, processes, queries,
-    reload, scrape,
+    Context, alerts, api, discovery, health, landing, openapi, otlp, performance, plain, probe, processes,
+    queries, reload, scrape,
 };
 use crate::config::Scope;
 use crate::ingest::{Correspondent, Found};
@@ -120,6 +120,7 @@ static ROUTES: &[Route] = &[
     get("/api/metrics/performance", Need::Page, |method| on(method, performance::performance)),
     get("/api/queries/slow", Need::Login(Scope::Read), |method| on(method, queries::slow)),
     get("/api/alerts", Need::Page, |method| on(method, alerts::alerts)),
+    get("/api/system/health", Need::Page, |method| on(method, health::health)),
     get("/api/sd/prometheus", Need::Page, |method| on(method, discovery::prometheus)),
     get("/api/openapi.json", Need::Page, |method| on(method, openapi::document)),
 ];

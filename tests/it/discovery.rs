@@ -112,3 +112,33 @@ fn the_network_that_prometheus_is_in_decides_and_the_hosts_is_nobodys() {
     drop((inside, outside, host));
     engine.docker(&["network", "rm", "discovery-net"]);
 }
+
+#[test]
+fn one_prometheus_finds_the_dockmeters_of_many_hosts_by_a_file() {
+    let exporters = [Exporter::alone(&[]), Exporter::alone(&[])];
+    let folder = tempfile::tempdir().expect("a folder");
+    let list = |exporters: &[Exporter]| {
+        let targets: Vec<String> =
+            exporters.iter().map(|exporter| format!("'{}'", exporter.address)).collect();
+        let text = format!("- targets: [{}]\n  labels: {{site: berlin}}\n", targets.join(", "));
+        // Whole at once: a half-written list would be an empty one.
+        let new = folder.path().join("new");
+        std::fs::write(&new, text).expect("a list");
+        std::fs::rename(new, folder.path().join("berlin.yml")).expect("a list");
+    };
+    list(&exporters[..1]);
+    let files = folder.path().join("*.yml");
+    let job = format!(
+        "global: {{scrape_interval: 1s}}\nscrape_configs:\n  - job_name: dockmeter\n    file_sd_configs:\n      \
+         - {{files: ['{}'], refresh_interval: 1s}}\n",
+        files.display()
+    );
+    let Some(prometheus) = Prometheus::configured(&job) else { return };
+    let up = || prometheus.by("instance", "dockmeter_build_info{site=\"berlin\"} == 1");
+    eventually("the first is scraped", || (up().len() == 1).then_some(()));
+    list(&exporters);
+    let both = eventually("the second, too, without a restart", || Some(up()).filter(|up| up.len() == 2));
+    for exporter in &exporters {
+        assert!(both.contains_key(&exporter.address.to_string()), "{both:?}");
+    }
+}

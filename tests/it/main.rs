@@ -50,6 +50,7 @@ mod disk;
 mod docker_objects;
 mod engines;
 mod faults;
+mod health;
 mod histograms;
 mod host;
 mod house;

@@ -204,6 +204,7 @@ fn a_registry_gathers_what_the_page_shows() {
         Default::default(),
         Default::default(),
         Default::default(),
+        None,
     ));
     let snapshot = Arc::new(snapshot());
     let page = shown(&render(&collectors, &Selection::default(), &snapshot, Format::Text, Vec::new()));
@@ -239,6 +240,7 @@ fn a_registry_takes_the_adapter_once_and_only_with_the_collectors_it_is_given() 
             Default::default(),
             Default::default(),
             Default::default(),
+            None,
         )
         .into_iter()
         .filter(|one| one.name() == "machine");
@@ -260,8 +262,15 @@ async fn a_registry_holds_the_adapter_and_what_the_middleware_measures() {
     use tower::{Layer as _, ServiceExt as _};
 
     let registry = Registry::new();
-    let collectors =
-        exporter::collectors(now(), None, None, Default::default(), Default::default(), Default::default());
+    let collectors = exporter::collectors(
+        now(),
+        None,
+        None,
+        Default::default(),
+        Default::default(),
+        Default::default(),
+        None,
+    );
     let adapter =
         RegistryCollector::new(Arc::new(Still(Arc::new(snapshot()))), Arc::new(collectors)).unwrap();
     registry.register(Box::new(adapter)).unwrap();
