@@ -41,7 +41,9 @@ components_of() {
         haproxy) echo "haproxy"; echo "haproxy" ;;
         # Unpacked, it runs in containers only, as another user than root (scripts/postgres.sh).
         postgres) echo ">postgresql"; echo "postgres initdb" ;;
-        # A current server, and the C library that it wants: an image holds both.
+        # Later servers, and the C libraries that they want: an image holds both.
+        postgres17) echo ">postgresql"; echo "postgres initdb"; echo trixie ;;
+        libc17) echo "libc6"; echo; echo trixie ;;
         postgres18) echo ">postgresql"; echo "postgres initdb"; echo newest ;;
         libc18) echo "libc6"; echo; echo newest ;;
         # What our families of PostgreSQL are held beside.
@@ -253,7 +255,7 @@ refresh_lists() {
     local state="$components/apt/$1"
     [[ -n $(find "$state/refreshed" -mmin -1440 2>/dev/null) ]] && return 0
     mkdir -p "$state/lists/partial" "$state/cache/archives/partial"
-    [[ $1 == stable ]] || derive_newest_sources "$state/sources" || return 1
+    [[ $1 == stable ]] || derive_sources "$1" "$state/sources" || return 1
     say "reading package lists ($1)"
     if ! apt "$1" get update >"$components/apt.log" 2>&1; then
         component_reason="could not read the package lists: $(tail -n 1 "$components/apt.log")"
@@ -262,10 +264,10 @@ refresh_lists() {
     touch "$state/refreshed"
 }
 
-# derive_newest_sources DIRECTORY: the machine's own sources of its release, pointed at the
-# newest suite. Only on Debian, where that suite has a name.
-derive_newest_sources() {
-    local release sources=$1 file
+# derive_sources SUITE DIRECTORY: the machine's own sources of its release, pointed at another
+# suite: the newest, or one by its name. Only on Debian, where suites have names.
+derive_sources() {
+    local release suite=${1/#newest/sid} sources=$2 file
     # shellcheck disable=SC1091
     release=$(. /etc/os-release && [[ $ID == debian ]] && echo "$VERSION_CODENAME")
     if [[ -z $release ]]; then
@@ -274,15 +276,15 @@ derive_newest_sources() {
     fi
     rm -rf "$sources" && mkdir -p "$sources"
     for file in /etc/apt/sources.list.d/*.sources; do
-        [[ -e $file ]] && awk -v release="$release" 'BEGIN { RS = ""; ORS = "\n\n" }
-            $0 ~ "\nSuites:([^\n]* )?" release "( |\n|$)" { sub(/\nSuites:[^\n]*/, "\nSuites: sid"); print }' "$file" >>"$sources/newest.sources"
+        [[ -e $file ]] && awk -v release="$release" -v suite="$suite" 'BEGIN { RS = ""; ORS = "\n\n" }
+            $0 ~ "\nSuites:([^\n]* )?" release "( |\n|$)" { sub(/\nSuites:[^\n]*/, "\nSuites: " suite); print }' "$file" >>"$sources/derived.sources"
     done
     for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.list; do
-        [[ -e $file ]] && awk -v release="$release" '$1 == "deb" {
-            for (i = 2; i <= NF; i++) if ($i == release) { $i = "sid"; print; next } }' "$file" >>"$sources/newest.list"
+        [[ -e $file ]] && awk -v release="$release" -v suite="$suite" '$1 == "deb" {
+            for (i = 2; i <= NF; i++) if ($i == release) { $i = suite; print; next } }' "$file" >>"$sources/derived.list"
     done
     if [[ -z $(find "$sources" -type f -size +0) ]]; then
-        component_reason="found no source of packages for \`$release\` from which to derive the newest suite"
+        component_reason="found no source of packages for \`$release\` from which to derive `$suite`"
         return 1
     fi
 }

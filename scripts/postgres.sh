@@ -2,13 +2,14 @@
 # Puts images with PostgreSQL servers into a Docker engine of the tests.
 #
 #   postgres.sh DIR NAME…   makes the image `dockmeter-NAME` in the engine of scripts/engine.sh
-#                           in DIR, for each NAME: the components `postgres` and `postgres18`
+#                           in DIR, for each NAME: the components `postgres`, `postgres17` and
+#                           `postgres18`
 #
 # A server refuses to run as root and finds its files beside itself, so it lives in a container
 # of its own as the user `nobody`: the programs and libraries of the components, a fresh data
 # directory in /data, the superuser `postgres` who needs no password, and everybody else with
-# SCRAM. Needs root and the components `docker`, `busybox`, those NAMEs and, for `postgres18`,
-# `libc18` (scripts/components.sh).
+# SCRAM. Needs root and the components `docker`, `busybox`, those NAMEs and, for `postgres17` and
+# `postgres18`, `libc17` and `libc18` (scripts/components.sh).
 set -euo pipefail
 
 root=$(cd "$(dirname "$0")/.." && pwd -P)
@@ -28,9 +29,10 @@ libraries() {
     local component=$1 loader='' path
     shift
     path=$(component_libraries "$component")
-    if [[ $component == postgres18 ]]; then
-        path="$(component_libraries libc18):$path"
-        loader=$(find "$components/libc18" -name 'ld-linux-*' -path '*/lib64/*' -o -name 'ld-linux-*' | head -n 1)
+    if [[ $component != postgres ]]; then
+        local libc=libc${component#postgres}
+        path="$(component_libraries "$libc"):$path"
+        loader=$(find "$components/$libc" -name 'ld-linux-*' -path '*/lib64/*' -o -name 'ld-linux-*' | head -n 1)
         [[ -n $loader ]] && echo "$loader"
     fi
     for file; do

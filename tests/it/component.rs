@@ -44,6 +44,8 @@ pub(crate) enum Component {
     NodeExporter,
     /// The release's PostgreSQL server.
     Postgres,
+    /// A PostgreSQL server of the release in between.
+    Postgres17,
     /// A current PostgreSQL server.
     Postgres18,
     /// Prometheus' exporter of PostgreSQL servers.
@@ -77,6 +79,7 @@ impl Component {
             Component::Haproxy => "DOCKMETER_TEST_HAPROXY",
             Component::NodeExporter => "DOCKMETER_TEST_NODE_EXPORTER",
             Component::Postgres => "DOCKMETER_TEST_POSTGRES",
+            Component::Postgres17 => "DOCKMETER_TEST_POSTGRES17",
             Component::Postgres18 => "DOCKMETER_TEST_POSTGRES18",
             Component::PostgresExporter => "DOCKMETER_TEST_POSTGRES_EXPORTER",
             Component::SdkPython => "DOCKMETER_TEST_SDK_PYTHON",

@@ -24,8 +24,9 @@ use crate::prometheus::free_address;
 
 mod server;
 mod slow;
+mod stuck;
 
-use server::{PASSWORD, Person, Server, engine};
+use server::{PASSWORD, Person, Server, VERSIONS, engine};
 
 const LABEL: &str = "--label=dockmeter.postgres=true";
 
@@ -52,7 +53,11 @@ fn is_up(exporter: &Exporter, server: &str) {
 #[test]
 fn a_deadlock_a_lock_wait_an_idle_transaction_and_a_slow_statement_are_shown_under_their_tenant() {
     let Some(engine) = engine() else { return };
-    let tenants = [("postgres", "pg-old", "pg-crm"), ("postgres18", "pg-new", "pg-shop")];
+    let tenants = [
+        ("postgres", "pg-old", "pg-crm"),
+        ("postgres17", "pg-between", "pg-bank"),
+        ("postgres18", "pg-new", "pg-shop"),
+    ];
     let servers: Vec<Server<'_>> = tenants
         .iter()
         .map(|(version, name, project)| {
@@ -471,8 +476,8 @@ fn values(samples: &[Sample]) -> BTreeMap<Vec<(String, String)>, f64> {
 fn families_types_labels_and_values_are_postgres_exporters() {
     let Some(engine) = engine() else { return };
     let Some(program) = Component::PostgresExporter.path() else { return };
-    for (version, name) in [("postgres", "pg-peer-old"), ("postgres18", "pg-peer-new")] {
-        let server = Server::start(&engine, version, name, &[], &[]);
+    for version in VERSIONS {
+        let server = Server::start(&engine, version, &format!("pg-peer-{version}"), &[], &[]);
         server.set_up();
         let admin = server.connect();
         admin.run("CREATE TABLE shelf AS SELECT generate_series(1, 1000) AS id");

@@ -15,16 +15,17 @@ use crate::engine::{Container, Engine, done};
 use crate::poll::eventually;
 
 /// The versions that there are, by their components.
-pub(super) const VERSIONS: [&str; 2] = ["postgres", "postgres18"];
+pub(super) const VERSIONS: [&str; 3] = ["postgres", "postgres17", "postgres18"];
 
 /// The password of the role `dockmeter`.
 pub(super) const PASSWORD: &str = "correct horse";
 
-/// The shared engine with images of both versions, if all of that can be had.
+/// The shared engine with images of all versions, if all of that can be had.
 pub(super) fn engine() -> Option<Engine> {
     static MADE: OnceLock<()> = OnceLock::new();
     let engine = Engine::shared()?;
     Component::Postgres.path()?;
+    Component::Postgres17.path()?;
     Component::Postgres18.path()?;
     MADE.get_or_init(|| {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/postgres.sh");
