@@ -4,7 +4,7 @@ use std::io::{self, Read as _, Write as _};
 use std::time::Instant;
 
 use dockmeter::ingest::otlp::{json, protobuf};
-use dockmeter::ingest::{Encoding, Origin, Receiver};
+use dockmeter::ingest::{Allowance, Encoding, Origin, Receiver};
 use dockmeter::tenant::Tenant;
 use flate2::Compression;
 use flate2::read::MultiGzDecoder;
@@ -48,9 +48,12 @@ fn row(encoding: Encoding, shape: Shape) -> io::Result<String> {
         return Err(failure("gzip did not give back what went in"));
     }
     let read = measure(ROUNDS, || match encoding {
-        Encoding::Protobuf => drop(std::hint::black_box(protobuf::metrics(&whole))),
+        Encoding::Protobuf => {
+            drop(std::hint::black_box(protobuf::metrics(&whole, &Allowance::new(u64::MAX))))
+        }
         Encoding::Json => {
-            drop(std::hint::black_box(json::metrics(std::str::from_utf8(&whole).unwrap_or_default())));
+            let text = std::str::from_utf8(&whole).unwrap_or_default();
+            drop(std::hint::black_box(json::metrics(text, &Allowance::new(u64::MAX))));
         }
     });
     let all = taken(encoding, shape)?;

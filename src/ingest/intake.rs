@@ -17,8 +17,15 @@ const BURST: Duration = Duration::from_secs(10);
 /// A body costs as much work as so many bytes of it to a point, whatever is in it.
 const BYTES_PER_POINT: u64 = 256;
 
-/// What a request that was read takes for each byte of its body, beside the body.
-const MODEL: u64 = 2;
+/// Reading a body may take so many times its length beside it: histograms of small numbers take
+/// most of what is usual, eight bytes of memory for one of the body.
+const PER_BYTE: u64 = 8;
+
+/// But of a long body no more than fits into its tenant's part with it, if this is enough.
+const PER_BYTE_OF_LONG: u64 = 2;
+
+/// And so many bytes more, as even the shortest list has room for some.
+const PER_BODY: u64 = 128 << 10;
 
 /// How long who finds no memory is to wait.
 const MOMENT: Duration = Duration::from_secs(1);
@@ -100,6 +107,14 @@ impl Intake {
         self.shares().tenants.retain(|_, share| owes(share));
     }
 
+    /// How many bytes the reading of a body of so many bytes may take beside it.
+    pub fn allowance(&self, body_bytes: usize) -> u64 {
+        let body = body_bytes as u64;
+        let of = |per_byte: u64| PER_BODY.saturating_add(per_byte.saturating_mul(body));
+        let beside = (self.pace.pending_bytes / TENANTS_SHARE).saturating_sub(body);
+        of(PER_BYTE).min(beside).max(of(PER_BYTE_OF_LONG))
+    }
+
     fn shares(&self) -> MutexGuard<'_, Shares> {
         self.shares.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -128,12 +143,23 @@ impl Ticket {
         Ok(())
     }
 
-    /// Takes room for what is made of a body of so many bytes, and pays for the work.
+    /// Gives room back that is not needed any more.
+    pub fn shrink(&mut self, bytes: u64) {
+        let bytes = bytes.min(self.bytes);
+        let mut shares = self.intake.shares();
+        shares.pending = shares.pending.saturating_sub(bytes);
+        if let Some(share) = shares.tenants.get_mut(&self.tenant) {
+            share.pending = share.pending.saturating_sub(bytes);
+        }
+        self.bytes -= bytes;
+    }
+
+    /// Takes room for all that reading a body of so many bytes may take, and pays for the work.
     ///
     /// # Errors
     /// There is no room.
     pub fn read(&mut self, body_bytes: usize, now: Instant) -> Result<(), Busy> {
-        self.grow(MODEL.saturating_mul(body_bytes as u64))?;
+        self.grow(self.intake.allowance(body_bytes))?;
         self.pay(body_bytes as u64 / BYTES_PER_POINT, now);
         Ok(())
     }
@@ -154,11 +180,7 @@ impl Ticket {
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        let mut shares = self.intake.shares();
-        shares.pending = shares.pending.saturating_sub(self.bytes);
-        if let Some(share) = shares.tenants.get_mut(&self.tenant) {
-            share.pending = share.pending.saturating_sub(self.bytes);
-        }
+        self.shrink(self.bytes);
     }
 }
 
@@ -203,6 +225,30 @@ mod tests {
         ticket.worked(0, 1 << 20, now);
         drop(ticket);
         assert!(matches!(intake.admit(&tenant("ann"), now), Err(Busy::Points(_))));
+    }
+
+    #[test]
+    fn a_request_of_the_greatest_length_fits_into_its_tenants_part_with_what_it_may_take() {
+        let intake = Intake::new(Pace { pending_bytes: 128 << 20, points_per_second: 1 });
+        let of = |body: usize| (body as u64, intake.allowance(body));
+        assert_eq!(of(0), (0, PER_BODY));
+        assert_eq!(of(100 << 10).1, PER_BODY + (800 << 10), "eight times as much");
+        let (longest, allowance) = of(8 << 20);
+        assert_eq!(longest + allowance, 32 << 20);
+        // Who lets bodies be longer than that means it.
+        assert_eq!(of(64 << 20).1, PER_BODY + (128 << 20));
+    }
+
+    #[test]
+    fn room_that_is_not_needed_is_given_back_at_once() {
+        let (intake, now) = intake();
+        let mut first = intake.admit(&tenant("ann"), now).unwrap();
+        first.grow(100).unwrap();
+        first.shrink(70);
+        let mut second = intake.admit(&tenant("ann"), now).unwrap();
+        second.grow(70).unwrap();
+        first.shrink(1_000);
+        assert_eq!(intake.shares().pending, 70, "no more than it had");
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! What programs send of themselves: metrics and traces.
 //!
 //! - [`otlp`]: the requests of OpenTelemetry's protocol.
+//! - [`Allowance`]: how much memory the reading of a request may take.
+//! - `metered`: JSON within it.
 //! - `measure`: single measurements, under the names of the semantic conventions.
 //! - `plain`: plain JSON; `spans`: what spans measure.
 //! - [`Service`]: what a service does now.
@@ -11,6 +13,7 @@
 //! - [`Receiver`]: takes requests into `store`, the series that have been sent, bounded per
 //!   tenant; [`Programs`] shows them.
 
+mod allowance;
 mod collector;
 mod correspondent;
 #[cfg(test)]
@@ -18,6 +21,7 @@ mod fixture;
 pub mod intake;
 mod labels;
 mod measure;
+mod metered;
 pub mod name;
 mod origin;
 pub mod otlp;
@@ -32,9 +36,11 @@ mod standard;
 mod store;
 mod translate;
 
+pub use allowance::{Allowance, Spent};
 pub use collector::Programs;
 pub use correspondent::{Correspondent, Correspondents, Found, Way};
+pub use metered::Unread;
 pub use origin::Origin;
 pub use performance::{PERFORMANCE_WINDOW, Rates, Service};
-pub use plain::{Records, Taken};
+pub use plain::{MOST_TOLD, Records, Taken, Told};
 pub use receiver::{Encoding, Received, Receiver, Unreadable};

@@ -4,16 +4,18 @@
 //! reports for those who use it, names the user of each point by the attribute `user`; its
 //! project and team stay its own.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 
-use super::otlp::model::{Attribute, Metric};
+use super::allowance::{Allowance, Spent};
+use super::otlp::model::{AnyValue, Attribute, Metric};
 use crate::inventory::ContainerId;
-use crate::tenant::{LabelValue, OTHER, Tenant};
+use crate::tenant::{LabelValue, MAX_LABEL_BYTES, OTHER, Tenant};
 
 /// Users that the delegates of one project and team may name; the series of any more are
 /// those of `other`.
-const MOST_USERS: usize = 1_000;
+pub(super) const MOST_USERS: usize = 1_000;
 
 /// The attribute by which a delegate names the user.
 const USER: &str = "user";
@@ -52,23 +54,38 @@ pub(super) struct Users(Mutex<HashMap<Tenant, HashSet<LabelValue>>>);
 
 impl Users {
     /// The metrics of a request of an origin, by whose they are.
+    ///
+    /// # Errors
+    /// They take more memory than they may.
     pub(super) fn shares<'a>(
         &self,
         origin: &Origin,
         metrics: Vec<Metric<'a>>,
-    ) -> BTreeMap<Tenant, Vec<Metric<'a>>> {
+        allowance: &Allowance,
+    ) -> Result<Vec<(Tenant, Vec<Metric<'a>>)>, Spent> {
         if !origin.delegate {
-            return BTreeMap::from([(origin.tenant.clone(), metrics)]);
+            allowance.take(size_of::<(Tenant, Vec<Metric<'_>>)>())?;
+            return Ok(vec![(origin.tenant.clone(), metrics)]);
         }
         let mut shares: BTreeMap<Tenant, Vec<Metric<'a>>> = BTreeMap::new();
         for Metric { name, description, unit, data } in metrics {
-            for (user, data) in data.apart(&mut take_user) {
+            for (user, data) in data.apart(&mut take_user, allowance)? {
+                allowance.take(2 * MAX_LABEL_BYTES)?;
                 let tenant = self.tenant(origin, user.as_deref());
-                let (name, description, unit) = (name.clone(), description.clone(), unit.clone());
-                shares.entry(tenant).or_default().push(Metric { name, description, unit, data });
+                if !shares.contains_key(&tenant) {
+                    allowance.entry(size_of::<(Tenant, Vec<Metric<'_>>)>(), shares.len())?;
+                }
+                let copy = |text: &Cow<'a, str>| {
+                    allowance.take(if matches!(text, Cow::Owned(_)) { text.len() } else { 0 })?;
+                    Ok(text.clone())
+                };
+                let (name, description, unit) = (copy(&name)?, copy(&description)?, copy(&unit)?);
+                let metric = Metric { name, description, unit, data };
+                allowance.push(shares.entry(tenant).or_default(), metric)?;
             }
         }
-        shares
+        allowance.take(shares.len() * size_of::<(Tenant, Vec<Metric<'_>>)>())?;
+        Ok(shares.into_iter().collect())
     }
 
     /// Whose something is that a delegate says is of `user`.
@@ -87,9 +104,13 @@ impl Users {
 }
 
 /// Takes the user out of the attributes of a point.
-fn take_user(attributes: &mut Vec<Attribute<'_>>) -> Option<String> {
+fn take_user<'a>(attributes: &mut Vec<Attribute<'a>>) -> Option<Cow<'a, str>> {
     let place = attributes.iter().position(|attribute| attribute.key == USER)?;
-    Some(attributes.remove(place).value.as_text().into_owned())
+    Some(match attributes.remove(place).value {
+        AnyValue::Text(text) => text,
+        AnyValue::Json(json) => Cow::Owned(json),
+        other => Cow::Owned(other.as_text().into_owned()),
+    })
 }
 
 #[cfg(test)]
@@ -109,7 +130,7 @@ mod tests {
         points: Vec<Point<'static, Number>>,
     ) -> Vec<(String, usize, usize)> {
         let metric = Metric { name: "origin.test".into(), data: Data::Gauge(points), ..Metric::default() };
-        let shares = users.shares(origin, vec![metric]);
+        let shares = users.shares(origin, vec![metric], &Allowance::new(u64::MAX)).unwrap();
         let described = shares.iter().map(|(tenant, metrics)| {
             assert_eq!(tenant.project, origin.tenant.project);
             let points = metrics.iter().flat_map(|metric| {

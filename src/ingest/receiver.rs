@@ -8,11 +8,14 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
+use super::allowance::{Allowance, Spent};
 use super::correspondent::Way;
 use super::intake::{Intake, Pace};
+use super::metered::Unread;
 use super::origin::{Origin, Users};
 use super::otlp::model::Faults;
-use super::otlp::{json, json_spans, protobuf, protobuf_spans};
+use super::otlp::wire::Malformed;
+use super::otlp::{json, json_spans, protobuf, protobuf_spans, reading};
 use super::performance::{self, Service};
 use super::plain::{self, Defined, Records, Taken};
 use super::seen::Seen;
@@ -40,6 +43,10 @@ const METRIC_SHARE: u64 = 4;
 /// The pace at which requests are worked on unless the configuration says otherwise.
 const PACE: Pace = Pace { pending_bytes: 128 << 20, points_per_second: 10_000 };
 
+/// What the work on what was read takes at a time beside it, in bytes: one exemplar, and what is
+/// told of the first records that are refused.
+const MEANWHILE: usize = 64 << 10;
+
 /// How the parts of a request are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Encoding {
@@ -60,23 +67,41 @@ pub struct Received {
     pub message: String,
 }
 
-/// The body is none of what it should be.
+/// Why nothing of a body was taken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the body cannot be read: {0}")]
-pub struct Unreadable(String);
+pub enum Unreadable {
+    /// It is none of what it should be.
+    #[error("the body cannot be read: {0}")]
+    Malformed(String),
+    /// It would take too much memory.
+    #[error("the body is refused: {0}")]
+    Spent(#[from] Spent),
+}
 
-impl Unreadable {
-    fn of(why: impl ToString) -> Self {
-        Unreadable(why.to_string())
+impl From<Malformed> for Unreadable {
+    fn from(why: Malformed) -> Self {
+        match why {
+            Malformed::Spent(spent) => Unreadable::Spent(spent),
+            why => Unreadable::Malformed(why.to_string()),
+        }
+    }
+}
+
+impl From<Unread> for Unreadable {
+    fn from(why: Unread) -> Self {
+        match why {
+            Unread::Spent(spent) => Unreadable::Spent(spent),
+            why => Unreadable::Malformed(why.to_string()),
+        }
     }
 }
 
 /// A body as text, and whether bytes had to be replaced for that.
-fn mended(body: &[u8]) -> (Cow<'_, str>, bool) {
-    match std::str::from_utf8(body) {
-        Ok(text) => (text.into(), false),
-        Err(_) => (String::from_utf8_lossy(body), true),
+fn mended<'a>(body: &'a [u8], allowance: &Allowance) -> Result<(Cow<'a, str>, bool), Spent> {
+    if let Ok(text) = std::str::from_utf8(body) {
+        return Ok((Cow::Borrowed(text), false));
     }
+    Ok((Cow::Owned(reading::mended(body, allowance)?), true))
 }
 
 /// What came of all requests of a tenant.
@@ -176,22 +201,25 @@ impl Receiver {
         body: &[u8],
         now: Instant,
     ) -> Result<Received, Unreadable> {
-        let (text, body_was_mended);
-        let mut request = match encoding {
-            Encoding::Protobuf => {
-                body_was_mended = false;
-                protobuf::metrics(body).map_err(Unreadable::of)?
-            }
-            Encoding::Json => {
-                (text, body_was_mended) = mended(body);
-                json::metrics(&text).map_err(Unreadable::of)?
-            }
-        };
-        let mut faults = std::mem::take(&mut request.faults);
-        faults.mended += u64::from(body_was_mended);
-        let rooms = self.exemplars.as_ref();
-        let outcome = translate::record(&self.store, &self.users, rooms, origin, request, now);
-        Ok(self.received(origin, outcome, faults))
+        self.within(origin, body, |allowance| {
+            let (text, body_was_mended);
+            let mut request = match encoding {
+                Encoding::Protobuf => {
+                    body_was_mended = false;
+                    protobuf::metrics(body, allowance)?
+                }
+                Encoding::Json => {
+                    (text, body_was_mended) = mended(body, allowance)?;
+                    json::metrics(&text, allowance)?
+                }
+            };
+            let mut faults = std::mem::take(&mut request.faults);
+            faults.mended += u64::from(body_was_mended);
+            let rooms = self.exemplars.as_ref();
+            let outcome =
+                translate::record(&self.store, &self.users, rooms, origin, request, allowance, now)?;
+            Ok(self.received(origin, outcome, faults))
+        })
     }
 
     /// Takes the body of an `ExportTraceServiceRequest`.
@@ -205,22 +233,42 @@ impl Receiver {
         body: &[u8],
         now: Instant,
     ) -> Result<Received, Unreadable> {
-        let (text, body_was_mended);
-        let mut request = match encoding {
-            Encoding::Protobuf => {
-                body_was_mended = false;
-                protobuf_spans::traces(body).map_err(Unreadable::of)?
-            }
-            Encoding::Json => {
-                (text, body_was_mended) = mended(body);
-                json_spans::traces(&text).map_err(Unreadable::of)?
-            }
-        };
-        let mut faults = std::mem::take(&mut request.faults);
-        faults.mended += u64::from(body_was_mended);
-        let to = spans::Into { store: &self.store, users: &self.users, seen: &self.seen, slow: &self.slow };
-        let outcome = spans::record(to, origin, &request, (now, Timestamp::now()));
-        Ok(self.received(origin, outcome, faults))
+        self.within(origin, body, |allowance| {
+            let (text, body_was_mended);
+            let mut request = match encoding {
+                Encoding::Protobuf => {
+                    body_was_mended = false;
+                    protobuf_spans::traces(body, allowance)?
+                }
+                Encoding::Json => {
+                    (text, body_was_mended) = mended(body, allowance)?;
+                    json_spans::traces(&text, allowance)?
+                }
+            };
+            let mut faults = std::mem::take(&mut request.faults);
+            faults.mended += u64::from(body_was_mended);
+            let Receiver { store, users, seen, slow, .. } = self;
+            let to = spans::Into { store, users, seen, slow };
+            let outcome = spans::record(to, origin, &request, allowance, (now, Timestamp::now()))?;
+            Ok(self.received(origin, outcome, faults))
+        })
+    }
+
+    /// Reads a body within its allowance, and counts one that takes more.
+    fn within<T>(
+        &self,
+        origin: &Origin,
+        body: &[u8],
+        read: impl FnOnce(&Allowance) -> Result<T, Unreadable>,
+    ) -> Result<T, Unreadable> {
+        let allowance = Allowance::new(self.intake.allowance(body.len()));
+        let read = allowance.take(MEANWHILE).map_err(Unreadable::Spent).and_then(|()| read(&allowance));
+        if let Err(Unreadable::Spent(_)) = read {
+            let mut tallies = self.tallies.lock().unwrap_or_else(PoisonError::into_inner);
+            let tally = tallies.entry(origin.tenant.clone()).or_default();
+            *tally.rejected.entry(TOO_MANY_PARTS).or_default() += 1;
+        }
+        read
     }
 
     /// Counts what came of a request, and puts it into words.
@@ -248,11 +296,13 @@ impl Receiver {
         body: &[u8],
         now: Instant,
     ) -> Result<Taken, Unreadable> {
-        let (text, body_was_mended) = mended(body);
-        let Receiver { store, users, defined, slow, .. } = self;
-        let to = plain::Into { store, users, defined, slow };
-        let taken =
-            plain::record(to, origin, records, &text, (now, Timestamp::now())).map_err(Unreadable::of)?;
+        let (taken, body_was_mended) = self.within(origin, body, |allowance| {
+            let (text, body_was_mended) = mended(body, allowance)?;
+            let Receiver { store, users, defined, slow, .. } = self;
+            let to = plain::Into { store, users, defined, slow };
+            let taken = plain::record(to, origin, records, &text, allowance, (now, Timestamp::now()))?;
+            Ok((taken, body_was_mended))
+        })?;
         let mut tallies = self.tallies.lock().unwrap_or_else(PoisonError::into_inner);
         let tally = tallies.entry(origin.tenant.clone()).or_default();
         tally.taken += taken.accepted;
@@ -325,7 +375,9 @@ impl Receiver {
     }
 }
 
+/// Words of the label `reason`.
 const MALFORMED: &str = "malformed";
+const TOO_MANY_PARTS: &str = "too_many_parts";
 
 #[cfg(test)]
 mod tests {
@@ -348,6 +400,24 @@ mod tests {
         assert_eq!((tally.taken, &tally.rejected), (1, &BTreeMap::from(rejected)));
         assert!(receiver.metrics(&origin, Encoding::Json, b"{", Instant::now()).is_err());
         assert!(receiver.metrics(&origin, Encoding::Protobuf, b"{", Instant::now()).is_err());
+    }
+
+    #[test]
+    fn a_request_of_too_many_parts_counts_as_one_and_nothing_of_it_is_taken() {
+        let receiver = Receiver::new(100, 100, 1 << 20);
+        let origin = Origin::of(Tenant::unknown());
+        let point = r#"{"name":"receiver.parts","gauge":{"dataPoints":[{"asInt":1}]}}"#;
+        let empty = vec!["{}"; 100_000].join(",");
+        let metrics =
+            format!(r#"{{"resourceMetrics":[{{"scopeMetrics":[{{"metrics":[{point},{empty}]}}]}}]}}"#);
+        let refused = receiver.metrics(&origin, Encoding::Json, metrics.as_bytes(), Instant::now());
+        assert_eq!(refused, Err(Unreadable::Spent(Spent)));
+        let records = format!(r#"[{{"method":"GET","duration_seconds":1}},{empty}]"#);
+        let taken = receiver.plain(&origin, Records::Http, records.as_bytes(), Instant::now()).unwrap();
+        assert_eq!((taken.accepted, taken.rejected_total), (1, 100_000), "of those a few are told");
+        assert_eq!(taken.rejected.len(), plain::MOST_TOLD);
+        let tally = &receiver.tallies()[&origin.tenant];
+        assert_eq!((tally.taken, tally.rejected[TOO_MANY_PARTS]), (1, 1));
     }
 
     #[test]

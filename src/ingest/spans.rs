@@ -10,15 +10,16 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 
+use super::allowance::{Allowance, Spent};
 use super::measure::{DatabaseCall, HttpRequest};
-use super::origin::{Origin, Users};
+use super::origin::{MOST_USERS, Origin, Users};
 use super::otlp::model::{AnyValue, Attribute};
 use super::otlp::spans::{ResourceSpans, Span, SpanKind, Traces};
 use super::route::template;
 use super::seen::Seen;
 use super::slow::SlowCalls;
 use super::store::{By, Refused, Sender, Store, Unusable, Writer};
-use super::translate::{Outcome, sender};
+use super::translate::{Outcome, SENDER_BYTES, sender};
 use crate::sql::slow::SlowQueries;
 use crate::sql::table_name;
 
@@ -62,12 +63,22 @@ pub(super) struct Into<'s> {
 }
 
 /// Takes all spans of a request. The second clock is the one on the wall.
+///
+/// # Errors
+/// They take more memory than they may; none of them counts.
 pub(super) fn record(
     to: Into<'_>,
     origin: &Origin,
     traces: &Traces<'_>,
+    allowance: &Allowance,
     now: (Instant, Timestamp),
-) -> Outcome {
+) -> Result<Outcome, Spent> {
+    let most = traces.resources.iter().map(|resource| resource.spans.len()).max().unwrap_or_default();
+    // A list that grows, and another one while it does.
+    allowance.take(most * 3 * size_of::<&Span<'_>>())?;
+    if origin.delegate {
+        allowance.take(most.min(MOST_USERS) * SENDER_BYTES)?;
+    }
     let Into { store, users, seen, slow } = to;
     let mut outcome = Outcome::default();
     for ResourceSpans { attributes, spans } in &traces.resources {
@@ -97,7 +108,7 @@ pub(super) fn record(
             }
         }
     }
-    outcome
+    Ok(outcome)
 }
 
 fn take(

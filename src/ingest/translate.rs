@@ -1,17 +1,26 @@
 //! From OTLP's metrics to series: who sends, under which names, and what each point says.
 
+use super::allowance::{Allowance, Spent};
 use super::name::{Shape, metric_name};
 use super::origin::{Origin, Users};
 use super::otlp::model::{Attribute, Data, Metric, Metrics, Point, ResourceMetrics, Temporality};
 use super::standard::upgrade::{Convention, upgraded};
 use super::store::{Refused, Room, Rooms, Sender, Store, Update, Writer};
 use crate::metrics::Kind;
-use crate::tenant::{LabelValue, Tenant};
+use crate::tenant::{LabelValue, MAX_LABEL_BYTES, Tenant};
 use std::sync::Arc;
 use std::time::Instant;
 
 /// Longest help text of a family, in bytes.
 const LONGEST_HELP: usize = 512;
+
+/// Reasons that are told apart; of more only the words are, as a name may be part of one.
+const MOST_REASONS: usize = 8;
+
+/// What a sender takes where things are put in order by sender: its labels, and its place in a
+/// list and a map that grow.
+pub(crate) const SENDER_BYTES: usize =
+    5 * (MAX_LABEL_BYTES + 2 * size_of::<usize>()) + 8 * size_of::<(Sender, Vec<usize>)>();
 
 /// What became of a request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,7 +38,9 @@ impl Outcome {
     }
 
     pub(crate) fn refuse(&mut self, why: Refused, points: u64) {
-        match self.refused.iter_mut().find(|(known, _)| *known == why) {
+        let full = self.refused.len() >= MOST_REASONS;
+        let is_like = |known: &Refused| *known == why || (full && known.reason() == why.reason());
+        match self.refused.iter_mut().find(|(known, _)| is_like(known)) {
             Some((_, count)) => *count += points,
             None => self.refused.push((why, points)),
         }
@@ -37,17 +48,28 @@ impl Outcome {
 }
 
 /// Takes all metrics of a request; exemplars only if there are `rooms` for them.
+///
+/// # Errors
+/// They take more memory than they may; none of them counts.
 pub(crate) fn record(
     store: &Store,
     users: &Users,
     rooms: Option<&Rooms>,
     origin: &Origin,
     metrics: Metrics<'_>,
+    allowance: &Allowance,
     now: Instant,
-) -> Outcome {
-    let mut outcome = Outcome::default();
+) -> Result<Outcome, Spent> {
+    let mut shared = Vec::new();
+    allowance.reserve(&mut shared, metrics.resources.len())?;
     for ResourceMetrics { attributes, metrics } in metrics.resources {
-        for (tenant, metrics) in users.shares(origin, metrics) {
+        // Metrics are there once more while they get their current names.
+        allowance.take(metrics.len() * size_of::<(Metric<'_>, Convention)>())?;
+        shared.push((attributes, users.shares(origin, metrics, allowance)?));
+    }
+    let mut outcome = Outcome::default();
+    for (attributes, shares) in shared {
+        for (tenant, metrics) in shares {
             let room = rooms.map(|rooms| rooms.of(&tenant));
             let sender = sender(tenant, &origin.instance, &attributes);
             let (metrics, known) = upgraded(metrics);
@@ -62,7 +84,7 @@ pub(crate) fn record(
             }
         }
     }
-    outcome
+    Ok(outcome)
 }
 
 /// Who a resource is: its service with its namespace, and which instance of it.

@@ -458,7 +458,7 @@ metrics! {
         INGEST_POINTS "dockmeter_ingest_points_total" Counter None Tenant [] Dockmeter
             "requests of programs" "Points that a tenant's programs have sent and that were taken, duplicates included.";
         INGEST_REJECTED "dockmeter_ingest_rejected_points_total" Counter None Tenant ["reason"] Dockmeter
-            "requests of programs" "Points that were not taken, by reason: `malformed`, `unusable` (they contradict themselves), `name` (it is not a program's to use), `limit` (there are too many), `overflow` (so many that even their sum cannot be told).";
+            "requests of programs" "Points that were not taken, by reason: `malformed`, `unusable` (they contradict themselves), `name` (it is not a program's to use), `limit` (there are too many), `overflow` (so many that even their sum cannot be told), `too_many_parts` (one for each request that would take too much memory).";
         INGEST_MENDED "dockmeter_ingest_mended_texts_total" Counter None Tenant [] Dockmeter
             "requests of programs" "Texts of requests in which bytes that are not UTF-8 were replaced.";
         INGEST_REQUESTS "dockmeter_ingest_requests_total" Counter None Plain ["origin"] Dockmeter

@@ -48,6 +48,14 @@ pub struct Statement {
     pub fingerprint: u64,
 }
 
+impl Statement {
+    /// Bytes that it takes beside itself.
+    pub fn memory(&self) -> usize {
+        let tables = self.tables.iter().map(String::capacity).sum::<usize>();
+        self.text.capacity() + self.summary.capacity() + self.tables.capacity() * size_of::<String>() + tables
+    }
+}
+
 /// Reads a statement; takes time in proportion to its length.
 pub fn sanitise(text: &str, dialect: Dialect) -> Statement {
     reader::read(text, dialect)

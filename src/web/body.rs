@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::http::{HeaderMap, header};
-use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
@@ -20,7 +19,11 @@ use crate::ingest::{Origin, Receiver, Unreadable};
 const BODY_DEADLINE: Duration = Duration::from_secs(20);
 
 /// So much of a packed body is unpacked before it is asked whether there is room for more.
-const UNPACKED_AT_ONCE: u64 = 256 << 10;
+const UNPACKED_AT_ONCE: usize = 256 << 10;
+
+/// But of a short one no more than it is likely to become, and never less than this.
+const USUAL_RATIO: usize = 16;
+const FEWEST_AT_ONCE: usize = 4 << 10;
 
 pub(super) const PROTOBUF: &str = "application/x-protobuf";
 pub(super) const JSON: &str = "application/json";
@@ -35,6 +38,16 @@ pub(super) enum Refusal {
 impl From<Problem> for Refusal {
     fn from(problem: Problem) -> Self {
         Refusal::Problem(problem)
+    }
+}
+
+impl From<Unreadable> for Refusal {
+    fn from(why: Unreadable) -> Self {
+        match why {
+            Unreadable::Malformed(_) => Refusal::Unreadable(why.to_string()),
+            // As a body that is too long when it is unpacked: what helps is the same.
+            Unreadable::Spent(_) => Problem::new(Kind::TooLarge, why.to_string()).into(),
+        }
     }
 }
 
@@ -71,10 +84,9 @@ pub(super) async fn take<T: Send + 'static>(
     let body = read(body, limit, &mut ticket).await?;
     // Unpacking and reading a large body would keep a thread from serving others.
     let work = tokio::task::spawn_blocking(move || {
-        let body = if packed { unpacked(&body, limit, &mut ticket)? } else { body };
+        let body = if packed { unpacked(body, limit, &mut ticket)? } else { body };
         ticket.read(body.len(), Instant::now())?;
-        let done = work(&receiver, &body);
-        let (done, points) = done.map_err(|why| Refusal::Unreadable(why.to_string()))?;
+        let (done, points) = work(&receiver, &body)?;
         ticket.worked(points, body.len(), Instant::now());
         Ok(done)
     });
@@ -88,7 +100,7 @@ pub(super) fn media_type(headers: &HeaderMap) -> &str {
 }
 
 /// The whole body, if it is not longer than `limit` bytes and there is room for it.
-async fn read(body: Body, limit: usize, ticket: &mut Ticket) -> Result<Bytes, Refusal> {
+async fn read(body: Body, limit: usize, ticket: &mut Ticket) -> Result<Vec<u8>, Refusal> {
     let late =
         || Refusal::Unreadable(format!("the body did not arrive within {} s", BODY_DEADLINE.as_secs()));
     tokio::time::timeout(BODY_DEADLINE, collected(Limited::new(body, limit), limit, ticket))
@@ -96,38 +108,65 @@ async fn read(body: Body, limit: usize, ticket: &mut Ticket) -> Result<Bytes, Re
         .unwrap_or_else(|_| Err(late()))
 }
 
-async fn collected(mut body: Limited<Body>, limit: usize, ticket: &mut Ticket) -> Result<Bytes, Refusal> {
+async fn collected(mut body: Limited<Body>, limit: usize, ticket: &mut Ticket) -> Result<Vec<u8>, Refusal> {
     let mut whole = Vec::new();
     while let Some(frame) = body.frame().await {
         match frame {
             Ok(frame) => {
                 let Ok(data) = frame.into_data() else { continue };
-                ticket.grow(data.len() as u64)?;
+                make_room(&mut whole, data.len(), limit, ticket)?;
                 whole.extend_from_slice(&data);
             }
             Err(error) if error.is::<LengthLimitError>() => return Err(too_large("", limit).into()),
             Err(error) => return Err(Refusal::Unreadable(format!("the body did not arrive: {error}"))),
         }
     }
-    Ok(whole.into())
+    fit(&mut whole, ticket);
+    Ok(whole)
 }
 
-fn unpacked(body: &[u8], limit: usize, ticket: &mut Ticket) -> Result<Bytes, Refusal> {
+/// Unpacks a body, which is gone then.
+fn unpacked(body: Vec<u8>, limit: usize, ticket: &mut Ticket) -> Result<Vec<u8>, Refusal> {
     let mut unpacked = Vec::new();
-    let mut reader = MultiGzDecoder::new(body);
+    let mut reader = MultiGzDecoder::new(&*body);
     loop {
         // One byte beyond the limit is enough to know.
-        let most = UNPACKED_AT_ONCE.min((limit + 1 - unpacked.len()) as u64);
-        let read = reader.by_ref().take(most).read_to_end(&mut unpacked);
+        let usual = body.len().saturating_mul(USUAL_RATIO).max(FEWEST_AT_ONCE);
+        let most = UNPACKED_AT_ONCE.min(usual).min(limit + 1 - unpacked.len());
+        make_room(&mut unpacked, most, limit, ticket)?;
+        let read = reader.by_ref().take(most as u64).read_to_end(&mut unpacked);
         let read = read.map_err(|error| Refusal::Unreadable(format!("the body is not gzip: {error}")))?;
         if read == 0 {
-            return Ok(unpacked.into());
+            break;
         }
         if unpacked.len() > limit {
             return Err(too_large(" when unpacked", limit).into());
         }
-        ticket.grow(read as u64)?;
     }
+    ticket.shrink(body.len() as u64);
+    fit(&mut unpacked, ticket);
+    Ok(unpacked)
+}
+
+/// Makes room in a buffer that has at most one byte more than `limit`, if there is any. It
+/// doubles, as one does that grows by itself.
+fn make_room(buffer: &mut Vec<u8>, more: usize, limit: usize, ticket: &mut Ticket) -> Result<(), Busy> {
+    let (length, before) = (buffer.len() + more, buffer.capacity());
+    if length > before {
+        let capacity = length.max((2 * before).min(limit + 1));
+        // Both are there while one is copied into the other.
+        ticket.grow(capacity as u64)?;
+        buffer.reserve_exact(capacity - buffer.len());
+        ticket.shrink(before as u64);
+    }
+    Ok(())
+}
+
+/// Gives back what a buffer has beyond its length.
+fn fit(buffer: &mut Vec<u8>, ticket: &mut Ticket) {
+    let before = buffer.capacity();
+    buffer.shrink_to_fit();
+    ticket.shrink((before - buffer.capacity()) as u64);
 }
 
 fn too_large(when: &str, limit: usize) -> Problem {

@@ -18,10 +18,7 @@ use super::Context;
 use super::body::{self, JSON};
 use super::caller::Caller;
 use super::problem::{Kind, Problem};
-use crate::ingest::{Receiver, Records, Taken};
-
-/// An answer tells so many records that were rejected, and how many there were.
-const MOST_TOLD: usize = 100;
+use crate::ingest::{MOST_TOLD, Receiver, Records, Taken};
 
 /// Takes requests that HTTP servers have answered.
 pub(super) async fn http(
@@ -65,7 +62,7 @@ async fn take(
     let of = origin.clone();
     let work = move |receiver: &Arc<Receiver>, body: &[u8]| {
         let taken = receiver.plain(&of, records, body, Instant::now())?;
-        let records = taken.accepted + (taken.undefined.len() + taken.rejected.len()) as u64;
+        let records = taken.accepted + taken.undefined_total + taken.rejected_total;
         Ok((taken, records))
     };
     let taken = body::take(context, &origin, headers, body, work).await?;
@@ -90,10 +87,10 @@ fn answer(taken: &Taken) -> Result<Map<String, Value>, Problem> {
         .map(|(index, reason)| json!({"index": index, "in": "define", "reason": reason}));
     let records = taken.rejected.iter().map(|(index, reason)| json!({"index": index, "reason": reason}));
     let told: Vec<Value> = definitions.chain(records).take(MOST_TOLD).collect();
-    let all = taken.undefined.len() + taken.rejected.len();
+    let all = taken.undefined_total + taken.rejected_total;
     let mut answer = Map::new();
     answer.insert("accepted".into(), taken.accepted.into());
-    if all > told.len() {
+    if all > told.len() as u64 {
         answer.insert("rejected_total".into(), all.into());
     }
     answer.insert("rejected".into(), told.into());

@@ -10,8 +10,15 @@ use serde::Deserialize;
 use super::json_value::{KeyValue, attributes};
 use super::lenient::{Double, Integer, Text, Unsigned, or_default};
 use super::model::Attribute;
-use super::protobuf::attribute;
+use super::protobuf::push_attribute;
+use super::reading::Reading;
 use super::wire::{Fields, Malformed};
+use crate::ingest::allowance::{Allowance, Spent};
+use crate::ingest::metered;
+
+/// Memory that reading one may take. They have few attributes and short ones, or they are not
+/// kept.
+pub(in crate::ingest) const MOST_BYTES: u64 = 16 << 10;
 
 /// An exemplar as it came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,16 +76,18 @@ fn in_seconds(read: Measurement<'_>) -> Option<Measurement<'_>> {
 }
 
 fn protobuf(message: &[u8]) -> Result<Option<Measurement<'_>>, Malformed> {
-    let (mut read, mut value, mut mended) = (Measurement::default(), None, 0);
+    let (mut read, mut value) = (Measurement::default(), None);
+    let allowance = Allowance::new(MOST_BYTES);
+    let mut reading = Reading::within(&allowance);
     for field in Fields::of(message) {
         let (number, field) = field?;
         match number {
             2 => read.time_ns = field.fixed64(2)?,
             3 => value = Some(field.double(3)?),
-            4 => read.span_id = id(field.bytes(4)?),
-            5 => read.trace_id = id(field.bytes(5)?),
+            4 => read.span_id = id(field.bytes(4)?, &allowance)?,
+            5 => read.trace_id = id(field.bytes(5)?, &allowance)?,
             6 => value = Some(field.fixed64(6)? as i64 as f64),
-            7 => read.attributes.push(attribute(field.bytes(7)?, &mut mended)?),
+            7 => push_attribute(field.bytes(7)?, &mut read.attributes, &mut reading)?,
             _ => {}
         }
     }
@@ -86,14 +95,16 @@ fn protobuf(message: &[u8]) -> Result<Option<Measurement<'_>>, Malformed> {
 }
 
 /// Bytes of an id in digits; nothing if all are zero, which stands for no id.
-fn id(bytes: &[u8]) -> String {
+fn id(bytes: &[u8], allowance: &Allowance) -> Result<String, Spent> {
     let mut digits = String::new();
     if bytes.iter().any(|byte| *byte != 0) {
+        allowance.take(2 * bytes.len())?;
+        digits.reserve_exact(2 * bytes.len());
         for byte in bytes {
             let _ = write!(digits, "{byte:02x}");
         }
     }
-    digits
+    Ok(digits)
 }
 
 #[derive(Default, Deserialize)]
@@ -111,7 +122,8 @@ struct Raw<'a> {
 }
 
 fn json(text: &str) -> Option<Measurement<'_>> {
-    let raw: Raw<'_> = serde_json::from_str(text).ok()?;
+    let allowance = Allowance::new(MOST_BYTES);
+    let raw: Raw<'_> = metered::read(text, &allowance).ok()?;
     // In OTLP's JSON ids are hexadecimal, and not base64 as other bytes.
     let id = |text: &str| {
         let is_id =
@@ -123,7 +135,7 @@ fn json(text: &str) -> Option<Measurement<'_>> {
         value: raw.as_double.map(|value| value.0).or(raw.as_int.map(|value| value.0 as f64))?,
         trace_id: id(&raw.trace_id.0),
         span_id: id(&raw.span_id.0),
-        attributes: attributes(raw.filtered_attributes),
+        attributes: attributes(raw.filtered_attributes, &mut Reading::within(&allowance)).ok()?,
     })
 }
 

@@ -11,10 +11,13 @@ use serde_json::value::RawValue;
 use super::json_value::{KeyValue, attributes};
 use super::lenient::{Double, Enum, Integer, Text, Unsigned, or_default};
 use super::model::{
-    Buckets, Data, Exemplar, Exponential, Faults, Metric, Metrics, Number, Point, Quantiles, ResourceMetrics,
-    Run, Temporality,
+    Buckets, Data, Exemplar, Exponential, Metric, Metrics, Number, Point, Quantiles, ResourceMetrics, Run,
+    Temporality,
 };
 use super::protobuf::NO_RECORDED_VALUE;
+use super::reading::{LONGEST_NAME, Reading};
+use crate::ingest::allowance::{Allowance, Spent};
+use crate::ingest::metered::{self, Unread};
 
 /// Names of `AggregationTemporality`, by number.
 const TEMPORALITIES: &[&str] = &[
@@ -26,82 +29,99 @@ const TEMPORALITIES: &[&str] = &[
 /// Reads an `ExportMetricsServiceRequest`.
 ///
 /// # Errors
-/// The text is no JSON, or not of that shape down to its lists of metrics.
-pub fn metrics(body: &str) -> Result<Metrics<'_>, serde_json::Error> {
-    let request: MetricsRequest<'_> = serde_json::from_str(body)?;
-    let mut faults = Faults::default();
-    let mut resources = Vec::with_capacity(request.resource_metrics.len());
+/// The text is no JSON, or not of that shape down to its lists of metrics, or takes more memory
+/// than it may.
+pub fn metrics<'a>(body: &'a str, allowance: &Allowance) -> Result<Metrics<'a>, Unread> {
+    metered::scratch(body, allowance)?;
+    let request: MetricsRequest<'_> = metered::read(body, allowance)?;
+    let mut reading = Reading::within(allowance);
+    let mut resources = Vec::new();
     for of_resource in request.resource_metrics {
-        let mut metrics = Vec::new();
-        for raw in of_resource.scope_metrics.iter().flat_map(|scope| &scope.metrics) {
-            match metric(raw, &mut faults) {
-                Ok(metric) => metrics.push(metric),
-                Err(why) => faults.malformed(1, why),
-            }
-        }
-        resources.push(ResourceMetrics { attributes: attributes(of_resource.resource.attributes), metrics });
+        let raw = of_resource.scope_metrics.iter().flat_map(|scope| &scope.metrics);
+        let metrics = each(raw.copied(), &mut reading, metric)?;
+        let attributes = attributes(of_resource.resource.attributes, &mut reading)?;
+        allowance.push(&mut resources, ResourceMetrics { attributes, metrics })?;
     }
-    Ok(Metrics { resources, faults })
+    Ok(Metrics { resources, faults: reading.faults })
 }
 
 /// Reads what can be read of a list.
+///
+/// # Errors
+/// The request takes more memory than it may.
 pub(super) fn each<'a, R: Deserialize<'a>, T>(
     list: impl Iterator<Item = &'a RawValue>,
-    faults: &mut Faults,
-    make: impl Fn(R) -> Result<T, String>,
-) -> Vec<T> {
-    let mut made = Vec::new();
+    reading: &mut Reading<'_>,
+    make: impl Fn(R, &mut Reading<'_>) -> Result<T, Unread>,
+) -> Result<Vec<T>, Spent> {
+    let (mut made, allowance) = (Vec::new(), reading.allowance);
     for raw in list {
-        match serde_json::from_str(raw.get()).map_err(|error| error.to_string()).and_then(&make) {
-            Ok(item) => made.push(item),
-            Err(why) => faults.malformed(1, why),
+        match metered::read_into(raw.get(), allowance, |raw| make(raw, reading)) {
+            Ok(item) => allowance.push(&mut made, item)?,
+            Err(Unread::Spent(spent)) => return Err(spent),
+            Err(why) => reading.faults.malformed(1, why),
         }
     }
-    made
+    Ok(made)
 }
 
-fn metric<'a>(raw: &'a RawValue, faults: &mut Faults) -> Result<Metric<'a>, serde_json::Error> {
-    let raw: RawMetric<'a> = serde_json::from_str(raw.get())?;
+fn metric<'a>(raw: RawMetric<'a>, reading: &mut Reading<'_>) -> Result<Metric<'a>, Unread> {
+    if raw.name.0.len().max(raw.unit.0.len()) > LONGEST_NAME {
+        return Err(Unread::Senseless("a metric's name or unit is longer than 1024 bytes"));
+    }
     let temporality = |list: &Points<'a>| Temporality::of_number(list.aggregation_temporality.0);
     let data = if let Some(list) = raw.gauge {
-        Data::Gauge(points(&list, faults, RawPoint::number))
+        Data::Gauge(points(&list, reading, RawPoint::number)?)
     } else if let Some(list) = raw.sum {
         let (temporality, monotonic) = (temporality(&list), list.is_monotonic);
-        Data::Sum { temporality, monotonic, points: points(&list, faults, RawPoint::number) }
+        Data::Sum { temporality, monotonic, points: points(&list, reading, RawPoint::number)? }
     } else if let Some(list) = raw.histogram {
-        Data::Histogram { temporality: temporality(&list), points: points(&list, faults, RawPoint::buckets) }
+        let temporality = temporality(&list);
+        Data::Histogram { temporality, points: points(&list, reading, RawPoint::buckets)? }
     } else if let Some(list) = raw.exponential_histogram {
         let temporality = temporality(&list);
-        Data::ExponentialHistogram { temporality, points: points(&list, faults, RawPoint::exponential) }
+        Data::ExponentialHistogram { temporality, points: points(&list, reading, RawPoint::exponential)? }
     } else if let Some(list) = raw.summary {
-        Data::Summary(points(&list, faults, RawPoint::quantiles))
+        Data::Summary(points(&list, reading, RawPoint::quantiles)?)
     } else {
         Data::Empty
     };
-    Ok(Metric { name: raw.name.0, description: raw.description.0, unit: raw.unit.0, data })
+    let kept = |text: Text<'a>| text.kept(reading.allowance);
+    Ok(Metric { name: kept(raw.name)?, description: kept(raw.description)?, unit: kept(raw.unit)?, data })
 }
 
 /// Reads the points of a metric: of each what all kinds have, and its value.
 fn points<'a, V>(
     list: &Points<'a>,
-    faults: &mut Faults,
-    value: fn(&mut RawPoint<'a>) -> Option<V>,
-) -> Vec<Point<'a, V>>
+    reading: &mut Reading<'_>,
+    value: fn(&RawPoint<'a>, &Allowance) -> Result<Option<V>, Spent>,
+) -> Result<Vec<Point<'a, V>>, Spent>
 where
     V: Default,
 {
-    each::<RawPoint<'a>, _>(list.data_points.iter().copied(), faults, |mut raw| {
+    each(list.data_points.iter().copied(), reading, |raw: RawPoint<'a>, reading| {
         let ended = raw.flags.0 & NO_RECORDED_VALUE != 0;
-        let value = value(&mut raw).or(ended.then(V::default)).ok_or("a point has no value")?;
+        let value = value(&raw, reading.allowance)?.or(ended.then(V::default));
         Ok(Point {
-            attributes: attributes(raw.attributes),
             start_ns: raw.start_time_unix_nano.0,
             time_ns: raw.time_unix_nano.0,
             ended,
-            value,
-            exemplars: raw.exemplars.into_iter().map(|raw| Exemplar::Json(raw.get())).collect(),
+            value: value.ok_or(Unread::Senseless("a point has no value"))?,
+            exemplars: collected(
+                raw.exemplars.iter().map(|raw| Exemplar::Json(raw.get())),
+                reading.allowance,
+            )?,
+            attributes: attributes(raw.attributes, reading)?,
         })
     })
+}
+
+/// A list of exactly as many items as there are.
+fn collected<T>(items: impl ExactSizeIterator<Item = T>, allowance: &Allowance) -> Result<Vec<T>, Spent> {
+    let mut list = Vec::new();
+    allowance.reserve(&mut list, items.len())?;
+    list.extend(items);
+    Ok(list)
 }
 
 #[derive(Default, Deserialize)]
@@ -212,41 +232,47 @@ struct RawQuantile {
 }
 
 impl RawPoint<'_> {
-    fn number(&mut self) -> Option<Number> {
-        number(self.as_double, self.as_int)
+    fn number(&self, _: &Allowance) -> Result<Option<Number>, Spent> {
+        Ok(number(self.as_double, self.as_int))
     }
 
-    fn buckets(&mut self) -> Option<Buckets> {
-        Some(Buckets {
+    fn buckets(&self, allowance: &Allowance) -> Result<Option<Buckets>, Spent> {
+        Ok(Some(Buckets {
             count: self.count.0,
             sum: self.sum.map(|sum| sum.0),
-            bounds: self.explicit_bounds.iter().map(|bound| bound.0).collect(),
-            counts: self.bucket_counts.iter().map(|count| count.0).collect(),
-        })
+            bounds: collected(self.explicit_bounds.iter().map(|bound| bound.0), allowance)?,
+            counts: collected(self.bucket_counts.iter().map(|count| count.0), allowance)?,
+        }))
     }
 
-    fn exponential(&mut self) -> Option<Exponential> {
-        Some(Exponential {
+    fn exponential(&self, allowance: &Allowance) -> Result<Option<Exponential>, Spent> {
+        let (positive, negative) = (self.positive.read(allowance)?, self.negative.read(allowance)?);
+        let scale = i32::try_from(self.scale.0);
+        let (Ok(scale), Some(positive), Some(negative)) = (scale, positive, negative) else {
+            return Ok(None);
+        };
+        Ok(Some(Exponential {
             count: self.count.0,
             sum: self.sum.map(|sum| sum.0),
-            scale: i32::try_from(self.scale.0).ok()?,
+            scale,
             zero_count: self.zero_count.0,
             zero_threshold: self.zero_threshold.0,
-            positive: self.positive.read()?,
-            negative: self.negative.read()?,
-        })
+            positive,
+            negative,
+        }))
     }
 
-    fn quantiles(&mut self) -> Option<Quantiles> {
-        let values = self.quantile_values.iter().map(|at| (at.quantile.0, at.value.0)).collect();
-        Some(Quantiles { count: self.count.0, sum: self.sum.map_or(0.0, |sum| sum.0), values })
+    fn quantiles(&self, allowance: &Allowance) -> Result<Option<Quantiles>, Spent> {
+        let values = self.quantile_values.iter().map(|at| (at.quantile.0, at.value.0));
+        let (count, sum) = (self.count.0, self.sum.map_or(0.0, |sum| sum.0));
+        Ok(Some(Quantiles { count, sum, values: collected(values, allowance)? }))
     }
 }
 
 impl RawRun {
-    fn read(&self) -> Option<Run> {
-        let counts = self.bucket_counts.iter().map(|count| count.0).collect();
-        Some(Run { offset: i32::try_from(self.offset.0).ok()?, counts })
+    fn read(&self, allowance: &Allowance) -> Result<Option<Run>, Spent> {
+        let counts = collected(self.bucket_counts.iter().map(|count| count.0), allowance)?;
+        Ok(i32::try_from(self.offset.0).ok().map(|offset| Run { offset, counts }))
     }
 }
 

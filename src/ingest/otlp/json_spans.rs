@@ -8,9 +8,11 @@ use serde_json::value::RawValue;
 use super::json::{RawResource, each};
 use super::json_value::{KeyValue, attributes};
 use super::lenient::{Enum, Text, Unsigned, or_default};
-use super::model::Faults;
 use super::protobuf_spans::STATUS_ERROR;
+use super::reading::Reading;
 use super::spans::{ResourceSpans, Span, SpanKind, Traces};
+use crate::ingest::allowance::Allowance;
+use crate::ingest::metered::{self, Unread};
 
 /// Names of `SpanKind`, by number.
 const SPAN_KINDS: &[&str] = &[
@@ -28,17 +30,20 @@ const STATUS_CODES: &[&str] = &["STATUS_CODE_UNSET", "STATUS_CODE_OK", "STATUS_C
 /// Reads an `ExportTraceServiceRequest`.
 ///
 /// # Errors
-/// The text is no JSON, or not of that shape down to its lists of spans.
-pub fn traces(body: &str) -> Result<Traces<'_>, serde_json::Error> {
-    let request: TracesRequest<'_> = serde_json::from_str(body)?;
-    let mut faults = Faults::default();
-    let mut resources = Vec::with_capacity(request.resource_spans.len());
+/// The text is no JSON, or not of that shape down to its lists of spans, or takes more memory
+/// than it may.
+pub fn traces<'a>(body: &'a str, allowance: &Allowance) -> Result<Traces<'a>, Unread> {
+    metered::scratch(body, allowance)?;
+    let request: TracesRequest<'_> = metered::read(body, allowance)?;
+    let mut reading = Reading::within(allowance);
+    let mut resources = Vec::new();
     for of_resource in request.resource_spans {
         let raw = of_resource.scope_spans.iter().flat_map(|scope| &scope.spans);
-        let spans = each::<RawSpan<'_>, _>(raw.copied(), &mut faults, |span| Ok(span.into()));
-        resources.push(ResourceSpans { attributes: attributes(of_resource.resource.attributes), spans });
+        let spans = each(raw.copied(), &mut reading, RawSpan::read)?;
+        let attributes = attributes(of_resource.resource.attributes, &mut reading)?;
+        allowance.push(&mut resources, ResourceSpans { attributes, spans })?;
     }
-    Ok(Traces { resources, faults })
+    Ok(Traces { resources, faults: reading.faults })
 }
 
 #[derive(Default, Deserialize)]
@@ -88,21 +93,22 @@ struct RawStatus {
     code: Enum,
 }
 
-impl<'a> From<RawSpan<'a>> for Span<'a> {
-    fn from(raw: RawSpan<'a>) -> Self {
-        Span {
-            id: (bytes(raw.trace_id), bytes(raw.span_id)),
-            kind: SpanKind::of_number(raw.kind.0),
-            start_ns: raw.start_time_unix_nano.0,
-            end_ns: raw.end_time_unix_nano.0,
-            attributes: attributes(raw.attributes),
-            failed: raw.status.code.0 == STATUS_ERROR,
-        }
+impl<'a> RawSpan<'a> {
+    fn read(self, reading: &mut Reading<'_>) -> Result<Span<'a>, Unread> {
+        let bytes = |text: Text<'a>| text.kept(reading.allowance).map(bytes);
+        Ok(Span {
+            id: (bytes(self.trace_id)?, bytes(self.span_id)?),
+            kind: SpanKind::of_number(self.kind.0),
+            start_ns: self.start_time_unix_nano.0,
+            end_ns: self.end_time_unix_nano.0,
+            attributes: attributes(self.attributes, reading)?,
+            failed: self.status.code.0 == STATUS_ERROR,
+        })
     }
 }
 
-fn bytes(text: Text<'_>) -> Cow<'_, [u8]> {
-    match text.0 {
+fn bytes(text: Cow<'_, str>) -> Cow<'_, [u8]> {
+    match text {
         Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
         Cow::Owned(text) => Cow::Owned(text.into_bytes()),
     }
@@ -119,7 +125,12 @@ fn status_code<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Enum, D::Er
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ingest::otlp::model::{AnyValue, Attribute};
+    use crate::ingest::otlp::model::{AnyValue, Attribute, Faults};
+
+    /// A body read with as much memory as it takes.
+    fn traces(body: &str) -> Result<Traces<'_>, Unread> {
+        super::traces(body, &Allowance::new(u64::MAX))
+    }
 
     /// `span` in a request of the service `api`.
     fn read(spans: &str) -> (Vec<Span<'static>>, Faults) {

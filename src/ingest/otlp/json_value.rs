@@ -1,9 +1,13 @@
 //! Attributes in OTLP's JSON.
 
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
 use super::lenient::{Double, Integer, Text, or_default};
 use super::model::{AnyValue, Attribute};
+use super::reading::{MOST_ATTRIBUTES, Reading};
+use crate::ingest::allowance::{Allowance, Spent};
+use crate::ingest::metered::Unread;
 
 /// A `KeyValue`.
 #[derive(Default, Deserialize)]
@@ -48,50 +52,73 @@ struct RawMap<'a> {
 }
 
 /// Attributes as the model has them.
-pub(super) fn attributes(list: Vec<KeyValue<'_>>) -> Vec<Attribute<'_>> {
-    let attribute = |one| {
-        let KeyValue { key, value } = one;
-        Attribute { key: key.0, value: value.into() }
-    };
-    list.into_iter().map(attribute).collect()
+///
+/// # Errors
+/// There are too many, or they take more memory than they may.
+pub(super) fn attributes<'a>(
+    list: Vec<KeyValue<'a>>,
+    reading: &mut Reading<'_>,
+) -> Result<Vec<Attribute<'a>>, Unread> {
+    if list.len() > MOST_ATTRIBUTES {
+        return Err(Unread::Senseless("there are more than 1024 attributes"));
+    }
+    let mut attributes = Vec::new();
+    reading.allowance.reserve(&mut attributes, list.len())?;
+    for KeyValue { key, value } in list {
+        attributes.push(Attribute { key: key.kept(reading.allowance)?, value: value.read(reading)? });
+    }
+    Ok(attributes)
 }
 
-impl<'a> From<RawAnyValue<'a>> for AnyValue<'a> {
-    fn from(raw: RawAnyValue<'a>) -> Self {
-        if let Some(text) = raw.string_value.or(raw.bytes_value) {
-            AnyValue::Text(text.0)
-        } else if let Some(value) = raw.bool_value {
+impl<'a> RawAnyValue<'a> {
+    fn read(self, reading: &mut Reading<'_>) -> Result<AnyValue<'a>, Spent> {
+        Ok(if let Some(text) = self.string_value.or(self.bytes_value) {
+            AnyValue::Text(text.kept(reading.allowance)?)
+        } else if let Some(value) = self.bool_value {
             AnyValue::Bool(value)
-        } else if let Some(value) = raw.int_value {
+        } else if let Some(value) = self.int_value {
             AnyValue::Int(value.0)
-        } else if let Some(value) = raw.double_value {
+        } else if let Some(value) = self.double_value {
             AnyValue::Double(value.0)
+        } else if self.array_value.is_some() || self.kvlist_value.is_some() {
+            let raw = RawAnyValue { string_value: None, bytes_value: None, ..self };
+            AnyValue::Json(reading.json(|reading| raw.json(reading.allowance))?)
         } else {
-            match serde_json::Value::from(RawAnyValue { string_value: None, bytes_value: None, ..raw }) {
-                serde_json::Value::Null => AnyValue::Empty,
-                nested => AnyValue::Json(nested.to_string()),
+            AnyValue::Empty
+        })
+    }
+
+    fn json(self, allowance: &Allowance) -> Result<Value, Spent> {
+        Ok(if let Some(text) = self.string_value.or(self.bytes_value) {
+            owned(text, allowance)?.into()
+        } else if let Some(value) = self.bool_value {
+            value.into()
+        } else if let Some(value) = self.int_value {
+            value.0.into()
+        } else if let Some(value) = self.double_value {
+            value.0.into()
+        } else if let Some(array) = self.array_value {
+            let mut list = Vec::new();
+            allowance.reserve(&mut list, array.values.len())?;
+            for value in array.values {
+                list.push(value.json(allowance)?);
             }
-        }
+            list.into()
+        } else if let Some(pairs) = self.kvlist_value {
+            let mut map = Map::new();
+            for KeyValue { key, value } in pairs.values {
+                allowance.entry(size_of::<(String, Value)>(), map.len())?;
+                map.insert(owned(key, allowance)?, value.json(allowance)?);
+            }
+            map.into()
+        } else {
+            Value::Null
+        })
     }
 }
 
-impl From<RawAnyValue<'_>> for serde_json::Value {
-    fn from(raw: RawAnyValue<'_>) -> Self {
-        if let Some(text) = raw.string_value.or(raw.bytes_value) {
-            text.0.into_owned().into()
-        } else if let Some(value) = raw.bool_value {
-            value.into()
-        } else if let Some(value) = raw.int_value {
-            value.0.into()
-        } else if let Some(value) = raw.double_value {
-            value.0.into()
-        } else if let Some(array) = raw.array_value {
-            array.values.into_iter().map(serde_json::Value::from).collect()
-        } else if let Some(map) = raw.kvlist_value {
-            let pair = |KeyValue { key, value }| (key.0.into_owned(), serde_json::Value::from(value));
-            map.values.into_iter().map(pair).collect::<serde_json::Map<_, _>>().into()
-        } else {
-            serde_json::Value::Null
-        }
-    }
+/// A text that does not borrow.
+fn owned(text: Text<'_>, allowance: &Allowance) -> Result<String, Spent> {
+    allowance.take(text.0.len())?;
+    Ok(text.0.into_owned())
 }

@@ -7,7 +7,9 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, Error, Unexpected, Visitor};
+use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Unexpected, Visitor};
+
+use crate::ingest::allowance::{Allowance, Spent};
 
 /// `null` for a default value.
 pub(in crate::ingest) fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
@@ -21,6 +23,35 @@ where
 /// A text that borrows where it has no escapes.
 #[derive(Debug, Default)]
 pub(in crate::ingest) struct Text<'a>(pub(in crate::ingest) Cow<'a, str>);
+
+impl<'a> Text<'a> {
+    /// The text, for longer than what it was read with: what is copied is taken once more.
+    ///
+    /// # Errors
+    /// There is not so much left.
+    pub(in crate::ingest) fn kept(self, allowance: &Allowance) -> Result<Cow<'a, str>, Spent> {
+        if let Cow::Owned(text) = &self.0 {
+            allowance.take(text.capacity())?;
+        }
+        Ok(self.0)
+    }
+}
+
+/// A value that is no list and no map.
+#[derive(Debug, Default)]
+pub(in crate::ingest) enum Scalar<'a> {
+    /// `null`.
+    #[default]
+    Null,
+    /// True or false.
+    Bool(bool),
+    /// A number as JSON writes it.
+    Number(serde_json::Number),
+    /// A text.
+    Text(Cow<'a, str>),
+    /// A list or a map, of which nothing is kept.
+    Nested,
+}
 
 /// A `uint64`, `fixed64` or `uint32`.
 #[derive(Clone, Copy, Debug, Default)]
@@ -101,6 +132,60 @@ impl<'de> Visitor<'de> for TextVisitor {
 impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(TextVisitor).map(Text)
+    }
+}
+
+struct ScalarVisitor;
+
+impl<'de> Visitor<'de> for ScalarVisitor {
+    type Value = Scalar<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<Self::Value, E> {
+        Ok(Scalar::Bool(value))
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<Self::Value, E> {
+        Ok(Scalar::Number(value.into()))
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<Self::Value, E> {
+        Ok(Scalar::Number(value.into()))
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<Self::Value, E> {
+        Ok(serde_json::Number::from_f64(value).map_or(Scalar::Null, Scalar::Number))
+    }
+
+    fn visit_borrowed_str<E: Error>(self, value: &'de str) -> Result<Self::Value, E> {
+        Ok(Scalar::Text(Cow::Borrowed(value)))
+    }
+
+    fn visit_str<E: Error>(self, value: &str) -> Result<Self::Value, E> {
+        Ok(Scalar::Text(Cow::Owned(value.to_owned())))
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+        Ok(Scalar::Null)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Scalar::Nested)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Scalar::Nested)
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Scalar<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ScalarVisitor)
     }
 }
 

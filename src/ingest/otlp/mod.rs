@@ -2,7 +2,8 @@
 //!
 //! [`protobuf`] and [`json`] read bodies of metrics into the same [`model`], [`protobuf_spans`]
 //! and [`json_spans`] those of traces into [`spans`]. Nothing here knows what
-//! becomes of it. Invariant: a part that cannot be read is counted and costs itself alone.
+//! becomes of it. Invariants: a part that cannot be read is counted and costs itself alone; all
+//! memory that grows with a body is taken from its [allowance](super::Allowance) first.
 
 mod exemplar;
 pub mod json;
@@ -12,13 +13,17 @@ pub(super) mod lenient;
 pub mod model;
 pub mod protobuf;
 pub mod protobuf_spans;
+pub(super) mod reading;
 pub mod spans;
 pub mod wire;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use super::allowance::{Allowance, Spent};
+
 /// Bytes as the value of an attribute shows them.
-fn base64(bytes: &[u8]) -> String {
-    STANDARD.encode(bytes)
+fn base64(bytes: &[u8], allowance: &Allowance) -> Result<String, Spent> {
+    allowance.take(bytes.len().div_ceil(3).saturating_mul(4))?;
+    Ok(STANDARD.encode(bytes))
 }

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
 
 pub use super::exemplar::Exemplar;
+use crate::ingest::allowance::{Allowance, Spent};
 
 /// The metrics of one request, and what could not be taken of it.
 #[derive(Debug, Default, PartialEq)]
@@ -97,20 +98,27 @@ pub enum Data<'a> {
 
 impl<'a> Data<'a> {
     /// The points apart by what `key` makes, and takes, of their attributes.
-    pub fn apart<K: Ord>(self, key: &mut impl FnMut(&mut Vec<Attribute<'a>>) -> K) -> BTreeMap<K, Data<'a>> {
+    ///
+    /// # Errors
+    /// They take more memory than they may.
+    pub fn apart<K: Ord>(
+        self,
+        key: &mut impl FnMut(&mut Vec<Attribute<'a>>) -> K,
+        allowance: &Allowance,
+    ) -> Result<BTreeMap<K, Data<'a>>, Spent> {
         match self {
-            Data::Empty => BTreeMap::new(),
-            Data::Gauge(points) => apart(points, key, Data::Gauge),
+            Data::Empty => Ok(BTreeMap::new()),
+            Data::Gauge(points) => apart(points, key, allowance, Data::Gauge),
             Data::Sum { temporality, monotonic, points } => {
-                apart(points, key, |points| Data::Sum { temporality, monotonic, points })
+                apart(points, key, allowance, |points| Data::Sum { temporality, monotonic, points })
             }
             Data::Histogram { temporality, points } => {
-                apart(points, key, |points| Data::Histogram { temporality, points })
+                apart(points, key, allowance, |points| Data::Histogram { temporality, points })
             }
             Data::ExponentialHistogram { temporality, points } => {
-                apart(points, key, |points| Data::ExponentialHistogram { temporality, points })
+                apart(points, key, allowance, |points| Data::ExponentialHistogram { temporality, points })
             }
-            Data::Summary(points) => apart(points, key, Data::Summary),
+            Data::Summary(points) => apart(points, key, allowance, Data::Summary),
         }
     }
 
@@ -134,13 +142,20 @@ impl<'a> Data<'a> {
 fn apart<'a, K: Ord, V>(
     points: Vec<Point<'a, V>>,
     key: &mut impl FnMut(&mut Vec<Attribute<'a>>) -> K,
+    allowance: &Allowance,
     data: impl Fn(Vec<Point<'a, V>>) -> Data<'a>,
-) -> BTreeMap<K, Data<'a>> {
+) -> Result<BTreeMap<K, Data<'a>>, Spent> {
     let mut parts: BTreeMap<K, Vec<Point<'a, V>>> = BTreeMap::new();
     for mut point in points {
-        parts.entry(key(&mut point.attributes)).or_default().push(point);
+        let (key, known) = (key(&mut point.attributes), parts.len());
+        let part = parts.entry(key).or_default();
+        if part.is_empty() {
+            // Here, and twice in what is made of it.
+            allowance.entry(3 * size_of::<(K, Data<'_>)>(), known)?;
+        }
+        allowance.push(part, point)?;
     }
-    parts.into_iter().map(|(key, points)| (key, data(points))).collect()
+    Ok(parts.into_iter().map(|(key, points)| (key, data(points))).collect())
 }
 
 /// What a point's value counts from.

@@ -5,13 +5,15 @@
 //! costs that point. Only where the outer messages are broken, so that it is not known where
 //! anything begins, is the request refused. Field numbers are those of opentelemetry-proto.
 
-use std::borrow::Cow;
+use serde_json::{Map, Value};
 
 use super::model::{
-    AnyValue, Attribute, Buckets, Data, Exemplar, Exponential, Faults, Metric, Metrics, Number, Point,
-    Quantiles, ResourceMetrics, Run, Temporality,
+    AnyValue, Attribute, Buckets, Data, Exemplar, Exponential, Metric, Metrics, Number, Point, Quantiles,
+    ResourceMetrics, Run, Temporality,
 };
-use super::wire::{DEEPEST, Field, Fields, Malformed, text};
+use super::reading::{LONGEST_NAME, MOST_ATTRIBUTES, Reading};
+use super::wire::{DEEPEST, Field, Fields, Malformed};
+use crate::ingest::allowance::Allowance;
 
 /// Flag of a point: the series has ended.
 pub(super) const NO_RECORDED_VALUE: u64 = 1;
@@ -19,46 +21,44 @@ pub(super) const NO_RECORDED_VALUE: u64 = 1;
 /// Reads an `ExportMetricsServiceRequest`.
 ///
 /// # Errors
-/// The bytes are not such a message.
-pub fn metrics(body: &[u8]) -> Result<Metrics<'_>, Malformed> {
-    let mut faults = Faults::default();
-    let read = by_resource(body, &mut faults, metric)?;
-    let resources = read.into_iter().map(|(attributes, metrics)| ResourceMetrics { attributes, metrics });
-    Ok(Metrics { resources: resources.collect(), faults })
+/// The bytes are not such a message, or take more memory than they may.
+pub fn metrics<'a>(body: &'a [u8], allowance: &Allowance) -> Result<Metrics<'a>, Malformed> {
+    let mut reading = Reading::within(allowance);
+    let resource = |attributes, metrics| ResourceMetrics { attributes, metrics };
+    let resources = by_resource(body, &mut reading, metric, resource)?;
+    Ok(Metrics { resources, faults: reading.faults })
 }
-
-/// The attributes of a resource, and what is of it.
-type OfResource<'a, T> = (Vec<Attribute<'a>>, Vec<T>);
 
 /// Walks over a request: things in scopes of resources, which have the same places whatever the
 /// things are.
-pub(super) fn by_resource<'a, T>(
+pub(super) fn by_resource<'a, T, R>(
     body: &'a [u8],
-    faults: &mut Faults,
-    read: fn(&'a [u8], &mut Faults) -> Result<T, Malformed>,
-) -> Result<Vec<OfResource<'a, T>>, Malformed> {
+    reading: &mut Reading<'_>,
+    read: fn(&'a [u8], &mut Reading<'_>) -> Result<T, Malformed>,
+    make: fn(Vec<Attribute<'a>>, Vec<T>) -> R,
+) -> Result<Vec<R>, Malformed> {
     let mut resources = Vec::new();
     for field in Fields::of(body) {
         let (1, field) = field? else { continue };
         let (mut attributes, mut things) = (Vec::new(), Vec::new());
         for field in Fields::of(field.bytes(1)?) {
             match field? {
-                (1, field) => attributes = resource(field.bytes(1)?, &mut faults.mended)?,
-                (2, field) => scope(field.bytes(2)?, &mut things, faults, read)?,
+                (1, field) => attributes = resource(field.bytes(1)?, reading)?,
+                (2, field) => scope(field.bytes(2)?, &mut things, reading, read)?,
                 _ => {}
             }
         }
-        resources.push((attributes, things));
+        reading.allowance.push(&mut resources, make(attributes, things))?;
     }
     Ok(resources)
 }
 
 /// The attributes of a `Resource`.
-fn resource<'a>(message: &'a [u8], mended: &mut u64) -> Result<Vec<Attribute<'a>>, Malformed> {
+fn resource<'a>(message: &'a [u8], reading: &mut Reading<'_>) -> Result<Vec<Attribute<'a>>, Malformed> {
     let mut attributes = Vec::new();
     for field in Fields::of(message) {
         if let (1, field) = field? {
-            attributes.push(attribute(field.bytes(1)?, mended)?);
+            push_attribute(field.bytes(1)?, &mut attributes, reading)?;
         }
     }
     Ok(attributes)
@@ -68,36 +68,51 @@ fn resource<'a>(message: &'a [u8], mended: &mut u64) -> Result<Vec<Attribute<'a>
 fn scope<'a, T>(
     message: &'a [u8],
     to: &mut Vec<T>,
-    faults: &mut Faults,
-    read: fn(&'a [u8], &mut Faults) -> Result<T, Malformed>,
+    reading: &mut Reading<'_>,
+    read: fn(&'a [u8], &mut Reading<'_>) -> Result<T, Malformed>,
 ) -> Result<(), Malformed> {
     for field in Fields::of(message) {
         let (2, field) = field? else { continue };
-        match field.bytes(2).and_then(|message| read(message, faults)) {
-            Ok(thing) => to.push(thing),
-            Err(why) => faults.malformed(1, why),
-        }
+        push_readable(field.bytes(2), to, reading, read)?;
     }
     Ok(())
 }
 
-fn metric<'a>(message: &'a [u8], faults: &mut Faults) -> Result<Metric<'a>, Malformed> {
+/// Appends a part that can be read, and counts one that cannot.
+fn push_readable<'a, T>(
+    message: Result<&'a [u8], Malformed>,
+    to: &mut Vec<T>,
+    reading: &mut Reading<'_>,
+    read: fn(&'a [u8], &mut Reading<'_>) -> Result<T, Malformed>,
+) -> Result<(), Malformed> {
+    match message.and_then(|message| read(message, reading)) {
+        Ok(part) => reading.allowance.push(to, part)?,
+        Err(spent @ Malformed::Spent(_)) => return Err(spent),
+        Err(why) => reading.faults.malformed(1, why),
+    }
+    Ok(())
+}
+
+fn metric<'a>(message: &'a [u8], reading: &mut Reading<'_>) -> Result<Metric<'a>, Malformed> {
     let mut metric = Metric::default();
     for field in Fields::of(message) {
         let (number, field) = field?;
         match number {
-            1 => metric.name = text(field.bytes(1)?, &mut faults.mended),
-            2 => metric.description = text(field.bytes(2)?, &mut faults.mended),
-            3 => metric.unit = text(field.bytes(3)?, &mut faults.mended),
-            5 | 7 | 9 | 10 | 11 => metric.data = data(number, field.bytes(number)?, faults)?,
+            1 => metric.name = reading.text(field.bytes(1)?)?,
+            2 => metric.description = reading.text(field.bytes(2)?)?,
+            3 => metric.unit = reading.text(field.bytes(3)?)?,
+            5 | 7 | 9 | 10 | 11 => metric.data = data(number, field.bytes(number)?, reading)?,
             _ => {}
         }
+    }
+    if metric.name.len().max(metric.unit.len()) > LONGEST_NAME {
+        return Err(Malformed::LongName);
     }
     Ok(metric)
 }
 
 /// The points of a metric; which kind they are says the field that they are in.
-fn data<'a>(kind: u32, message: &'a [u8], faults: &mut Faults) -> Result<Data<'a>, Malformed> {
+fn data<'a>(kind: u32, message: &'a [u8], reading: &mut Reading<'_>) -> Result<Data<'a>, Malformed> {
     let mut temporality = Temporality::default();
     let mut monotonic = false;
     for field in Fields::of(message) {
@@ -108,27 +123,26 @@ fn data<'a>(kind: u32, message: &'a [u8], faults: &mut Faults) -> Result<Data<'a
         }
     }
     Ok(match kind {
-        5 => Data::Gauge(points(message, faults, number_point)?),
-        7 => Data::Sum { temporality, monotonic, points: points(message, faults, number_point)? },
-        9 => Data::Histogram { temporality, points: points(message, faults, histogram_point)? },
-        10 => Data::ExponentialHistogram { temporality, points: points(message, faults, exponential_point)? },
-        _ => Data::Summary(points(message, faults, summary_point)?),
+        5 => Data::Gauge(points(message, reading, number_point)?),
+        7 => Data::Sum { temporality, monotonic, points: points(message, reading, number_point)? },
+        9 => Data::Histogram { temporality, points: points(message, reading, histogram_point)? },
+        10 => {
+            Data::ExponentialHistogram { temporality, points: points(message, reading, exponential_point)? }
+        }
+        _ => Data::Summary(points(message, reading, summary_point)?),
     })
 }
 
 /// Reads every point that can be read.
 fn points<'a, V>(
     message: &'a [u8],
-    faults: &mut Faults,
-    read: fn(&'a [u8], &mut u64) -> Result<Point<'a, V>, Malformed>,
+    reading: &mut Reading<'_>,
+    read: fn(&'a [u8], &mut Reading<'_>) -> Result<Point<'a, V>, Malformed>,
 ) -> Result<Vec<Point<'a, V>>, Malformed> {
     let mut points = Vec::new();
     for field in Fields::of(message) {
         let (1, field) = field? else { continue };
-        match field.bytes(1).and_then(|point| read(point, &mut faults.mended)) {
-            Ok(point) => points.push(point),
-            Err(why) => faults.malformed(1, why),
-        }
+        push_readable(field.bytes(1), &mut points, reading, read)?;
     }
     Ok(points)
 }
@@ -146,9 +160,10 @@ struct Places {
 
 impl<'a, V: Default> Point<'a, V> {
     /// An empty point with room for the attributes that its message is long enough for.
-    fn of(message: &[u8]) -> Self {
-        let attributes = Vec::with_capacity((message.len() / USUAL_LENGTH).min(USUAL_ATTRIBUTES));
-        Point { attributes, ..Point::default() }
+    fn of(message: &[u8], reading: &Reading<'_>) -> Result<Self, Malformed> {
+        let mut attributes = Vec::new();
+        reading.allowance.reserve(&mut attributes, (message.len() / USUAL_LENGTH).min(USUAL_ATTRIBUTES))?;
+        Ok(Point { attributes, ..Point::default() })
     }
 
     /// Takes a field that every kind of point has; gives back one that it does not know.
@@ -157,16 +172,17 @@ impl<'a, V: Default> Point<'a, V> {
         places: &Places,
         number: u32,
         field: Field<'a>,
-        mended: &mut u64,
+        reading: &mut Reading<'_>,
     ) -> Result<Option<Field<'a>>, Malformed> {
         if number == places.attributes {
-            self.attributes.push(attribute(field.bytes(number)?, mended)?);
+            push_attribute(field.bytes(number)?, &mut self.attributes, reading)?;
         } else if number == 2 {
             self.start_ns = field.fixed64(2)?;
         } else if number == 3 {
             self.time_ns = field.fixed64(3)?;
         } else if number == places.exemplars {
-            self.exemplars.push(Exemplar::Protobuf(field.bytes(number)?));
+            let exemplar = Exemplar::Protobuf(field.bytes(number)?);
+            reading.allowance.push(&mut self.exemplars, exemplar)?;
         } else if number == places.flags {
             self.ended = field.varint(number)? & NO_RECORDED_VALUE != 0;
         } else {
@@ -176,13 +192,13 @@ impl<'a, V: Default> Point<'a, V> {
     }
 }
 
-fn number_point<'a>(message: &'a [u8], mended: &mut u64) -> Result<Point<'a, Number>, Malformed> {
+fn number_point<'a>(message: &'a [u8], reading: &mut Reading<'_>) -> Result<Point<'a, Number>, Malformed> {
     const PLACES: Places = Places { attributes: 7, exemplars: 5, flags: 8 };
-    let mut point = Point::<Number>::of(message);
+    let mut point = Point::<Number>::of(message, reading)?;
     let mut value = None;
     for field in Fields::of(message) {
         let (number, field) = field?;
-        let Some(field) = point.take(&PLACES, number, field, mended)? else { continue };
+        let Some(field) = point.take(&PLACES, number, field, reading)? else { continue };
         match number {
             4 => value = Some(Number::Double(field.double(4)?)),
             6 => value = Some(Number::Int(field.fixed64(6)? as i64)),
@@ -193,36 +209,42 @@ fn number_point<'a>(message: &'a [u8], mended: &mut u64) -> Result<Point<'a, Num
     Ok(point)
 }
 
-fn histogram_point<'a>(message: &'a [u8], mended: &mut u64) -> Result<Point<'a, Buckets>, Malformed> {
+fn histogram_point<'a>(
+    message: &'a [u8],
+    reading: &mut Reading<'_>,
+) -> Result<Point<'a, Buckets>, Malformed> {
     const PLACES: Places = Places { attributes: 9, exemplars: 8, flags: 10 };
-    let mut point = Point::<Buckets>::of(message);
+    let mut point = Point::<Buckets>::of(message, reading)?;
     for field in Fields::of(message) {
         let (number, field) = field?;
-        let Some(field) = point.take(&PLACES, number, field, mended)? else { continue };
+        let Some(field) = point.take(&PLACES, number, field, reading)? else { continue };
         match number {
             4 => point.value.count = field.fixed64(4)?,
             5 => point.value.sum = Some(field.double(5)?),
-            6 => field.push_fixed64(6, &mut point.value.counts)?,
-            7 => field.push_doubles(7, &mut point.value.bounds)?,
+            6 => field.push_fixed64(6, &mut point.value.counts, reading.allowance)?,
+            7 => field.push_doubles(7, &mut point.value.bounds, reading.allowance)?,
             _ => {}
         }
     }
     Ok(point)
 }
 
-fn exponential_point<'a>(message: &'a [u8], mended: &mut u64) -> Result<Point<'a, Exponential>, Malformed> {
+fn exponential_point<'a>(
+    message: &'a [u8],
+    reading: &mut Reading<'_>,
+) -> Result<Point<'a, Exponential>, Malformed> {
     const PLACES: Places = Places { attributes: 1, exemplars: 11, flags: 10 };
-    let mut point = Point::<Exponential>::of(message);
+    let mut point = Point::<Exponential>::of(message, reading)?;
     for field in Fields::of(message) {
         let (number, field) = field?;
-        let Some(field) = point.take(&PLACES, number, field, mended)? else { continue };
+        let Some(field) = point.take(&PLACES, number, field, reading)? else { continue };
         match number {
             4 => point.value.count = field.fixed64(4)?,
             5 => point.value.sum = Some(field.double(5)?),
             6 => point.value.scale = field.sint32(6)?,
             7 => point.value.zero_count = field.fixed64(7)?,
-            8 => point.value.positive = run(field.bytes(8)?)?,
-            9 => point.value.negative = run(field.bytes(9)?)?,
+            8 => point.value.positive = run(field.bytes(8)?, reading.allowance)?,
+            9 => point.value.negative = run(field.bytes(9)?, reading.allowance)?,
             14 => point.value.zero_threshold = field.double(14)?,
             _ => {}
         }
@@ -230,29 +252,32 @@ fn exponential_point<'a>(message: &'a [u8], mended: &mut u64) -> Result<Point<'a
     Ok(point)
 }
 
-fn run(message: &[u8]) -> Result<Run, Malformed> {
+fn run(message: &[u8], allowance: &Allowance) -> Result<Run, Malformed> {
     let mut run = Run::default();
     for field in Fields::of(message) {
         match field? {
             (1, field) => run.offset = field.sint32(1)?,
-            (2, field) => field.push_varints(2, &mut run.counts)?,
+            (2, field) => field.push_varints(2, &mut run.counts, allowance)?,
             _ => {}
         }
     }
     Ok(run)
 }
 
-fn summary_point<'a>(message: &'a [u8], mended: &mut u64) -> Result<Point<'a, Quantiles>, Malformed> {
+fn summary_point<'a>(
+    message: &'a [u8],
+    reading: &mut Reading<'_>,
+) -> Result<Point<'a, Quantiles>, Malformed> {
     // A summary has no exemplars: 0 is no field's number.
     const PLACES: Places = Places { attributes: 7, exemplars: 0, flags: 8 };
-    let mut point = Point::<Quantiles>::of(message);
+    let mut point = Point::<Quantiles>::of(message, reading)?;
     for field in Fields::of(message) {
         let (number, field) = field?;
-        let Some(field) = point.take(&PLACES, number, field, mended)? else { continue };
+        let Some(field) = point.take(&PLACES, number, field, reading)? else { continue };
         match number {
             4 => point.value.count = field.fixed64(4)?,
             5 => point.value.sum = field.double(5)?,
-            6 => point.value.values.push(quantile(field.bytes(6)?)?),
+            6 => reading.allowance.push(&mut point.value.values, quantile(field.bytes(6)?)?)?,
             _ => {}
         }
     }
@@ -271,10 +296,22 @@ fn quantile(message: &[u8]) -> Result<(f64, f64), Malformed> {
     Ok(read)
 }
 
-/// A `KeyValue`.
-pub(super) fn attribute<'a>(message: &'a [u8], mended: &mut u64) -> Result<Attribute<'a>, Malformed> {
+/// Appends a `KeyValue`.
+pub(super) fn push_attribute<'a>(
+    message: &'a [u8],
+    to: &mut Vec<Attribute<'a>>,
+    reading: &mut Reading<'_>,
+) -> Result<(), Malformed> {
+    if to.len() == MOST_ATTRIBUTES {
+        return Err(Malformed::TooMany);
+    }
+    let attribute = attribute(message, reading)?;
+    Ok(reading.allowance.push(to, attribute)?)
+}
+
+fn attribute<'a>(message: &'a [u8], reading: &mut Reading<'_>) -> Result<Attribute<'a>, Malformed> {
     if let Some((key, value)) = plain_text(message) {
-        return Ok(Attribute { key: text(key, mended), value: AnyValue::Text(text(value, mended)) });
+        return Ok(Attribute { key: reading.text(key)?, value: AnyValue::Text(reading.text(value)?) });
     }
     let (mut key, mut value): (&[u8], &[u8]) = (&[], &[]);
     for field in Fields::of(message) {
@@ -284,7 +321,7 @@ pub(super) fn attribute<'a>(message: &'a [u8], mended: &mut u64) -> Result<Attri
             _ => {}
         }
     }
-    Ok(Attribute { key: text(key, mended), value: any_value(value, mended)? })
+    Ok(Attribute { key: reading.text(key)?, value: any_value(value, reading)? })
 }
 
 /// Key and value of a `KeyValue` as nearly all are: a short key, then a short text, and nothing
@@ -300,17 +337,17 @@ fn plain_text(message: &[u8]) -> Option<(&[u8], &[u8])> {
     is_all.then_some((key, value))
 }
 
-fn any_value<'a>(message: &'a [u8], mended: &mut u64) -> Result<AnyValue<'a>, Malformed> {
+fn any_value<'a>(message: &'a [u8], reading: &mut Reading<'_>) -> Result<AnyValue<'a>, Malformed> {
     let mut value = AnyValue::Empty;
     for field in Fields::of(message) {
         let (number, field) = field?;
         value = match number {
-            1 => AnyValue::Text(text(field.bytes(1)?, mended)),
+            1 => AnyValue::Text(reading.text(field.bytes(1)?)?),
             2 => AnyValue::Bool(field.varint(2)? != 0),
             3 => AnyValue::Int(field.varint(3)? as i64),
             4 => AnyValue::Double(field.double(4)?),
-            5 | 6 => AnyValue::Json(nested(number, field, DEEPEST, mended)?.to_string()),
-            7 => AnyValue::Text(super::base64(field.bytes(7)?).into()),
+            5 | 6 => AnyValue::Json(reading.json(|reading| nested(number, field, DEEPEST, reading))?),
+            7 => AnyValue::Text(super::base64(field.bytes(7)?, reading.allowance)?.into()),
             _ => continue,
         };
     }
@@ -318,49 +355,53 @@ fn any_value<'a>(message: &'a [u8], mended: &mut u64) -> Result<AnyValue<'a>, Ma
 }
 
 /// A list, a map or bytes as JSON.
-fn nested(
-    number: u32,
-    field: Field<'_>,
-    deeper: u32,
-    mended: &mut u64,
-) -> Result<serde_json::Value, Malformed> {
+fn nested(number: u32, field: Field<'_>, deeper: u32, reading: &mut Reading<'_>) -> Result<Value, Malformed> {
     let deeper = deeper.checked_sub(1).ok_or(Malformed::TooDeep)?;
     let bytes = field.bytes(number)?;
     if number == 7 {
-        return Ok(super::base64(bytes).into());
+        return Ok(super::base64(bytes, reading.allowance)?.into());
     }
     let mut list = Vec::new();
-    let mut map = serde_json::Map::new();
+    let mut map = Map::new();
     for field in Fields::of(bytes) {
         let (1, field) = field? else { continue };
         if number == 5 {
-            list.push(json_value(field.bytes(1)?, deeper, mended)?);
+            let value = json_value(field.bytes(1)?, deeper, reading)?;
+            reading.allowance.push(&mut list, value)?;
             continue;
         }
-        let (mut key, mut value) = (Cow::default(), serde_json::Value::Null);
+        let (mut key, mut value) = (String::new(), Value::Null);
         for field in Fields::of(field.bytes(1)?) {
             match field? {
-                (1, field) => key = text(field.bytes(1)?, mended),
-                (2, field) => value = json_value(field.bytes(2)?, deeper, mended)?,
+                (1, field) => key = owned(field.bytes(1)?, reading)?,
+                (2, field) => value = json_value(field.bytes(2)?, deeper, reading)?,
                 _ => {}
             }
         }
-        map.insert(key.into_owned(), value);
+        reading.allowance.entry(size_of::<(String, Value)>(), map.len())?;
+        map.insert(key, value);
     }
     Ok(if number == 5 { list.into() } else { map.into() })
 }
 
+/// A text that does not borrow.
+fn owned(bytes: &[u8], reading: &mut Reading<'_>) -> Result<String, Malformed> {
+    let text = reading.text(bytes)?;
+    reading.allowance.take(text.len())?;
+    Ok(text.into_owned())
+}
+
 /// An `AnyValue` within another one.
-fn json_value(message: &[u8], deeper: u32, mended: &mut u64) -> Result<serde_json::Value, Malformed> {
-    let mut value = serde_json::Value::Null;
+fn json_value(message: &[u8], deeper: u32, reading: &mut Reading<'_>) -> Result<Value, Malformed> {
+    let mut value = Value::Null;
     for field in Fields::of(message) {
         let (number, field) = field?;
         value = match number {
-            1 => text(field.bytes(1)?, mended).into_owned().into(),
+            1 => owned(field.bytes(1)?, reading)?.into(),
             2 => (field.varint(2)? != 0).into(),
             3 => (field.varint(3)? as i64).into(),
             4 => field.double(4)?.into(),
-            5..=7 => nested(number, field, deeper, mended)?,
+            5..=7 => nested(number, field, deeper, reading)?,
             _ => continue,
         };
     }

@@ -2,10 +2,11 @@
 
 use std::borrow::Cow;
 
-use super::model::Faults;
-use super::protobuf::{attribute, by_resource};
+use super::protobuf::{by_resource, push_attribute};
+use super::reading::Reading;
 use super::spans::{ResourceSpans, Span, SpanKind, Traces};
 use super::wire::{Fields, Malformed};
+use crate::ingest::allowance::Allowance;
 
 /// Code of a span's status: it failed.
 pub(super) const STATUS_ERROR: u64 = 2;
@@ -13,15 +14,15 @@ pub(super) const STATUS_ERROR: u64 = 2;
 /// Reads an `ExportTraceServiceRequest`.
 ///
 /// # Errors
-/// The bytes are not such a message.
-pub fn traces(body: &[u8]) -> Result<Traces<'_>, Malformed> {
-    let mut faults = Faults::default();
-    let read = by_resource(body, &mut faults, |message, faults| span(message, &mut faults.mended))?;
-    let resources = read.into_iter().map(|(attributes, spans)| ResourceSpans { attributes, spans });
-    Ok(Traces { resources: resources.collect(), faults })
+/// The bytes are not such a message, or take more memory than they may.
+pub fn traces<'a>(body: &'a [u8], allowance: &Allowance) -> Result<Traces<'a>, Malformed> {
+    let mut reading = Reading::within(allowance);
+    let resource = |attributes, spans| ResourceSpans { attributes, spans };
+    let resources = by_resource(body, &mut reading, span, resource)?;
+    Ok(Traces { resources, faults: reading.faults })
 }
 
-fn span<'a>(message: &'a [u8], mended: &mut u64) -> Result<Span<'a>, Malformed> {
+fn span<'a>(message: &'a [u8], reading: &mut Reading<'_>) -> Result<Span<'a>, Malformed> {
     let mut span = Span::default();
     for field in Fields::of(message) {
         let (number, field) = field?;
@@ -31,7 +32,7 @@ fn span<'a>(message: &'a [u8], mended: &mut u64) -> Result<Span<'a>, Malformed> 
             6 => span.kind = SpanKind::of_number(field.varint(6)?),
             7 => span.start_ns = field.fixed64(7)?,
             8 => span.end_ns = field.fixed64(8)?,
-            9 => span.attributes.push(attribute(field.bytes(9)?, mended)?),
+            9 => push_attribute(field.bytes(9)?, &mut span.attributes, reading)?,
             15 => span.failed = status_is_error(field.bytes(15)?)?,
             _ => {}
         }

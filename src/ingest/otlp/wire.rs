@@ -3,7 +3,8 @@
 //! Nothing is copied, and a length is believed only as far as the slice reaches. Source: the
 //! encoding guide of Protocol Buffers.
 
-use std::borrow::Cow;
+use super::reading::{LONGEST_NAME, MOST_ATTRIBUTES};
+use crate::ingest::allowance::{Allowance, Spent};
 
 /// Messages in messages are followed this deep, which values of attributes alone can exceed.
 pub(super) const DEEPEST: u32 = 32;
@@ -32,6 +33,15 @@ pub enum Malformed {
     /// A point that neither has a value nor says that its series has ended.
     #[error("a point has no value")]
     NoValue,
+    /// A name that nobody would give.
+    #[error("a metric's name or unit is longer than {LONGEST_NAME} bytes")]
+    LongName,
+    /// More attributes than any thing has.
+    #[error("there are more than {MOST_ATTRIBUTES} attributes")]
+    TooMany,
+    /// The request as a whole takes too much memory; no fault of the part at which that shows.
+    #[error(transparent)]
+    Spent(#[from] Spent),
 }
 
 /// A field's value as it is on the wire.
@@ -176,14 +186,20 @@ impl<'a> Field<'a> {
     }
 
     /// Appends one `fixed64`, or a packed run of them.
-    pub(super) fn push_fixed64(self, number: u32, to: &mut Vec<u64>) -> Result<(), Malformed> {
+    pub(super) fn push_fixed64(
+        self,
+        number: u32,
+        to: &mut Vec<u64>,
+        allowance: &Allowance,
+    ) -> Result<(), Malformed> {
         match self {
-            Field::Fixed64(value) => to.push(value),
+            Field::Fixed64(value) => allowance.push(to, value)?,
             Field::Bytes(packed) => {
                 let (values, rest) = packed.as_chunks();
                 if !rest.is_empty() {
                     return Err(Malformed::Truncated);
                 }
+                allowance.reserve(to, values.len())?;
                 to.extend(values.iter().map(|value| u64::from_le_bytes(*value)));
             }
             _ => return Err(Malformed::Type(number)),
@@ -192,14 +208,20 @@ impl<'a> Field<'a> {
     }
 
     /// Appends one double, or a packed run of them.
-    pub(super) fn push_doubles(self, number: u32, to: &mut Vec<f64>) -> Result<(), Malformed> {
+    pub(super) fn push_doubles(
+        self,
+        number: u32,
+        to: &mut Vec<f64>,
+        allowance: &Allowance,
+    ) -> Result<(), Malformed> {
         match self {
-            Field::Fixed64(value) => to.push(f64::from_bits(value)),
+            Field::Fixed64(value) => allowance.push(to, f64::from_bits(value))?,
             Field::Bytes(packed) => {
                 let (values, rest) = packed.as_chunks();
                 if !rest.is_empty() {
                     return Err(Malformed::Truncated);
                 }
+                allowance.reserve(to, values.len())?;
                 to.extend(values.iter().map(|value| f64::from_le_bytes(*value)));
             }
             _ => return Err(Malformed::Type(number)),
@@ -208,10 +230,18 @@ impl<'a> Field<'a> {
     }
 
     /// Appends one `uint64`, or a packed run of them.
-    pub(super) fn push_varints(self, number: u32, to: &mut Vec<u64>) -> Result<(), Malformed> {
+    pub(super) fn push_varints(
+        self,
+        number: u32,
+        to: &mut Vec<u64>,
+        allowance: &Allowance,
+    ) -> Result<(), Malformed> {
         match self {
-            Field::Varint(value) => to.push(value),
+            Field::Varint(value) => allowance.push(to, value)?,
             Field::Bytes(mut packed) => {
+                // The last byte of each number is one without the highest bit.
+                let values = packed.iter().filter(|byte| **byte < 0x80).count();
+                allowance.reserve(to, values)?;
                 while !packed.is_empty() {
                     let (value, length) = varint(packed)?;
                     to.push(value);
@@ -221,17 +251,6 @@ impl<'a> Field<'a> {
             _ => return Err(Malformed::Type(number)),
         }
         Ok(())
-    }
-}
-
-/// A text; bytes that are not UTF-8 are replaced, and counted.
-pub(super) fn text<'a>(bytes: &'a [u8], mended: &mut u64) -> Cow<'a, str> {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => Cow::Borrowed(text),
-        Err(_) => {
-            *mended += 1;
-            Cow::Owned(String::from_utf8_lossy(bytes).into_owned())
-        }
     }
 }
 

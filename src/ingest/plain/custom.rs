@@ -6,12 +6,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use serde::Deserialize;
-use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::definition::{Definition, Definitions};
 use super::{Measurement, amount, is_list, needed, said};
-use crate::ingest::otlp::lenient::{Double, Text, or_default};
+use crate::ingest::allowance::Allowance;
+use crate::ingest::metered::{self, Unread};
+use crate::ingest::otlp::lenient::{Double, Scalar, Text, or_default};
 use crate::ingest::otlp::model::{Attribute, Temporality};
 use crate::ingest::slow::SlowCalls;
 use crate::ingest::store::{Refused, Update, Writer};
@@ -34,7 +35,7 @@ struct Record<'a> {
     name: Option<Text<'a>>,
     value: Option<Double>,
     #[serde(borrow, deserialize_with = "or_default")]
-    labels: BTreeMap<Cow<'a, str>, Value>,
+    labels: BTreeMap<Cow<'a, str>, Scalar<'a>>,
 }
 
 /// One value of a metric.
@@ -48,16 +49,21 @@ pub(super) struct Recorded {
 ///
 /// # Errors
 /// It is neither.
-pub(super) fn body(body: &str) -> Result<Body<'_>, serde_json::Error> {
+pub(super) fn body<'a>(body: &'a str, allowance: &Allowance) -> Result<Body<'a>, Unread> {
     if is_list(body) {
-        return Ok(Body { define: Vec::new(), record: serde_json::from_str(body)? });
+        return Ok(Body { define: Vec::new(), record: metered::read(body, allowance)? });
     }
-    serde_json::from_str(body)
+    metered::read(body, allowance)
 }
 
 /// Reads a record.
-pub(super) fn read(raw: &str, known: &mut Definitions, now: Instant) -> Result<Recorded, String> {
-    let record: Record<'_> = serde_json::from_str(raw).map_err(|why| why.to_string())?;
+pub(super) fn read(
+    raw: &str,
+    known: &mut Definitions,
+    allowance: &Allowance,
+    now: Instant,
+) -> Result<Recorded, String> {
+    let record: Record<'_> = metered::read(raw, allowance).map_err(|why| why.to_string())?;
     let name = needed("name", said(record.name))?;
     let definition = known
         .get(&name, now)
@@ -68,17 +74,18 @@ pub(super) fn read(raw: &str, known: &mut Definitions, now: Instant) -> Result<R
         _ if value.is_finite() => value,
         _ => return Err(format!("`value` is {value}; it has to be a number")),
     };
-    let mut labels = Vec::with_capacity(record.labels.len());
+    let mut labels = Vec::new();
     for (name, value) in record.labels {
         if !definition.labels.iter().any(|label| **label == *name) {
             let declared = definition.labels.iter().map(|label| format!("`{label}`")).collect::<Vec<_>>();
             return Err(format!("`{name}` is none of the labels that are defined: {}", declared.join(", ")));
         }
         let text = match value {
-            Value::Null => continue,
-            Value::String(text) => text,
-            Value::Bool(_) | Value::Number(_) => value.to_string(),
-            Value::Array(_) | Value::Object(_) => return Err(format!("the label `{name}` is no text")),
+            Scalar::Null => continue,
+            Scalar::Text(text) => text.into_owned(),
+            Scalar::Bool(value) => value.to_string(),
+            Scalar::Number(value) => value.to_string(),
+            Scalar::Nested => return Err(format!("the label `{name}` is no text")),
         };
         labels.push(Attribute::text(name.into_owned(), text));
     }
@@ -86,6 +93,11 @@ pub(super) fn read(raw: &str, known: &mut Definitions, now: Instant) -> Result<R
 }
 
 impl Measurement for Recorded {
+    fn memory(&self) -> usize {
+        let text = |label: &Attribute<'_>| label.key.len() + label.value.as_text().len();
+        self.labels.capacity() * size_of::<Attribute<'_>>() + self.labels.iter().map(text).sum::<usize>()
+    }
+
     fn record(&self, writer: &mut Writer<'_>, _: SlowCalls<'_>) -> Result<(), Refused> {
         let Definition { name, kind, help, bounds, .. } = &*self.definition;
         let update = match kind {

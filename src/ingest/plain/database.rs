@@ -3,14 +3,15 @@
 use std::borrow::Cow;
 
 use serde::Deserialize;
-use serde_json::Value;
 
-use super::{Measurement, amount, error_class, needed, said};
+use super::{Measurement, amount, error_class, needed, owned, said};
+use crate::ingest::allowance::Allowance;
 use crate::ingest::measure::{DatabaseCall, Pool};
-use crate::ingest::otlp::lenient::{Double, Text};
+use crate::ingest::metered;
+use crate::ingest::otlp::lenient::{Double, Scalar, Text};
 use crate::ingest::slow::SlowCalls;
 use crate::ingest::store::{By, Refused, Writer};
-use crate::sql::table_name;
+use crate::sql::{Statement, table_name};
 
 /// What a record is of.
 pub(super) enum Database<'a> {
@@ -30,7 +31,8 @@ struct Record<'a> {
     #[serde(borrow)]
     system: Option<Text<'a>>,
     duration_seconds: Option<Double>,
-    error: Option<Value>,
+    #[serde(borrow)]
+    error: Option<Scalar<'a>>,
     #[serde(borrow)]
     pool: Option<Text<'a>>,
     active: Option<Double>,
@@ -41,8 +43,8 @@ struct Record<'a> {
 }
 
 /// Reads a record.
-pub(super) fn read(raw: &str) -> Result<Database<'_>, String> {
-    let record: Record<'_> = serde_json::from_str(raw).map_err(|why| why.to_string())?;
+pub(super) fn read<'a>(raw: &'a str, allowance: &Allowance) -> Result<Database<'a>, String> {
+    let record: Record<'_> = metered::read(raw, allowance).map_err(|why| why.to_string())?;
     if record.pool.is_some() {
         return pool(record).map(Database::Pool);
     }
@@ -81,6 +83,18 @@ fn pool(record: Record<'_>) -> Result<Pool<'_>, String> {
 }
 
 impl Measurement for Database<'_> {
+    fn memory(&self) -> usize {
+        match self {
+            Database::Call(call) => {
+                let DatabaseCall { system, operation, table, error, statement, .. } = call;
+                let texts = [Some(system), operation.as_ref(), table.as_ref(), error.as_ref()];
+                let texts = texts.into_iter().flatten().map(owned).sum::<usize>();
+                texts + statement.as_ref().map_or(0, Statement::memory)
+            }
+            Database::Pool(pool) => owned(&pool.name),
+        }
+    }
+
     fn record(&self, writer: &mut Writer<'_>, slow: SlowCalls<'_>) -> Result<(), Refused> {
         match self {
             Database::Call(call) => call.record(By::Program, writer, slow),

@@ -10,11 +10,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
-use serde_json::value::RawValue;
 
 use super::{needed, object, said};
+use crate::ingest::allowance::Allowance;
 use crate::ingest::labels::{MOST_LABELS, is_ours};
 use crate::ingest::measure::HTTP_BOUNDS;
+use crate::ingest::metered;
 use crate::ingest::name::{Shape, label_name, metric_name};
 use crate::ingest::otlp::lenient::{Double, Text};
 use crate::ingest::store::refuse_reserved;
@@ -98,15 +99,10 @@ impl Definitions {
         Definitions(business().map(held).collect())
     }
 
-    /// Takes definitions, and tells which of them it does not take.
-    pub(super) fn define(&mut self, definitions: &[&RawValue], now: Instant) -> Vec<(usize, String)> {
-        let mut refused = Vec::new();
-        for (index, raw) in definitions.iter().enumerate() {
-            if let Err(why) = read(raw.get()).and_then(|(given, read)| self.hold(given, read, now)) {
-                refused.push((index, why));
-            }
-        }
-        refused
+    /// Takes a definition, or tells why not.
+    pub(super) fn define(&mut self, raw: &str, allowance: &Allowance, now: Instant) -> Result<(), String> {
+        let (given, read) = read(raw, allowance)?;
+        self.hold(given, read, now)
     }
 
     fn hold(&mut self, given: Box<str>, read: Definition, now: Instant) -> Result<(), String> {
@@ -154,8 +150,8 @@ fn business() -> impl Iterator<Item = Definition> {
 }
 
 /// The name that records will give, and what it means.
-fn read(raw: &str) -> Result<(Box<str>, Definition), String> {
-    let record: Record<'_> = serde_json::from_str(object(raw)?).map_err(|why| why.to_string())?;
+fn read(raw: &str, allowance: &Allowance) -> Result<(Box<str>, Definition), String> {
+    let record: Record<'_> = metered::read(object(raw)?, allowance).map_err(|why| why.to_string())?;
     let given = needed("name", said(record.name))?;
     let kind = kind(&needed("type", said(record.kind))?)?;
     let labels = record.labels.unwrap_or_default();
@@ -216,11 +212,12 @@ fn labels_of<'a>(given: impl Iterator<Item = Cow<'a, str>>) -> Result<Vec<Box<st
             ));
         }
         if !labels.iter().any(|known| **known == *label) {
+            // At the first too many: looking for each among any number takes long.
+            if labels.len() == MOST_LABELS {
+                return Err(format!("it has more than {MOST_LABELS} labels, which are the most"));
+            }
             labels.push(Box::from(&*label));
         }
-    }
-    if labels.len() > MOST_LABELS {
-        return Err(format!("it has {} labels; {MOST_LABELS} are the most", labels.len()));
     }
     Ok(labels)
 }

@@ -3,11 +3,12 @@
 use std::borrow::Cow;
 
 use serde::Deserialize;
-use serde_json::Value;
 
-use super::{Measurement, amount, error_class, needed, said};
+use super::{Measurement, amount, error_class, needed, owned, said};
+use crate::ingest::allowance::Allowance;
 use crate::ingest::measure::HttpRequest;
-use crate::ingest::otlp::lenient::{Double, Text, Unsigned};
+use crate::ingest::metered;
+use crate::ingest::otlp::lenient::{Double, Scalar, Text, Unsigned};
 use crate::ingest::route::template;
 use crate::ingest::slow::SlowCalls;
 use crate::ingest::store::{By, Refused, Writer};
@@ -23,12 +24,13 @@ struct Record<'a> {
     duration_seconds: Option<Double>,
     request_bytes: Option<Double>,
     response_bytes: Option<Double>,
-    error: Option<Value>,
+    #[serde(borrow)]
+    error: Option<Scalar<'a>>,
 }
 
 /// Reads a record.
-pub(super) fn read(raw: &str) -> Result<HttpRequest<'_>, String> {
-    let record: Record<'_> = serde_json::from_str(raw).map_err(|why| why.to_string())?;
+pub(super) fn read<'a>(raw: &'a str, allowance: &Allowance) -> Result<HttpRequest<'a>, String> {
+    let record: Record<'_> = metered::read(raw, allowance).map_err(|why| why.to_string())?;
     let bytes = |name, value: Option<Double>| value.map(|value| amount(name, value.0)).transpose();
     Ok(HttpRequest {
         method: needed("method", said(record.method))?,
@@ -47,6 +49,10 @@ fn status(code: Unsigned) -> Result<u16, String> {
 }
 
 impl Measurement for HttpRequest<'_> {
+    fn memory(&self) -> usize {
+        [Some(&self.method), self.route.as_ref(), self.error.as_ref()].into_iter().flatten().map(owned).sum()
+    }
+
     fn record(&self, writer: &mut Writer<'_>, _: SlowCalls<'_>) -> Result<(), Refused> {
         HttpRequest::record(self, By::Program, writer)
     }

@@ -14,13 +14,18 @@ fn origin() -> Origin {
     Origin { instance: LabelValue::clean("0123456789ab"), ..Origin::of(tenant) }
 }
 
+/// What comes of a body with as much memory as it takes.
+fn taken_of(to: Into<'_>, origin: &Origin, records: Records, body: &str) -> Result<Taken, Unread> {
+    record(to, origin, records, body, &Allowance::new(u64::MAX), (Instant::now(), Timestamp::UNIX_EPOCH))
+}
+
 /// What comes of the last body of several.
 fn sent_by(origin: &Origin, records: Records, bodies: &[&str]) -> (Taken, Vec<String>) {
     let (store, users, defined) = (fixture::store(), Users::default(), Defined::default());
     let to = Into { store: &store, users: &users, defined: &defined, slow: &SlowQueries::default() };
     let mut taken = Taken::default();
     for body in bodies {
-        taken = record(to, origin, records, body, (Instant::now(), Timestamp::UNIX_EPOCH)).unwrap();
+        taken = taken_of(to, origin, records, body).unwrap();
     }
     let samples = fixture::samples(&store).into_iter().filter(|line| !line.contains("_bucket{"));
     (taken, samples.collect())
@@ -90,7 +95,7 @@ fn what_is_no_list_of_records_is_refused() {
     let to = Into { store: &store, users: &users, defined: &defined, slow: &SlowQueries::default() };
     for body in ["", "7", "null", "\"x\"", "[1", "{", "[] []", "{} {}"] {
         for records in [Records::Http, Records::Database, Records::Custom] {
-            let refused = record(to, &origin(), records, body, (Instant::now(), Timestamp::UNIX_EPOCH));
+            let refused = taken_of(to, &origin(), records, body);
             assert!(refused.is_err(), "{body}: {refused:?}");
         }
     }

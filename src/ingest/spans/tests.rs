@@ -34,10 +34,11 @@ impl Program {
 
     fn spans(&self, spans: &str) -> Outcome {
         let body = format!(r#"{{"resourceSpans":[{{{RESOURCE},"scopeSpans":[{{"spans":[{spans}]}}]}}]}}"#);
-        let request = json_spans::traces(&body).unwrap();
+        let request = json_spans::traces(&body, &Allowance::new(u64::MAX)).unwrap();
         assert_eq!(request.faults.malformed, 0, "{:?}", request.faults);
         let Program { store, users, seen, slow, .. } = self;
-        record(Into { store, users, seen, slow }, &self.origin, &request, (self.now, Timestamp::UNIX_EPOCH))
+        let (to, now) = (Into { store, users, seen, slow }, (self.now, Timestamp::UNIX_EPOCH));
+        record(to, &self.origin, &request, &Allowance::new(u64::MAX), now).unwrap()
     }
 
     /// The program's own metric of requests: so many on a route since its start.
@@ -50,8 +51,10 @@ impl Program {
                 "attributes":[{{"key":"http.request.method","value":{{"stringValue":"GET"}}}},
                 {{"key":"url.scheme","value":{{"stringValue":"http"}}}}]}}]}}}}]}}]}}]}}"#
         );
-        let request = json::metrics(&body).unwrap();
-        translate::record(&self.store, &self.users, None, &self.origin, request, self.now)
+        let request = json::metrics(&body, &Allowance::new(u64::MAX)).unwrap();
+        let allowance = Allowance::new(u64::MAX);
+        translate::record(&self.store, &self.users, None, &self.origin, request, &allowance, self.now)
+            .unwrap()
     }
 
     /// How often something was counted, by its labels but for those of the sender.

@@ -34,9 +34,10 @@ fn sent_as(metrics: &str, naming: Naming) -> (Outcome, String) {
     let store = Store::new(LIMITS);
     let tenant = Tenant::claimed(Some("ann"), None, None);
     let origin = Origin { instance: LabelValue::clean("0123456789ab"), ..Origin::of(tenant) };
-    let request = json::metrics(&body).unwrap();
+    let request = json::metrics(&body, &Allowance::new(u64::MAX)).unwrap();
     let rooms = Rooms::default();
-    let outcome = record(&store, &Users::default(), Some(&rooms), &origin, request, Instant::now());
+    let (users, allowance) = (Users::default(), Allowance::new(u64::MAX));
+    let outcome = record(&store, &users, Some(&rooms), &origin, request, &allowance, Instant::now()).unwrap();
     let mut encoder = TextEncoder::new(Dialect::OpenMetrics, Vec::new());
     store.walk(naming, &mut |visit| match visit {
         Visit::Family(family) => encoder.open(Family::Foreign(family.clone())),

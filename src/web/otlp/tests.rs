@@ -99,6 +99,28 @@ async fn a_body_is_bounded_before_and_after_it_is_unpacked() {
 }
 
 #[tokio::test]
+async fn a_body_of_very_many_parts_is_never_sent_again() {
+    let context = fixture::context();
+    let parts = |before: &str, part: &str| {
+        let most = (BODY_BYTES - 64) / (part.len() + 1);
+        format!("{before}{}]}}", vec![part; most].join(",")).into_bytes()
+    };
+    for (headers, path, body) in [
+        (&[WRITER, AS_JSON][..], "/v1/metrics", parts(r#"{"resourceMetrics":["#, "{}")),
+        (&[WRITER, AS_JSON], "/v1/traces", parts(r#"{"resourceSpans":["#, "{}")),
+        (&[WRITER, AS_PROTOBUF], "/v1/metrics", [0x0a, 0].repeat(BODY_BYTES / 2)),
+        (&[WRITER, AS_PROTOBUF], "/v1/traces", [0x0a, 0].repeat(BODY_BYTES / 2)),
+    ] {
+        let request = Request::post(path).header("host", "localhost:10417");
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        let answer = fixture::send(&context, "127.0.0.1", request.body(body.into()).unwrap()).await;
+        assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE, "{path} {}", text(&answer));
+        assert!(text(&answer).contains("send smaller batches"), "{}", text(&answer));
+        assert!(!answer.headers.contains_key("retry-after"));
+    }
+}
+
+#[tokio::test]
 async fn other_types_and_packings_are_refused() {
     for headers in [
         &[WRITER][..],

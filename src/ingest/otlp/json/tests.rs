@@ -1,9 +1,14 @@
 //! Requests in JSON as senders write them, and as they should not.
 
 use super::*;
-use crate::ingest::otlp::model::{AnyValue, Attribute};
+use crate::ingest::otlp::model::{AnyValue, Attribute, Faults};
 
 use proptest::prelude::*;
+
+/// A body read with as much memory as it takes.
+fn metrics(body: &str) -> Result<Metrics<'_>, Unread> {
+    super::metrics(body, &Allowance::new(u64::MAX))
+}
 
 fn request(metric: &str) -> String {
     format!(

@@ -1,9 +1,14 @@
 //! Trace requests, made field by field.
 
 use super::*;
-use crate::ingest::otlp::model::Attribute;
+use crate::ingest::otlp::model::{Attribute, Faults};
 use crate::ingest::otlp::protobuf::tests::{Message, key_value, new};
 use proptest::prelude::*;
+
+/// A body read with as much memory as it takes.
+fn traces(body: &[u8]) -> Result<Traces<'_>, Malformed> {
+    super::traces(body, &Allowance::new(u64::MAX))
+}
 
 /// A request of one resource with these spans.
 fn request(spans: impl IntoIterator<Item = Message>) -> Vec<u8> {
