@@ -13,8 +13,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
-/// Descriptors kept free for connections, logs and files that are opened for a moment.
+/// Descriptors kept free for connections of those who read, logs and files that are opened for
+/// a moment.
 const RESERVED_DESCRIPTORS: usize = 512;
+
+/// And for connections of programs, but a quarter of all at most, as those are bounded.
+const RESERVED_FOR_PROGRAMS: usize = 1_024;
 
 /// Once a read returns fewer bytes, the file has ended: the kernel hands out about a page a
 /// read and stops only where the next record does not fit.
@@ -41,7 +45,8 @@ impl DescriptorBudget {
         let raised = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
         let usable = if raised.is_ok() { limit.maximum } else { limit.current };
         let usable = usable.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(1 << 20);
-        Self::new(usable.saturating_sub(RESERVED_DESCRIPTORS))
+        let reserved = RESERVED_DESCRIPTORS + RESERVED_FOR_PROGRAMS.min(usable / 4);
+        Self::new(usable.saturating_sub(reserved))
     }
 
     /// How many descriptors may still be held.

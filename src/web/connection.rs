@@ -68,19 +68,23 @@ impl<S: Sync> axum::extract::FromRequestParts<S> for Visit {
     }
 }
 
-/// Answers the requests of one connection. `stop` asks it to end after what is being answered.
-pub(super) async fn serve(
-    wire: Wire,
-    origin: Origin,
-    tls: Option<Tls>,
-    options: Options,
-    router: axum::Router,
-    stop: CancellationToken,
-) {
+/// How a connection is served.
+#[derive(Clone)]
+pub(super) struct Serving {
+    pub(super) options: Options,
+    pub(super) router: axum::Router,
+    /// Asks it to end after what is being answered.
+    pub(super) stop: CancellationToken,
+    /// Whether anything is.
+    pub(super) activity: Arc<Activity>,
+}
+
+/// Answers the requests of one connection.
+pub(super) async fn serve(wire: Wire, origin: Origin, tls: Option<Tls>, serving: Serving) {
     let client = origin.client;
     let served = match tls {
-        None => plain(wire, origin, options, router, stop).await,
-        Some(tls) => secured(wire, origin, &tls, options, router, stop).await,
+        None => plain(wire, origin, serving).await,
+        Some(tls) => secured(wire, origin, &tls, serving).await,
     };
     // What clients do wrong is no news; it is for who looks for it.
     if let Err(error) = served {
@@ -90,38 +94,26 @@ pub(super) async fn serve(
 
 type Ended = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
-async fn plain(
-    wire: Wire,
-    origin: Origin,
-    options: Options,
-    router: axum::Router,
-    stop: CancellationToken,
-) -> Ended {
-    bound(&wire, options)?;
+async fn plain(wire: Wire, origin: Origin, serving: Serving) -> Ended {
+    bound(&wire, serving.options)?;
     let visit = Visit { client: origin.client, shown: Shown::Nothing };
-    speak(Paced::new(wire, options.answer_deadline), false, origin, visit, options, router, stop).await
+    speak(Paced::new(wire, serving.options.answer_deadline), false, origin, visit, serving).await
 }
 
-async fn secured(
-    wire: Wire,
-    origin: Origin,
-    tls: &Tls,
-    options: Options,
-    router: axum::Router,
-    stop: CancellationToken,
-) -> Ended {
+async fn secured(wire: Wire, origin: Origin, tls: &Tls, serving: Serving) -> Ended {
+    let options = serving.options;
     bound(&wire, options)?;
     let shaken =
         tokio::time::timeout(options.header_deadline, handshake(wire, origin.on_this_machine, tls, options));
     let shaken = tokio::select! {
         shaken = shaken => shaken,
-        () = stop.cancelled() => return Ok(()),
+        () = serving.stop.cancelled() => return Ok(()),
     };
     let Some(stream) = shaken.map_err(|_| "the handshake of TLS took too long")?? else { return Ok(()) };
     let (_, connection) = stream.get_ref();
     let visit = Visit { client: origin.client, shown: tls.shown(connection) };
     let http2 = connection.alpn_protocol() == Some(ALPN_H2);
-    speak(stream, http2, origin, visit, options, router, stop).await
+    speak(stream, http2, origin, visit, serving).await
 }
 
 /// The kernel gives up a client that takes nothing, also after the connection is closed here.
@@ -161,11 +153,9 @@ async fn speak<IO: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     http2: bool,
     origin: Origin,
     visit: Visit,
-    options: Options,
-    router: axum::Router,
-    stop: CancellationToken,
+    serving: Serving,
 ) -> Ended {
-    let activity = Arc::new(Activity::new());
+    let Serving { options, router, stop, activity } = serving;
     let busy = activity.clone();
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(origin.peer);
@@ -232,11 +222,20 @@ async fn answer(
 
 /// How many requests of a connection are being answered, and since when none is.
 #[derive(Debug)]
-struct Activity(Mutex<(usize, Instant)>);
+pub(super) struct Activity(Mutex<(usize, Instant)>);
+
+impl Default for Activity {
+    /// Of a connection that has just begun.
+    fn default() -> Self {
+        Activity(Mutex::new((0, Instant::now())))
+    }
+}
 
 impl Activity {
-    fn new() -> Self {
-        Activity(Mutex::new((0, Instant::now())))
+    /// Since when nothing is being answered, if nothing is.
+    pub(super) fn idle_since(&self) -> Option<Instant> {
+        let (running, since) = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        (running == 0).then_some(since)
     }
 
     fn change(&self, change: impl FnOnce(usize) -> usize) {
@@ -260,10 +259,11 @@ impl Activity {
 
 /// A request that is being answered.
 #[derive(Debug)]
-struct Answering(Arc<Activity>);
+pub(super) struct Answering(Arc<Activity>);
 
 impl Answering {
-    fn new(activity: Arc<Activity>) -> Self {
+    /// From now on, until it is dropped.
+    pub(super) fn new(activity: Arc<Activity>) -> Self {
         activity.change(|running| running + 1);
         Answering(activity)
     }

@@ -35,6 +35,7 @@ mod refusals;
 pub mod reload;
 pub mod router;
 mod scrape;
+mod seats;
 pub mod server;
 mod summary;
 mod tls;

@@ -1,9 +1,10 @@
 //! Accept loops that keep connections in bounds.
 //!
-//! A client has a share of the connections, so that nobody without a token can keep a scraper
-//! out by holding them all. Who comes when there is no room waits in a lobby: a few connections
-//! of a few seconds, in which probes are answered and everything else with 503. When the lobby
-//! is full, its oldest connection makes room, so that a probe is answered whoever holds what.
+//! Those who read have places of their own, and programs that send have others. A client has a
+//! share of them, so that nobody without a token can keep a scraper or another program out by
+//! holding them all. Who comes when there is no room waits in a lobby: a few connections of a
+//! few seconds, in which probes are answered and everything else with 503. When the lobby is
+//! full, its oldest connection makes room, so that a probe is answered whoever holds what.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,26 +14,25 @@ use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 pub use super::listen::{BindError, Listeners};
 
-use super::connection;
-use super::crowd::{Client, Crowd, Place};
+use super::connection::{self, Activity, Serving};
 use super::entrance::Entrance;
 use super::listen::Listener;
 use super::problem::{Kind, Problem};
 use super::router::needs_nothing;
+use super::seats::Seats;
 
-/// Connections at once, over all listeners. Scrapers and people need a few dozen; each costs
-/// a descriptor and some kilobytes.
+/// Connections at once of those who read, over all listeners. Scrapers and people need a few
+/// dozen; each costs a descriptor and some kilobytes.
 const MAX_CONNECTIONS: usize = 256;
 
-/// Quarters of all connections that programs may have who send what they measure: the rest is
-/// left for who reads it.
-const QUARTERS_OF_PROGRAMS: usize = 3;
+/// Connections at once of programs that send what they measure: one or two of each container,
+/// which their libraries keep open.
+const MAX_OF_PROGRAMS: usize = 1_024;
 
 /// Connections at once of one client: more than a scraper with its parallel jobs or a browser
 /// opens.
@@ -64,8 +64,10 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// The bounds of connections; the defaults are this module's constants.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
-    /// Connections at once, over all listeners.
+    /// Connections at once of those who read, over all listeners.
     pub max_connections: usize,
+    /// Connections at once of programs, over all their listeners. Idle ones give way.
+    pub max_of_programs: usize,
     /// Connections at once of one address or IPv6 network.
     pub max_per_peer: usize,
     /// How long a client may take to send a request's header, and a connection may be idle.
@@ -83,8 +85,8 @@ pub struct Options {
 }
 
 impl Options {
-    /// The defaults, but at most a quarter of the descriptors that this process may open, and few
-    /// more in the lobby: what containers use is read even while somebody holds every connection
+    /// The defaults, but each at most a quarter of the descriptors that this process may open, and
+    /// few more in the lobby: what containers use is read even while somebody holds every connection
     /// that there is.
     pub fn of_this_process() -> Self {
         use rustix::process::{Resource, getrlimit};
@@ -93,6 +95,7 @@ impl Options {
         let defaults = Options::default();
         Options {
             max_connections: defaults.max_connections.min(quarter),
+            max_of_programs: defaults.max_of_programs.min(quarter),
             max_per_peer: defaults.max_per_peer.min(quarter),
             max_in_lobby: defaults.max_in_lobby.min((quarter / 4).max(1)),
             ..defaults
@@ -108,6 +111,7 @@ impl Default for Options {
     fn default() -> Self {
         Options {
             max_connections: MAX_CONNECTIONS,
+            max_of_programs: MAX_OF_PROGRAMS,
             max_per_peer: MAX_PER_PEER,
             header_deadline: HEADER_DEADLINE,
             request_deadline: REQUEST_DEADLINE,
@@ -126,21 +130,21 @@ struct Service {
     lobby_router: Router,
     entrance: Arc<Entrance>,
     options: Options,
-    room: Room,
-    /// What these listeners may have of the room; `None` is all of it.
-    share: Option<Arc<Semaphore>>,
+    seats: Arc<Seats>,
+    lobby: Arc<Lobby>,
 }
 
 /// Serves listeners until `cancel`, then lets answers finish for a while. Each set of listeners
-/// has routes of its own; connections of all count together.
+/// has routes of its own; connections of those who read count together, and those of programs.
 pub async fn serve(
     listeners: Vec<(Listeners, Router)>,
     options: Options,
     entrance: Arc<Entrance>,
     cancel: CancellationToken,
 ) {
-    let room = Room::new(options);
-    let of_programs = Arc::new(Semaphore::new((options.max_connections / 4 * QUARTERS_OF_PROGRAMS).max(1)));
+    let of_readers = Seats::new(options.max_connections, options.max_per_peer, false);
+    let of_programs = Seats::new(options.max_of_programs, options.max_per_peer, true);
+    let lobby = Arc::new(Lobby::new(options.max_in_lobby));
     let mut loops = JoinSet::new();
     for (listeners, router) in listeners {
         let service = Service {
@@ -148,8 +152,8 @@ pub async fn serve(
             router,
             entrance: entrance.clone(),
             options,
-            room: room.clone(),
-            share: listeners.are_for_programs().then(|| of_programs.clone()),
+            seats: if listeners.are_for_programs() { &of_programs } else { &of_readers }.clone(),
+            lobby: lobby.clone(),
         };
         for listener in listeners.0 {
             loops.spawn(serve_one(listener, service.clone(), cancel.clone()));
@@ -176,29 +180,35 @@ async fn serve_one(listener: Listener, service: Service, cancel: CancellationTok
                 continue;
             }
         };
-        let Service { router, lobby_router, entrance, options, room, share } = &service;
-        let (tls, options) = (entrance.rules().tls.clone(), *options);
-        let client = origin.client;
-        match room.seat(client, share.as_ref()) {
+        let Service { router, lobby_router, entrance, options, seats, lobby } = &service;
+        let (tls, client, activity) =
+            (entrance.rules().tls.clone(), origin.client, Arc::<Activity>::default());
+        let serving = |options, router: &Router, activity| {
+            let (router, stop) = (router.clone(), cancel.clone());
+            Serving { options, router, stop, activity }
+        };
+        match seats.take(client, activity.clone()) {
             Some(seat) => {
-                let served = connection::serve(wire, origin, tls, options, router.clone(), cancel.clone());
-                connections.spawn(async move {
+                let served = connection::serve(wire, origin, tls, serving(*options, router, activity));
+                let id = seat.id;
+                let handle = connections.spawn(async move {
                     served.await;
                     drop(seat);
                 });
+                seats.holds(id, handle);
             }
             None => {
                 tracing::debug!(peer = ?client, "no room for a connection");
-                let (options, router) = (options.of_the_lobby(), lobby_router.clone());
-                let served = connection::serve(wire, origin, tls, options, router, cancel.clone());
+                let serving = serving(options.of_the_lobby(), lobby_router, activity);
+                let served = connection::serve(wire, origin, tls, serving);
                 let short = tokio::time::timeout(LOBBY_DEADLINE, served);
-                let waiting = room.lobby.enter();
+                let waiting = lobby.enter();
                 let id = waiting.id;
                 let handle = connections.spawn(async move {
                     let _ = short.await;
                     drop(waiting);
                 });
-                room.lobby.holds(id, handle);
+                lobby.holds(id, handle);
             }
         }
     }
@@ -217,42 +227,6 @@ async fn no_room(request: Request, next: Next) -> Response {
     }
     let detail = "too many connections; close some, or try again in a moment";
     Problem::new(Kind::Unavailable, detail).into_response()
-}
-
-/// A place for a connection; given back when dropped.
-struct Seat {
-    _all: OwnedSemaphorePermit,
-    _share: Option<OwnedSemaphorePermit>,
-    _place: Place,
-}
-
-/// What connections of all listeners share.
-#[derive(Clone)]
-struct Room {
-    all: Arc<Semaphore>,
-    crowd: Arc<Crowd>,
-    lobby: Arc<Lobby>,
-}
-
-impl Room {
-    fn new(options: Options) -> Self {
-        Room {
-            all: Arc::new(Semaphore::new(options.max_connections.min(Semaphore::MAX_PERMITS))),
-            crowd: Crowd::new(options.max_per_peer),
-            lobby: Arc::new(Lobby::new(options.max_in_lobby)),
-        }
-    }
-
-    /// A place, unless all, those of the listener or the client's are taken.
-    fn seat(&self, client: Client, share: Option<&Arc<Semaphore>>) -> Option<Seat> {
-        let place = self.crowd.admit(client)?;
-        let take = |semaphore: &Arc<Semaphore>| semaphore.clone().try_acquire_owned().ok();
-        let share = match share {
-            Some(share) => Some(take(share)?),
-            None => None,
-        };
-        Some(Seat { _all: take(&self.all)?, _share: share, _place: place })
-    }
 }
 
 /// Connections for which there is no room, the oldest first.

@@ -11,8 +11,10 @@ use tokio::task::JoinHandle;
 
 use super::*;
 use crate::config::ListenAddress;
+use crate::ingest::Correspondents;
+use crate::paths::Paths;
 use crate::web::fixture;
-use crate::web::router::router;
+use crate::web::router::{ingest_router, router};
 
 /// A client that waits longer than this has found a server that hangs.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -119,6 +121,40 @@ async fn one_client_cannot_keep_the_others_out() {
     assert!(refused.contains("too many connections"), "{refused}");
     let other = hold(1, "127.0.0.9", running.address).await.remove(0);
     let answer = finish(other, PAGE).await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
+
+/// The same for programs, whose connections are not those of readers.
+async fn start_for_programs(options: Options) -> (Running, SocketAddr) {
+    let correspondents = Arc::new(Correspondents::new(Arc::default(), Paths::default(), true));
+    let any = ["127.0.0.1:0".parse().unwrap()];
+    let (readers, programs) = (Listeners::bind(&any).await.unwrap(), Listeners::bind(&any).await.unwrap());
+    let (address, of_readers) = (tcp(&programs.addresses()[0]), tcp(&readers.addresses()[0]));
+    let cancel = CancellationToken::new();
+    let (page, ingest) = (router(fixture::context()), ingest_router(fixture::context()));
+    let listeners = vec![(readers, page), (programs.for_programs(&correspondents), ingest)];
+    let served = tokio::spawn(serve(listeners, options, Arc::default(), cancel.clone()));
+    (Running { address, cancel, served }, of_readers)
+}
+
+/// What is found out without anything that asks who connects.
+const MISSING: &[u8] = b"GET /missing HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_that_holds_all_it_can_keeps_nobody_out() {
+    let options = Options { max_of_programs: 4, max_per_peer: 3, max_connections: 1, ..Options::default() };
+    let (running, of_readers) = start_for_programs(options).await;
+    // Far more than its share: each beyond it takes the place of its oldest.
+    let mut greedy = hold(20, "127.0.0.1", running.address).await;
+    let other = hold(1, "127.0.0.9", running.address).await.remove(0);
+    let third = hold(1, "127.0.0.8", running.address).await.remove(0);
+    for (who, client) in [("another", other), ("a third", third), ("its last", greedy.pop().unwrap())] {
+        let answer = finish(client, MISSING).await;
+        assert!(answer.starts_with("HTTP/1.1 404"), "{who}: {answer}");
+    }
+    assert_eq!(finish(greedy.remove(0), MISSING).await, "", "its first has been closed");
+    // Readers have room of their own.
+    let answer = exchange(of_readers, PAGE).await;
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
 }
 
