@@ -3,6 +3,7 @@
 
 mod bounds;
 mod names;
+mod odd;
 mod plain;
 mod spans;
 

@@ -143,13 +143,18 @@ fn programs_in_containers_are_known_by_their_address_and_replicas_stay_apart() {
     ann.sends(&to, &request(metric, 3, None), shown);
     let shown = of("whose-ann", &again, 4.0);
     again.sends(&to, &request(metric, 4, None), shown);
+    // Of two that count the same under one name neither overwrites the other, whoever is ahead.
+    let shown = of("whose-ann", &ann, 6.0);
+    ann.sends(&to, &request(metric, 6, None), shown);
+    let shown = of("whose-ann", &again, 5.0);
+    again.sends(&to, &request(metric, 5, None), shown);
     // From another network the way leads to the same machine.
     let shown = of("whose-bob", &bob, 5.0);
     bob.sends(&to, &request(metric, 5, None), shown);
     let page = exporter.page();
     only_of(&page, metric, &["whose-ann", "whose-bob"]);
     for (load, user, value) in
-        [(&ann, "whose-ann", 3.0), (&again, "whose-ann", 4.0), (&bob, "whose-bob", 5.0)]
+        [(&ann, "whose-ann", 6.0), (&again, "whose-ann", 5.0), (&bob, "whose-bob", 5.0)]
     {
         let labels = [
             ("user", user),
