@@ -83,6 +83,11 @@ fn execute(
             for sentence in &config.unknown_variables {
                 tracing::warn!("{sentence}");
             }
+            if config.alertmanager.url.is_some() && config.alerting.platform_receiver().is_none() {
+                tracing::warn!(
+                    "nobody is told of alerts: `alerting.receivers` and `alerting.teams` name nobody"
+                );
+            }
             serve(config)
         }
         ["config", "check"] => check(&sources.load()?, out),

@@ -1,5 +1,5 @@
 //! Reading YAML files: the one place that knows the parser, and the words of its errors. What
-//! is written is made by [`write`].
+//! is written is made by [`mod@write`].
 //!
 //! Invariant: whatever the bytes are, what comes back is a value or one line that begins
 //! with file, line and column. The parser's own budgets hold against alias bombs.

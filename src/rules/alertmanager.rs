@@ -14,6 +14,9 @@ pub(super) const TEMPLATES: &str = include_str!("../../alerting/templates/dockme
 /// The alert that always fires, to show that alerts can.
 const WATCHDOG: &str = "Watchdog";
 
+/// The report of a period, which somebody is told of although nothing is wrong.
+const REPORT: &str = "SlaReport";
+
 /// What two alerts about the same thing have in common.
 const SAME: [&str; 9] =
     ["subject", "team", "project", "user", "instance", "name", "service", "slo", "mountpoint"];
@@ -67,7 +70,10 @@ fn route(alerting: &Alerting) -> Node {
         .collect();
     if !untold.is_empty() {
         let severities = format!("severity=~{}", quoted(&untold.join("|")));
-        routes.push(Node::map([("matchers", Node::texts([severities])), ("receiver", NOBODY.into())]));
+        routes.push(Node::map([
+            ("matchers", Node::texts([severities, format!("alertname!={}", quoted(REPORT))])),
+            ("receiver", NOBODY.into()),
+        ]));
     }
     routes.extend(alerting.teams.iter().map(|(name, team)| of_team(name, team)));
     Node::map([

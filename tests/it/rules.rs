@@ -171,6 +171,15 @@ fn routes_hold(amtool: &Path) {
         reaches(&folder, receiver, &labels);
     }
     reaches(&nobody, "nobody", &["team=core", "severity=critical"]);
+    reaches(&folder, "core", &["team=core", "severity=info", "alertname=SlaReport"]);
+    for name in ["title", "link", "color", "text", "html"] {
+        done(
+            Command::new(amtool)
+                .args(["template", "render"])
+                .arg(format!("--template.glob={}", folder.path("out/templates/*.tmpl").display()))
+                .arg(format!("--template.text={{{{ template \"dockmeter.{name}\" . }}}}")),
+        );
+    }
 }
 
 #[test]
