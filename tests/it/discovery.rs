@@ -38,39 +38,40 @@ fn row<'a>(targets: &'a Value, name: &str) -> Option<&'a Value> {
 
 #[test]
 fn a_container_that_opts_in_is_scraped_under_its_tenants_labels_until_it_goes() {
+    is_scraped_until_it_goes("discovery-1", Prometheus::configured);
+}
+
+#[test]
+fn a_current_prometheus_scrapes_it_likewise() {
+    is_scraped_until_it_goes("discovery-2", Prometheus::configured_current);
+}
+
+fn is_scraped_until_it_goes(name: &str, start: fn(&str) -> Option<Prometheus>) {
     let Some(engine) = Engine::shared() else { return };
     let exporter = Exporter::of(&engine);
-    let Some(prometheus) = Prometheus::configured(&configuration(&exporter.address.to_string())) else {
-        return;
-    };
+    let Some(prometheus) = start(&configuration(&exporter.address.to_string())) else { return };
+    // The ending gives the page a type, without which a current one does not take it.
     let command = format!("mkdir /www; printf '{PAGE}' > /www/m.txt; exec httpd -f -p 9100 -h /www");
     let command = command.replace('\n', "\\n");
-    let options = [
-        "--label=dockmeter.user=discovery-ann",
-        "--label=dockmeter.project=discovery-shop",
-        "--label=dockmeter.team=discovery-core",
-        "--label=dockmeter.scrape.port=9100",
-        "--label=dockmeter.scrape.path=/m.txt",
-        "--label=dockmeter.scrape.interval=5s",
-    ];
-    let container = engine.run("discovery-1", &options, &["sh", "-c", &command]);
+    let tenant = ["user", "project", "team"].map(|label| format!("--label=dockmeter.{label}={name}-{label}"));
+    let scrape =
+        ["port=9100", "path=/m.txt", "interval=5s"].map(|label| format!("--label=dockmeter.scrape.{label}"));
+    let options: Vec<&str> = tenant.iter().chain(&scrape).map(String::as_str).collect();
+    let container = engine.run(name, &options, &["sh", "-c", &command]);
     let found = eventually("the container is found", || {
         let answer = exporter.get("/api/sd/prometheus");
         assert_eq!((answer.status, answer.header("content-type")), (200, Some("application/json")));
-        row(&answer.json(), "discovery-1").cloned()
+        row(&answer.json(), name).cloned()
     });
-    let address = engine.docker(&["inspect", "-f", "{{.NetworkSettings.IPAddress}}", "discovery-1"]);
+    let address = engine.docker(&["inspect", "-f", "{{.NetworkSettings.IPAddress}}", name]);
     assert_eq!(found["targets"], serde_json::json!([format!("{}:9100", address.trim())]));
 
-    let ours = "{user=\"discovery-ann\",project=\"discovery-shop\",team=\"discovery-core\"}";
+    let ours = format!("{{user=\"{name}-user\",project=\"{name}-project\",team=\"{name}-team\"}}");
     let orders = eventually("Prometheus scrapes it", || {
         prometheus.rows(&format!("shop_orders_total{ours}")).pop().map(|row| row["metric"].clone())
     });
     assert_eq!(orders["exported_user"], "eve", "what it says of itself is kept apart");
-    assert_eq!(
-        (&orders["service"], &orders["job"]),
-        (&Value::from("discovery-1"), &Value::from("containers"))
-    );
+    assert_eq!((&orders["service"], &orders["job"]), (&Value::from(name), &Value::from("containers")));
     assert_eq!(orders["service_instance"], container.id[..12]);
     assert!(prometheus.rows("{user=\"eve\"}").is_empty());
     for forged in ["dockmeter_alert_evaluator", "slo:objective:ratio"] {
@@ -79,7 +80,7 @@ fn a_container_that_opts_in_is_scraped_under_its_tenants_labels_until_it_goes() 
 
     drop(container);
     eventually("the target is gone", || prometheus.rows(&format!("up{ours}")).is_empty().then_some(()));
-    assert!(row(&exporter.get("/api/sd/prometheus").json(), "discovery-1").is_none());
+    assert!(row(&exporter.get("/api/sd/prometheus").json(), name).is_none());
 }
 
 #[test]
@@ -97,13 +98,8 @@ fn the_network_that_prometheus_is_in_decides_and_the_hosts_is_nobodys() {
     assert!(found["targets"][0].as_str().expect("an address").starts_with("10.213.7."), "{found}");
     assert_eq!(found["labels"]["__meta_dockmeter_network"], "discovery-net");
     for name in ["discovery-out", "discovery-host"] {
-        eventually("it is known", || {
-            exporter
-                .get(&format!("/api/containers/{name}/metrics/current"))
-                .text()
-                .contains(name)
-                .then_some(())
-        });
+        let known = || exporter.get(&format!("/api/containers/{name}/metrics/current")).status == 200;
+        eventually("it is known", || known().then_some(()));
     }
     let now = listed();
     assert!(row(&now, "discovery-out").is_none() && row(&now, "discovery-host").is_none(), "{now}");
