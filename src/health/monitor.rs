@@ -27,7 +27,7 @@ use crate::snapshot::{Reading, Snapshot, Source};
 use crate::tenant::Tenant;
 
 /// How often servers are asked.
-const ASKED_EVERY: Duration = Duration::from_secs(15);
+const ASKED_EVERY: Duration = Duration::from_secs(10);
 
 /// How long one may take; what is slower is as good as away.
 const DEADLINE: Duration = Duration::from_secs(5);
