@@ -50,6 +50,8 @@ struct Row {
     project: Option<String>,
     team: Option<String>,
     value: Option<String>,
+    threshold: Option<String>,
+    limit: Option<String>,
     summary: Option<String>,
     description: Option<String>,
     actions: Vec<String>,
@@ -83,9 +85,11 @@ impl From<Alert> for Row {
             project: label("project"),
             team: label("team"),
             value: said("value"),
+            threshold: said("threshold"),
+            limit: said("limit"),
             summary: said("summary"),
             description: said("description"),
-            actions: said("actions").as_deref().map(lines).unwrap_or_default(),
+            actions: said("action").as_deref().map(lines).unwrap_or_default(),
             links,
             receivers: alert.receivers.iter().map(|receiver| receiver.name.clone()).collect(),
             fingerprint: alert.fingerprint.clone(),
@@ -94,10 +98,14 @@ impl From<Alert> for Row {
     }
 }
 
-/// The lines of a list, without what marks them as one.
+/// The lines of a list, without the number or the dash that marks each.
 fn lines(text: &str) -> Vec<String> {
-    let lines = text.lines().map(|line| line.trim().trim_start_matches("- ").trim());
-    lines.filter(|line| !line.is_empty()).map(str::to_owned).collect()
+    let unmarked = |line: &str| {
+        let line = line.trim();
+        let after = line.trim_start_matches(|c: char| c.is_ascii_digit()).strip_prefix(". ");
+        after.or_else(|| line.strip_prefix("- ")).unwrap_or(line).trim().to_owned()
+    };
+    text.lines().map(unmarked).filter(|line| !line.is_empty()).collect()
 }
 
 /// Which alerts are wanted.

@@ -26,7 +26,7 @@ fn what_fires_is_told_to_those_whose_it_is() {
     let mut full =
         alert("Full", &[("severity", "critical"), ("user", "ann"), ("project", "shop"), ("team", "core")]);
     for (name, text) in
-        [("value", "97 %"), ("actions", "raise the limit\nrestart it"), ("runbook_url", "http://r/full")]
+        [("value", "97 %"), ("action", "1. raise the limit\n2. restart it"), ("runbook_url", "http://r/full")]
     {
         full.annotations.insert(name.to_owned(), text.to_owned());
     }

@@ -13,7 +13,7 @@ const ALERTS: &str = r#"[
   {"labels":{"alertname":"Slow","severity":"info","user":"bob","project":"shop","team":"core"},"fingerprint":"02",
    "startsAt":"2026-01-01T00:10:00Z","status":{"state":"suppressed","silencedBy":["s"],"inhibitedBy":["01"]}},
   {"labels":{"alertname":"MemoryHigh","severity":"critical","user":"ann","project":"shop","team":"core"},"fingerprint":"01",
-   "annotations":{"summary":"full","description":"d","value":"97 %","actions":"- raise the limit\n\n- restart it\n",
+   "annotations":{"summary":"full","description":"d","value":"97 %","threshold":"95 %","action":"1. raise the limit\n\n- restart it\n3 times\n",
      "runbook_url":"http://r#memoryhigh","dashboard_url":""},
    "startsAt":"2026-01-01T00:00:00Z","status":{"state":"active"},"receivers":[{"name":"core"}],"generatorURL":"http://p/g"},
   {"labels":{"alertname":"DiskFull","severity":"warning"},"fingerprint":"03",
@@ -45,8 +45,9 @@ async fn the_gravest_comes_first_and_says_what_to_do() {
     assert_eq!(names(&answer), ["MemoryHigh", "DiskFull", "Slow"]);
     assert_eq!(answer["total"], 3);
     let first = &answer["alerts"][0];
-    assert_eq!(first["actions"], json!(["raise the limit", "restart it"]));
+    assert_eq!(first["actions"], json!(["raise the limit", "restart it", "3 times"]));
     assert_eq!(first["links"], json!({"runbook": "http://r#memoryhigh", "source": "http://p/g"}));
+    assert_eq!((&first["threshold"], &first["limit"]), (&json!("95 %"), &Value::Null));
     assert_eq!((&first["value"], &first["since"]), (&json!("97 %"), &json!("2026-01-01T00:00:00Z")));
     assert_eq!((&first["user"], &first["receivers"]), (&json!("ann"), &json!(["core"])));
     assert_eq!(answer["alerts"][2]["suppressed_by"], json!(["silence", "alert"]));
