@@ -251,6 +251,9 @@ pub struct State {
     pub restarts: u64,
     /// Health check; `None` without one.
     pub health: Option<Health>,
+    /// Whether somebody ended the last run that is over, by `docker stop`, `restart` or `kill`;
+    /// what ended before dockmeter looked is not known to be so.
+    pub stopped_by_hand: bool,
 }
 
 impl State {
@@ -269,6 +272,7 @@ impl State {
             start: Start::default(),
             restarts: 0,
             health: None,
+            stopped_by_hand: false,
         }
     }
 

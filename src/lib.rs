@@ -49,6 +49,8 @@ pub mod report;
 #[cfg(feature = "server")]
 pub mod rules;
 #[cfg(feature = "server")]
+pub mod slo;
+#[cfg(feature = "server")]
 pub mod snapshot;
 #[cfg(feature = "server")]
 pub mod sql;

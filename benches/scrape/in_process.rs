@@ -38,6 +38,7 @@ pub(crate) fn row(bed: &Bed) -> io::Result<String> {
         Default::default(),
         Default::default(),
         None,
+        Default::default(),
     );
     let mut page = Vec::new();
     let rendered = measure(ROUNDS, || {

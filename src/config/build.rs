@@ -14,7 +14,7 @@ use super::value;
 use super::variables;
 use super::{
     Config, ConfigError, ContainerSource, Disk, Host, Ingest, ListenAddress, Log, LogFormat, Naming, Sources,
-    Web, alerting, cost, database, discovery, docker, folder_of, health, probe, upstream,
+    Web, alerting, cost, database, discovery, docker, folder_of, health, probe, slo, upstream,
 };
 use crate::metrics::catalogue::{COLLECTORS, host as of_host};
 use crate::paths::Paths;
@@ -107,6 +107,7 @@ pub(super) fn config(sources: Sources) -> Result<Config, ConfigError> {
         web: web(layers, &file.web)?,
         tokens: tokens::tokens(layers, &file)?,
         ingest: ingest(layers, &file)?,
+        slo: slo::slo(layers, &file.slo)?,
         slow_query: layers.one(&settings::QUERIES_SLOW, file.queries.slow.as_ref(), |text| {
             value::duration(text, MILLISECOND..=MAX_SLOW_QUERY)
         })?,

@@ -43,6 +43,42 @@ pub(super) struct File {
     pub(super) databases: List<Spanned<DatabaseEntry>>,
     pub(super) postgres: Postgres,
     pub(super) alerting: Alerting,
+    pub(super) slo: Slo,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Slo {
+    pub(super) period: Option<Text>,
+    pub(super) objectives: List<Spanned<ObjectiveEntry>>,
+    pub(super) custom: List<Spanned<RatioEntry>>,
+}
+
+/// An objective of services; what is not named may be any.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ObjectiveEntry {
+    pub(super) slo: Text,
+    pub(super) objective: Option<Text>,
+    pub(super) threshold: Option<Text>,
+    pub(super) user: Option<Text>,
+    pub(super) project: Option<Text>,
+    pub(super) team: Option<Text>,
+    pub(super) service: Option<Text>,
+}
+
+/// An objective of what a program counts itself.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RatioEntry {
+    pub(super) name: Text,
+    pub(super) objective: Option<Text>,
+    pub(super) total: Option<Text>,
+    pub(super) bad: Option<Text>,
+    pub(super) user: Option<Text>,
+    pub(super) project: Option<Text>,
+    pub(super) team: Option<Text>,
+    pub(super) service: Option<Text>,
 }
 
 /// One PostgreSQL server.

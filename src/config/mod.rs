@@ -26,6 +26,7 @@ mod probe;
 mod reference;
 pub mod settings;
 mod show;
+mod slo;
 mod tenancy;
 mod token;
 mod tokens;
@@ -54,10 +55,11 @@ pub use network::{InvalidNetwork, Network};
 pub use password::{InvalidPasswordHash, PasswordHash};
 pub use probe::{Authority, HttpTarget, Probe, ProbeTarget, StatusRange};
 pub use reference::reference;
+pub use slo::{Counted, Objective, Promise, Selector, Slo, Target, Whose, threshold};
 pub use token::{InvalidTokenHash, Scope, Scopes, TOKEN_BYTES, Token, TokenHash, token_of};
 pub use tokens::TokenRequest;
 pub use upstream::Upstream;
-pub use value::{duration, show_duration};
+pub use value::{duration, show_duration, time_zone};
 
 #[cfg(test)]
 pub(crate) use web_file::CIPHER_SUITES;
@@ -123,6 +125,8 @@ pub struct Config {
     pub postgres: Postgres,
     /// Who is told of what.
     pub alerting: Alerting,
+    /// What is promised of services.
+    pub slo: Slo,
     /// From when on a database call is slow.
     pub slow_query: Duration,
     /// Under which names the metrics that dashboards know are shown.

@@ -258,6 +258,12 @@ settings! {
         "From which share of CPU, memory, disk and other limits on `/api/system/health` warns, 1 to 100 percent.";
     HEALTH_UNHEALTHY Some("health.unhealthy"), Some("health.unhealthy"), One "PERCENT" ["95"]
         "From which share on it says `unhealthy`; not below `health.warning`.";
+    SLO_PERIOD None, Some("slo.period"), One "DURATION" ["30d"]
+        "The period that error budgets are for, in whole days, 1d to 366d. Prometheus has to keep its data for longer.";
+    SLO_OBJECTIVES None, Some("slo.objectives"), Many "OBJECTIVE" []
+        "What is promised of services: `{slo: availability, objective: 99.9, project: shop}`, `{slo: latency, objective: 99, threshold: 500ms}`, `{slo: uptime, objective: 99.5}`, in percent. `user`, `project`, `team` and `service` say for which; what is left out may be any. Containers say the same of themselves by labels (`dockmeter.slo.availability=99.9`). Of two for the same service the stricter holds. A reload changes them.";
+    SLO_CUSTOM None, Some("slo.custom"), Many "OBJECTIVE" []
+        "Objectives of what programs count themselves: `{name: jobs, objective: 99.5, total: jobs_total, bad: 'jobs_total{result=\"failed\"}'}`, with `user`, `project`, `team` and `service` as in `slo.objectives`. Counters are chosen by `=` and `!=`. A reload changes them.";
     COST_CURRENCY None, Some("cost.currency"), One "WORD" ["EUR"]
         "What prices and amounts are in; a word for the reader, nothing is converted.";
     COST_CPU_CORE_HOUR None, Some("cost.cpu_core_hour"), One "PRICE" []

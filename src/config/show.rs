@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::settings::{self, Setting};
 use super::upstream::{self, Kind};
 use super::value::{show_bytes, show_duration};
-use super::{Config, LogFormat, Probe, ProbeTarget, Upstream};
+use super::{Config, Counted, LogFormat, Objective, Probe, ProbeTarget, Upstream, Whose};
 use crate::metrics::catalogue::COLLECTORS;
 use crate::tenant::{Dimension, Tenant, UNKNOWN};
 use crate::yaml::quoted;
@@ -72,6 +72,7 @@ pub(super) fn page(config: &Config) -> String {
     page.one(&settings::DISCOVERY_MIN_INTERVAL, show_duration(config.discovery.min_interval));
     page.one(&settings::HEALTH_WARNING, config.health.warning_percent);
     page.one(&settings::HEALTH_UNHEALTHY, config.health.unhealthy_percent);
+    page.slo();
     page.cost();
     page.alerting();
     page.one(&settings::LOG_LEVEL, config.log.level.as_str().to_ascii_lowercase());
@@ -190,6 +191,40 @@ impl Page<'_> {
         self.one(kind.password_file, file(&upstream.password_file));
         self.one(kind.bearer_token_file, file(&upstream.bearer_token_file));
         self.one(kind.ca_file, file(&upstream.ca_file));
+    }
+
+    fn slo(&mut self) {
+        let slo = &self.config.slo;
+        self.one(&settings::SLO_PERIOD, show_duration(slo.period));
+        let whose = |whose: &Whose| -> String {
+            let parts = [
+                ("user", &whose.user),
+                ("project", &whose.project),
+                ("team", &whose.team),
+                ("service", &whose.service),
+            ];
+            let given = parts.into_iter().filter_map(|(key, value)| Some((key, value.as_ref()?)));
+            given.map(|(key, value)| format!(", {key}: {}", quoted(value.as_str()))).collect()
+        };
+        let (mut objectives, mut custom) = (Vec::new(), Vec::new());
+        for Objective { whose: of, promise } in &slo.objectives {
+            let (target, of) = (promise.target, whose(of));
+            match &promise.of {
+                Counted::Ratio { name, total, bad } => custom.push(format!(
+                    "{{name: {}, objective: {target}, total: {}, bad: {}{of}}}",
+                    quoted(name.as_str()),
+                    shown(total),
+                    shown(bad)
+                )),
+                Counted::Latency(threshold) => objectives.push(format!(
+                    "{{slo: latency, objective: {target}, threshold: {}{of}}}",
+                    show_duration(*threshold)
+                )),
+                other => objectives.push(format!("{{slo: {}, objective: {target}{of}}}", other.name())),
+            }
+        }
+        self.many(&settings::SLO_OBJECTIVES, objectives.iter());
+        self.many(&settings::SLO_CUSTOM, custom.iter());
     }
 
     fn cost(&mut self) {

@@ -315,7 +315,7 @@ fn every_mistake_in_the_file_is_one_line_with_its_place() {
         ("log: {level: \"in\\nfo\"}", "1:14: `in\\nfo` is not `error`, `warn`, `info` or `debug`"),
         (
             "\"a\\nb\": 1",
-            "1:1: unknown key `a\\nb`, expected `docker`, `containers`, `tenancy`, `sampling`, `disk`, `web`, `auth`, `limits`, `log`, `host`, `collectors`, `probes`, `prometheus`, `alertmanager`, `discovery`, `health`, `cost`, `ingest`, `instrumentation`, `queries`, `databases`, `postgres` or `alerting`",
+            "1:1: unknown key `a\\nb`, expected `docker`, `containers`, `tenancy`, `sampling`, `disk`, `web`, `auth`, `limits`, `log`, `host`, `collectors`, `probes`, `prometheus`, `alertmanager`, `discovery`, `health`, `cost`, `ingest`, `instrumentation`, `queries`, `databases`, `postgres`, `alerting` or `slo`",
         ),
     ] {
         assert_eq!(refused(text), format!("dockmeter.yml:{message}"), "{text}");
@@ -337,6 +337,43 @@ fn an_address_or_a_price_that_is_none_is_refused_where_it_stands() {
         (
             "cost: {cpu_core_hour: 3 EUR}",
             "1:23: `3 EUR` is not a price: a number such as `0.031` from 0 to 1000000000, without a currency",
+        ),
+        ("slo: {period: 30h}", "1:15: `30h` is not a number of whole days such as `30d`"),
+        (
+            "slo: {objectives: [{slo: availability, objective: 100}]}",
+            "1:51: `100` percent leaves no event that may fail, which nobody can hold; an objective is below 100, such as `99.9`",
+        ),
+        (
+            "slo: {objectives: [{slo: uptime, objective: -1}]}",
+            "1:45: `-1` percent promises nothing; an objective is above 0, such as `99.9`",
+        ),
+        (
+            "slo: {objectives: [{slo: latency, objective: 99}]}",
+            "1:20: a latency needs a `threshold`, such as `500ms`: which requests are fast enough?",
+        ),
+        (
+            "slo: {objectives: [{slo: uptime, objective: 99, threshold: 1s}]}",
+            "1:60: `threshold` belongs to `slo: latency`, not to `uptime`",
+        ),
+        (
+            "slo: {objectives: [{slo: speed, objective: 99}]}",
+            "1:26: `speed` is not `availability`, `latency` or `uptime`; objectives of counters of your own stand in `slo.custom`",
+        ),
+        (
+            "slo: {objectives: [{slo: uptime}]}",
+            "1:20: `objective` is missing: the share of good events in percent, such as `99.9`",
+        ),
+        (
+            "slo: {custom: [{name: stack, objective: 99, total: a_total, bad: b_total}]}",
+            "1:23: `stack` has a meaning already; choose another name",
+        ),
+        (
+            "slo: {custom: [{name: jobs, objective: 99, total: a_total}]}",
+            "1:16: `bad` is missing: the counter of bad events",
+        ),
+        (
+            "slo: {custom: [{name: jobs, objective: 99, total: 'rate(a)', bad: b_total}]}",
+            "1:51: `rate(a)` is not a counter such as `jobs_total` or `jobs_total{result=\"failed\"}`",
         ),
         ("cost: {spread: all}", "1:16: `all` is not `apart`, `proportional` or `even`"),
     ] {
@@ -503,7 +540,8 @@ fn what_is_shown_can_be_read_back() {
                 tenancy: {strict: true, user: [{name: '^x-(.*)', decode: jupyter}, {cgroup_user: true}, {value: é}]}\n\
                 web: {trust_networks: [10.0.0.0/8]}\nsampling: {full: 1500ms, fast: 300ms}\ncollectors: {container_cpu: false}\n\
                 probes: [{name: a, tcp: '[::1]:5'}, {name: b, http: 'https://b/c', status: [2xx, 404], ca_file: ca.pem, interval: 1m, timeout: 250ms}]\n\
-                databases: [{postgres: 'postgres://m@[::1]/a?sslmode=verify-ca', password_file: p, ca_file: ca.pem, project: shop}, {postgres: 'postgres://m@b', interval: 2s}]\n";
+                databases: [{postgres: 'postgres://m@[::1]/a?sslmode=verify-ca', password_file: p, ca_file: ca.pem, project: shop}, {postgres: 'postgres://m@b', interval: 2s}]\n\
+                slo: {period: 28d, objectives: [{slo: latency, objective: '99.50', threshold: 250ms, user: ann}, {slo: uptime, objective: 99}], custom: [{name: jobs, objective: 95, total: jobs_total, bad: 'jobs_total{result=\"failed\"}', service: a}]}\n";
     let without_origins = |page: String| -> Vec<String> {
         page.lines()
             .map(|line| line.rsplit_once("  #").map_or(line, |(value, _)| value).to_owned())

@@ -6,6 +6,8 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
+
 /// Units of a duration, the largest first.
 const UNITS: [(&str, u64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
 
@@ -62,6 +64,21 @@ pub(super) fn go_duration(text: &str) -> Result<Duration, String> {
     };
     let duration = if text == "0" { Some(Duration::ZERO) } else { parts() };
     duration.ok_or_else(|| format!("`{text}` is not a duration such as `500ms`, `1s` or `1m30s`"))
+}
+
+/// A time zone: `UTC`, or a name of the system's database as `Europe/Berlin`.
+///
+/// # Errors
+/// The system knows no such zone; the message says so.
+pub fn time_zone(text: &str) -> Result<TimeZone, String> {
+    if text == "UTC" {
+        return Ok(TimeZone::UTC);
+    }
+    TimeZone::get(text).map_err(|_| {
+        format!(
+            "`{text}` is no time zone that this system knows, such as `Europe/Berlin`; `UTC` is always known"
+        )
+    })
 }
 
 /// A whole number within bounds.

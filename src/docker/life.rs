@@ -40,6 +40,8 @@ pub(super) struct Life {
     previous_oom: (u64, bool),
     /// Somebody stopped it, so that its next start makes the engine count from 0 again.
     stopped_by_hand: bool,
+    /// Somebody has sent the signal that ends this run.
+    ended_by_hand: bool,
     /// How long the engine worked on it.
     pub(super) work: Work,
     /// What is known of how its runs came to be.
@@ -55,6 +57,7 @@ impl Life {
             engine_restarts: None,
             previous_oom: (0, false),
             stopped_by_hand: false,
+            ended_by_hand: false,
             work: Work::default(),
             origin: Origin::default(),
         }
@@ -174,6 +177,7 @@ impl Life {
         state.pid = None;
         state.finished_at = Some(at);
         state.exit_code = exit_code;
+        state.stopped_by_hand = std::mem::take(&mut self.ended_by_hand);
         self.container.network.detach();
         // With a restart policy only the engine knows whether it is `restarting` or `exited`, and
         // after SIGKILL, whether it is `removing`.
@@ -250,7 +254,12 @@ impl Life {
             self.container.state.started_at = Some(started);
             self.adopt_start(started, details.finished_at);
         }
-        let Container { state, network, .. } = &mut self.container;
+        let Container { state, network, restart_policy, .. } = &mut self.container;
+        let ran = matches!(state.status, Status::Running | Status::Paused | Status::Restarting);
+        if ran && details.status == Some(Status::Exited) {
+            // Nobody has told of its end; the engine would start it again, had nobody wanted it.
+            state.stopped_by_hand = matches!(restart_policy.as_str(), "always" | "unless-stopped");
+        }
         set(&mut state.status, details.status.clone());
         let runs = matches!(state.status, Status::Running | Status::Paused | Status::Restarting);
         let between_runs = !matches!(state.status, Status::Created | Status::Running | Status::Paused);

@@ -265,6 +265,11 @@ impl Work {
         self.unsure = false;
     }
 
+    /// Whether a signal ends the container for good: the engine does not start it again then.
+    pub(super) fn ends(&self, signal: Option<i32>) -> bool {
+        signal.is_some() && (signal == self.stop_signal || signal == Some(SIGKILL))
+    }
+
     fn kill(&mut self, signal: Option<i32>, at: Timestamp) {
         let own = signal.is_some() && signal == self.stop_signal;
         let forced = signal == Some(SIGKILL);

@@ -23,6 +23,7 @@ use crate::host::machine::MachineCollector;
 use crate::ingest::{Programs, Receiver};
 use crate::postgres::{self, PostgresCollector};
 use crate::probe::{self, ProbeCollector};
+use crate::slo::{Objectives, SloCollector};
 use crate::tenant::Resolver;
 
 pub use engine::{EngineCollector, PortsCollector};
@@ -34,7 +35,8 @@ pub use serve::serve;
 /// Every collector there is, in the order of the page. `started_at` is the start of the process,
 /// `resolver` attributes its containers, if it attributes any itself, and `reloads` tells of its
 /// configuration, if it has any; `probes` is what came of probes,
-/// `servers` what PostgreSQL servers have said, and `health` who keeps what verdicts are made of.
+/// `servers` what PostgreSQL servers have said, `health` who keeps what verdicts are made of, and
+/// `objectives` what is promised.
 pub fn collectors(
     started_at: Timestamp,
     resolver: Option<Arc<Resolver>>,
@@ -43,6 +45,7 @@ pub fn collectors(
     programs: Arc<Receiver>,
     servers: postgres::Board,
     health: Option<Arc<Monitor>>,
+    objectives: Arc<Objectives>,
 ) -> Vec<Box<dyn Collector>> {
     let mut all = collectors::all();
     all.push(Box::new(ContainerDiskCollector));
@@ -53,6 +56,7 @@ pub fn collectors(
     all.push(Box::new(ProbeCollector::new(probes)));
     all.push(Box::new(Programs::new(programs)));
     all.push(Box::new(HealthCollector::new(health)));
+    all.push(Box::new(SloCollector::new(objectives)));
     all.push(Box::new(OwnCollector::new(started_at, resolver, reloads)));
     all.push(Box::new(PostgresCollector::new(servers)));
     all.extend(host::collectors::all());
@@ -74,6 +78,7 @@ mod tests {
             Arc::default(),
             Default::default(),
             None,
+            Default::default(),
         );
         let names: Vec<&str> = all.iter().map(|one| one.name()).collect();
         assert_eq!(names, catalogue::COLLECTORS);

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use jiff::{SignedDuration, Timestamp};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
@@ -32,6 +32,7 @@ use crate::paths::Paths;
 use crate::postgres::{self, Servers};
 use crate::probe::{self, Probes};
 use crate::prometheus::{Alertmanager, Client};
+use crate::slo::Objectives;
 use crate::sql::slow::SlowQueries;
 use crate::tenant::Resolver;
 use crate::web::access::Access;
@@ -95,6 +96,7 @@ struct Exporter {
     servers: Servers,
     programs: Arc<Receiver>,
     monitor: Arc<Monitor>,
+    objectives: Arc<Objectives>,
 }
 
 /// What a reload has read.
@@ -159,6 +161,9 @@ impl Exporter {
             Box::new(move || !refused.last().0),
             judged(&config)?,
         ));
+        let objectives = Arc::new(Objectives::new(inventory.clone(), config.slo.objectives.clone()));
+        receiver.watched_by(objectives.clone());
+        follow_objectives(&objectives, &inventory, &cancel);
         let mut collectors = super::collectors(
             started_at,
             attributing,
@@ -167,6 +172,7 @@ impl Exporter {
             receiver.clone(),
             said.clone(),
             Some(monitor.clone()),
+            objectives.clone(),
         );
         collectors.retain(|collector| config.collects(collector.name()));
         let sampler = Arc::new(sampler);
@@ -225,6 +231,7 @@ impl Exporter {
             servers,
             programs: receiver,
             monitor,
+            objectives,
         };
         let ((), end) = tokio::join!(serving, exporter.attend(signals, wished, &cancel));
         let Exporter { watcher, .. } = exporter;
@@ -319,6 +326,7 @@ impl Exporter {
         self.servers.replace(&wanted_servers(&next));
         self.programs.name_by(next.names);
         self.programs.slow_queries().set_bound(next.slow_query);
+        self.objectives.configure(next.slo.objectives.clone());
         for setting in needs_restart(&self.config, &next) {
             tracing::warn!(setting, "the new value takes effect only after a restart");
         }
@@ -372,6 +380,20 @@ fn receiver(config: &Config) -> Arc<Receiver> {
     receiver.name_by(config.names);
     let receiver = receiver.with_slow_queries(Arc::new(SlowQueries::new(config.slow_query)));
     Arc::new(if config.ingest.exemplars { receiver.with_exemplars() } else { receiver })
+}
+
+/// Has objectives look at the inventory at every change, in a task of its own.
+fn follow_objectives(objectives: &Arc<Objectives>, inventory: &Inventory, cancel: &CancellationToken) {
+    let changed = Arc::new(Notify::new());
+    let tell = changed.clone();
+    inventory.on_change(Box::new(move || tell.notify_one()));
+    let objectives = objectives.clone();
+    tokio::spawn(cancel.clone().run_until_cancelled_owned(async move {
+        loop {
+            changed.notified().await;
+            objectives.look();
+        }
+    }));
 }
 
 /// Removes series that programs send no more, or whose container is gone; never ends.

@@ -10,6 +10,7 @@
 //! - [`Correspondents`]: which container is at the other end of a connection.
 //! - [`Origin`]: who a request is from.
 //! - `slow`: which of their database calls are listed.
+//! - [`Tally`]: what requests and counters of a service come to, for a [`Watcher`].
 //! - [`Receiver`]: takes requests into `store`, the series that have been sent, bounded per
 //!   tenant; [`Programs`] shows them.
 
@@ -35,6 +36,7 @@ mod spans;
 mod standard;
 mod store;
 mod translate;
+mod watch;
 
 pub use allowance::{Allowance, Spent};
 pub use collector::Programs;
@@ -44,3 +46,4 @@ pub use origin::Origin;
 pub use performance::{PERFORMANCE_WINDOW, Rates, Service};
 pub use plain::{MOST_TOLD, Records, Taken, Told};
 pub use receiver::{Encoding, Received, Receiver, Unreadable};
+pub use watch::{Events, Tally, Watcher};

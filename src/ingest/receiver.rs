@@ -22,6 +22,7 @@ use super::seen::Seen;
 use super::spans;
 use super::store::{Limits, Rooms, Store};
 use super::translate::{self, Outcome};
+use super::watch::Watcher;
 use crate::config::Naming;
 use crate::inventory::ContainerId;
 use crate::sql::slow::SlowQueries;
@@ -173,6 +174,11 @@ impl Receiver {
     #[must_use]
     pub fn at(self, pace: Pace) -> Self {
         Receiver { intake: Arc::new(Intake::new(pace)), ..self }
+    }
+
+    /// Tells somebody of all that comes from now on; the first one stays.
+    pub fn watched_by(&self, watcher: Arc<dyn Watcher>) {
+        self.store.watched_by(watcher);
     }
 
     /// Who lets requests in.

@@ -93,7 +93,7 @@ pub(super) fn record(
         }
         for (sender, spans) in by_sender {
             let slow = SlowCalls { list: slow, sender: &origin.tenant, program: &sender, now: now.1 };
-            let taken = store.record(&sender, now.0, |writer| {
+            let taken = store.record(&sender, origin.container, now.0, |writer| {
                 for span in spans.iter().copied() {
                     let first = || seen.is_first(&origin.tenant, &sender, &span.id, now.0);
                     match take(span, first, writer, slow) {
@@ -102,7 +102,6 @@ pub(super) fn record(
                     }
                 }
             });
-            store.place(&sender, origin.container);
             if let Err(why) = taken {
                 outcome.refuse(why, spans.len() as u64);
             }

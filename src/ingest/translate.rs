@@ -74,11 +74,10 @@ pub(crate) fn record(
             let sender = sender(tenant, &origin.instance, &attributes);
             let (metrics, known) = upgraded(metrics);
             outcome.taken += known;
-            let taken = store.record(&sender, now, |writer| {
+            let taken = store.record(&sender, origin.container, now, |writer| {
                 let mut taking = Taking { writer, room, outcome: &mut outcome };
                 metrics.iter().for_each(|(metric, by)| taking.take(metric, *by));
             });
-            store.place(&sender, origin.container);
             if let Err(why) = taken {
                 outcome.refuse(why, metrics.iter().map(|(metric, _)| metric.data.len() as u64).sum());
             }

@@ -476,6 +476,26 @@ metrics! {
         SYSTEM_HEALTH_WARNINGS "dockmeter_system_health_warnings" Gauge None Plain ["domain"] Dockmeter
             "see docs/health.md" "Reasons why a domain is not healthy, as `/api/system/health` has them.";
     }
+    "slo" {
+        SLO_OBJECTIVE "slo_objective_ratio" Gauge Ratio Tenant ["slo", "service"] Dockmeter
+            "the configuration, labels of containers" "What is promised of a service: the share of good events. `slo` is `availability`, `latency`, `uptime` or a name of one's own.";
+        SLO_THRESHOLD "slo_latency_threshold_seconds" Gauge Seconds Tenant ["slo", "service"] Dockmeter
+            "the configuration, labels of containers" "How long a request may take that counts as good; of latencies.";
+        SLO_EVENTS "slo_events_total" Counter None Tenant ["slo", "service"] Dockmeter
+            "requests of programs, the inventory" "Valid events of an objective: requests; for `uptime` seconds in which containers should have been up.";
+        SLO_BAD_EVENTS "slo_bad_events_total" Counter None Tenant ["slo", "service"] Dockmeter
+            "requests of programs, the inventory" "Bad ones among them: requests that the server failed, or that were slower than the threshold; seconds in which containers were down, restarting or unhealthy.";
+        SLO_CONFLICTS "slo_objective_conflicts_total" Counter None Tenant ["slo", "service"] Dockmeter
+            "the configuration, labels of containers" "Times that two objectives for the same service began to disagree; the stricter one holds. Absent where that never happened.";
+        SLO_EXPECTED "slo_uptime_expected_containers" Gauge None Tenant ["slo", "service"] Dockmeter
+            "the inventory" "Containers with an objective of uptime that should be up.";
+        SLO_DOWN "slo_uptime_down_containers" Gauge None Tenant ["slo", "service"] Dockmeter
+            "the inventory" "Of these, those that are down, restarting or unhealthy.";
+        SLO_GONE "slo_uptime_gone_containers" Gauge None Tenant ["slo", "service"] Dockmeter
+            "the inventory" "Of these, those that have been down for five minutes without a break.";
+        SLO_REFUSED "slo_objectives_refused_total" Counter None Tenant ["reason"] Dockmeter
+            "labels of containers" "Objectives of containers that were refused, by reason: `target` (no share between 0 and 100 percent), `threshold` (of a latency, missing or no duration), `restart_policy` (an uptime of what the engine does not keep up), `label` (no objective), `limit` (there are too many).";
+    }
     "dockmeter" {
         BUILD_INFO "dockmeter_build_info" Gauge None Plain ["version", "revision", "rustversion"] Dockmeter
             "the build" "What this binary was built from; always 1.";

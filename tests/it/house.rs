@@ -34,6 +34,7 @@ const ROOMS: &[&str] = &[
     "discovery",
     "disk",
     "container",
+    "slo",
     "prometheus",
     "analysis",
     "health",

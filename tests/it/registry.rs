@@ -205,6 +205,7 @@ fn a_registry_gathers_what_the_page_shows() {
         Default::default(),
         Default::default(),
         None,
+        Default::default(),
     ));
     let snapshot = Arc::new(snapshot());
     let page = shown(&render(&collectors, &Selection::default(), &snapshot, Format::Text, Vec::new()));
@@ -241,6 +242,7 @@ fn a_registry_takes_the_adapter_once_and_only_with_the_collectors_it_is_given() 
             Default::default(),
             Default::default(),
             None,
+            Default::default(),
         )
         .into_iter()
         .filter(|one| one.name() == "machine");
@@ -270,6 +272,7 @@ async fn a_registry_holds_the_adapter_and_what_the_middleware_measures() {
         Default::default(),
         Default::default(),
         None,
+        Default::default(),
     );
     let adapter =
         RegistryCollector::new(Arc::new(Still(Arc::new(snapshot()))), Arc::new(collectors)).unwrap();

@@ -23,8 +23,17 @@ impl Life {
     pub(in crate::docker) fn work_on(&mut self, event: &Event) {
         let Some(at) = event.at else { return };
         let runs = matches!(self.container.state.status, Status::Running | Status::Paused);
-        if self.work.happened(&event.happening, at, runs) && event.happening == Happening::Stop {
-            self.stopped_by_hand = true;
+        if !self.work.happened(&event.happening, at, runs) {
+            return;
+        }
+        match &event.happening {
+            Happening::Stop => {
+                self.stopped_by_hand = true;
+                // The signal may have been missed; the run is over, unless the next has begun.
+                self.container.state.stopped_by_hand |= !self.container.state.is_live();
+            }
+            Happening::Kill { signal } => self.ended_by_hand |= runs && self.work.ends(*signal),
+            _ => {}
         }
     }
 
@@ -32,6 +41,7 @@ impl Life {
     pub(in crate::docker) fn forget_beginnings(&mut self) {
         self.work.forget_beginnings();
         self.stopped_by_hand = false;
+        self.ended_by_hand = false;
         self.origin.seen_whole = false;
         self.origin.run_seen = false;
     }
@@ -51,6 +61,7 @@ impl Life {
         if state.start.running_at.is_some_and(|known| known >= at) {
             return;
         }
+        self.ended_by_hand = false;
         if std::mem::take(&mut self.stopped_by_hand) {
             self.engine_restarts = Some(0);
         }

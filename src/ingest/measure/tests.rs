@@ -18,7 +18,7 @@ fn sender() -> Sender {
 /// The samples after `write`, of the sender without its labels.
 fn samples(write: impl Fn(&mut Writer<'_>) -> Result<(), Refused>) -> Vec<String> {
     let store = fixture::store();
-    store.record(&sender(), Instant::now(), write).unwrap().unwrap();
+    store.record(&sender(), None, Instant::now(), write).unwrap().unwrap();
     fixture::samples(&store).iter().map(|line| line.replace(WHO, "WHO").replace("WHO,", "")).collect()
 }
 

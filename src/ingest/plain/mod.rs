@@ -245,7 +245,7 @@ impl<'a> Batch<'a> {
         for (sender, measurements) in self.by_sender {
             let taken = &mut self.taken;
             let slow = SlowCalls { list: to.slow, sender: &self.origin.tenant, program: &sender, now: clock };
-            let written = to.store.record(&sender, now, |writer| {
+            let written = to.store.record(&sender, self.origin.container, now, |writer| {
                 for (index, measurement) in &measurements {
                     match measurement.record(writer, slow) {
                         Ok(()) => taken.accepted += 1,
@@ -253,7 +253,6 @@ impl<'a> Batch<'a> {
                     }
                 }
             });
-            to.store.place(&sender, self.origin.container);
             if let Err(why) = written {
                 measurements.iter().for_each(|(index, _)| taken.refuse(*index, &why));
             }

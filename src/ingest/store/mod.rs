@@ -24,9 +24,10 @@ pub(crate) use traffic::{Load, Role, WINDOW};
 pub(crate) use value::{Stored, Unusable, Update};
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
 
+use super::watch::{Watch, Watcher};
 use crate::config::Naming;
 use crate::inventory::ContainerId;
 use crate::metrics::foreign::Foreign;
@@ -47,6 +48,10 @@ pub(crate) struct Store {
     senders: Mutex<HashMap<Sender, Shared>>,
     budgets: Mutex<HashMap<Tenant, Arc<TenantBudget>>>,
     all: Arc<Total>,
+    /// Who wants to know what comes, if anybody does.
+    watcher: OnceLock<Arc<dyn Watcher>>,
+    /// When it began to take, by the clock on the wall, in nanoseconds since 1970.
+    since_ns: u64,
 }
 
 /// How often an idle sender's streams are held while it is looked whether they may go: in the
@@ -86,21 +91,34 @@ impl Store {
             senders: Mutex::default(),
             budgets: Mutex::default(),
             all: Arc::new(Total::new(limits)),
+            watcher: OnceLock::new(),
+            since_ns: SystemTime::UNIX_EPOCH
+                .elapsed()
+                .map_or(0, |since| u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)),
         }
     }
 
-    /// Lets a sender write, while nobody else writes or shows the same one.
+    /// Tells somebody of all that comes from now on; the first one stays.
+    pub(crate) fn watched_by(&self, watcher: Arc<dyn Watcher>) {
+        // Who is second has nothing to be told.
+        let _ = self.watcher.set(watcher);
+    }
+
+    /// Lets a sender write, while nobody else writes or shows the same one. It is in a
+    /// container, if that is known.
     ///
     /// # Errors
     /// It is one too many of its tenant.
     pub(crate) fn record<T>(
         &self,
         sender: &Sender,
+        container: Option<ContainerId>,
         now: Instant,
         write: impl FnOnce(&mut Writer<'_>) -> T,
     ) -> Result<T, Refused> {
         let streams = self.streams(sender, now)?;
         let mut streams = lock(&streams);
+        streams.come_from(sender, container, self.watcher.get().map(AsRef::as_ref));
         Ok(write(&mut Writer::new(&mut streams, &self.names, now)))
     }
 
@@ -114,17 +132,9 @@ impl Store {
             .or_insert_with(|| Arc::new(TenantBudget::new(self.limits)))
             .clone();
         let budgets = Budgets { tenant, all: self.all.clone() };
-        let streams = Arc::new(Mutex::new(Streams::new(sender, budgets, now)?));
+        let streams = Arc::new(Mutex::new(Streams::new(sender, budgets, Watch::since(self.since_ns), now)?));
         senders.insert(sender.clone(), streams.clone());
         Ok(streams)
-    }
-
-    /// Notes in which container a sender was last, if that is known.
-    pub(crate) fn place(&self, sender: &Sender, container: Option<ContainerId>) {
-        let streams = lock(&self.senders).get(sender).cloned();
-        if let Some(streams) = streams {
-            lock(&streams).container = container;
-        }
     }
 
     /// Removes what senders have sent whose container is gone; to be called now and then.

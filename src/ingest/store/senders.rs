@@ -17,6 +17,7 @@ use crate::config::Naming;
 use crate::ingest::otlp::model::{Attribute, Exemplar};
 use crate::ingest::standard::Instrument;
 use crate::ingest::standard::upgrade::Convention;
+use crate::ingest::watch::{Watch, Watcher};
 use crate::inventory::ContainerId;
 use crate::metrics::foreign::Foreign;
 use crate::metrics::{Kind, LabelBlock};
@@ -93,6 +94,8 @@ pub(super) struct Streams {
     routes: Routes,
     /// The container that they came from last, where that is known.
     pub(super) container: Option<ContainerId>,
+    /// Who wants to know what comes.
+    watch: Watch,
     seen: Instant,
     /// The longest time between two requests of late.
     interval: Duration,
@@ -112,7 +115,12 @@ impl Streams {
     ///
     /// # Errors
     /// Its tenant has too many.
-    pub(super) fn new(sender: &Sender, budgets: Budgets, now: Instant) -> Result<Self, Refused> {
+    pub(super) fn new(
+        sender: &Sender,
+        budgets: Budgets,
+        watch: Watch,
+        now: Instant,
+    ) -> Result<Self, Refused> {
         if !budgets.tenant.senders.take() {
             return Err(Refused::Limit("programs of this tenant"));
         }
@@ -127,20 +135,35 @@ impl Streams {
             identities: HashMap::new(),
             routes: Routes::new(),
             container: None,
+            watch,
             seen: now,
             interval: Duration::ZERO,
         })
     }
 
+    /// Notes in which container the sender is, and who wants to know what comes from it.
+    pub(super) fn come_from(
+        &mut self,
+        sender: &Sender,
+        container: Option<ContainerId>,
+        watcher: Option<&dyn Watcher>,
+    ) {
+        self.container = container;
+        if let Some(watcher) = watcher {
+            self.watch.refresh(watcher, &sender.tenant, &sender.service, container);
+        }
+    }
+
     /// Removes series that have not come for long, and metrics without any.
     pub(super) fn expire(&mut self, now: Instant, idle: Duration) {
         let idle = idle.max(self.interval * INTERVALS_KEPT);
-        let Streams { budgets, streams, identities, routes, .. } = self;
+        let Streams { budgets, streams, identities, routes, watch, .. } = self;
         streams.iter_mut().for_each(|stream| stream.expire(budgets, now, idle));
         let before = streams.len();
         streams.retain_mut(|stream| {
             let stays = !stream.is_empty();
             if !stays {
+                watch.forget(stream.forgotten_ns());
                 give_back(stream, budgets);
             }
             stays
@@ -228,8 +251,11 @@ fn give_back(stream: &mut Stream, budgets: &Budgets) {
 
 impl Drop for Streams {
     fn drop(&mut self) {
-        let Streams { budgets, streams, .. } = self;
-        streams.iter_mut().for_each(|stream| give_back(stream, budgets));
+        let Streams { budgets, streams, watch, .. } = self;
+        for stream in streams {
+            give_back(stream, budgets);
+            watch.forget(stream.forgotten_ns());
+        }
         budgets.change_bytes(SENDER_BYTES, 0);
         budgets.tenant.senders.give_back(1);
     }
@@ -316,9 +342,9 @@ impl<'a> Writer<'a> {
         update: Update<'_>,
         times: Times,
     ) -> Result<(), Refused> {
-        let Streams { labels: shared, budgets, hasher, streams, routes, .. } = &mut *self.streams;
+        let Streams { labels: shared, budgets, hasher, streams, routes, watch, .. } = &mut *self.streams;
         let Some(stream) = streams.get_mut(place) else { return Ok(()) };
-        let mut around = Around { shared, hasher, budgets, routes, now: self.now };
+        let mut around = Around { shared, hasher, budgets, routes, watch, now: self.now };
         stream.point(attributes, update, times, &mut around)
     }
 

@@ -23,6 +23,7 @@ use crate::ingest::otlp::model::{Attribute, Exemplar};
 use crate::ingest::route::template;
 use crate::ingest::standard::upgrade::Convention;
 use crate::ingest::standard::{self, Alias, Instrument};
+use crate::ingest::watch::Watch;
 use crate::metrics::foreign::Foreign;
 use crate::metrics::{Kind, LabelBlock};
 use crate::tenant::OTHER;
@@ -74,6 +75,8 @@ pub(super) struct Stream {
     begun: Instant,
     /// What has come lately, where that is asked for.
     traffic: Option<(Role, Box<Traffic>)>,
+    /// The latest time, by the sender's clock, of a series that is gone.
+    forgotten_ns: u64,
     /// What its series and totals take.
     bytes: u64,
 }
@@ -84,6 +87,8 @@ pub(super) struct Around<'a> {
     pub(super) hasher: &'a RandomState,
     pub(super) budgets: &'a Budgets,
     pub(super) routes: &'a mut Routes,
+    /// Who wants to know what comes.
+    pub(super) watch: &'a Watch,
     pub(super) now: Instant,
 }
 
@@ -142,6 +147,7 @@ impl Stream {
             convention: None,
             by: None,
             repeats: Repeats::Nothing,
+            forgotten_ns: 0,
             bytes: 0,
         }
     }
@@ -184,6 +190,7 @@ impl Stream {
                     let covers = covered(&update, times, 0).unwrap_or_default();
                     traffic.add(&Load::of(&gain).failed(has_failed(attributes)), covers, around.now);
                 }
+                around.watch.take(self.family.name(), attributes, &gain);
                 let before = self.totals.bytes();
                 self.totals.gain_untracked(id, &gain, around.now);
                 self.change_bytes(around.budgets, before, self.totals.bytes());
@@ -203,7 +210,8 @@ impl Stream {
         let Some(series) = self.series.get_mut(place) else { return Ok(()) };
         let parts = [series.shown_in, series.classic];
         let gauge = self.family.kind() == Kind::Gauge;
-        let before = (!gauge && parts != [None, None]).then(|| series.value.clone());
+        let watched = !gauge && around.watch.wants(self.family.name());
+        let before = (watched || (!gauge && parts != [None, None])).then(|| series.value.clone());
         let size = series.value.as_ref().map_or(0, Stored::heap_bytes);
         let growth = update.heap_bytes().saturating_sub(size);
         if growth > 0 && !around.budgets.has_room(growth) {
@@ -231,6 +239,17 @@ impl Stream {
                 _ => First::New,
             };
             let before = before.filter(|_| taken == Taken::Yes);
+            let is_new = match first {
+                First::New => true,
+                First::Repeats => false,
+                First::Since(start) => {
+                    let is_known = self.begun < around.now;
+                    around.watch.trusts(start, is_known, self.forgotten_ns)
+                }
+            };
+            if watched && is_new {
+                around.watch.take(self.family.name(), attributes, &after.gained(before.as_ref()));
+            }
             for id in parts.into_iter().flatten() {
                 self.totals.gain(id, before.as_ref(), after, first);
             }
@@ -456,6 +475,7 @@ impl Stream {
                 kept.push(one);
                 continue;
             }
+            self.forgotten_ns = self.forgotten_ns.max(one.time_ns());
             for id in [one.shown_in, one.classic].into_iter().flatten() {
                 self.totals.leave(id, one.time_ns());
             }
@@ -468,6 +488,11 @@ impl Stream {
         budgets.give_back_tracked(tracked);
         let after = self.measure();
         self.change_bytes(budgets, before, after);
+    }
+
+    /// The latest time, by the sender's clock, of a series that is gone.
+    pub(super) fn forgotten_ns(&self) -> u64 {
+        self.forgotten_ns
     }
 
     /// Gives back all that the stream has taken.

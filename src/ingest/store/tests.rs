@@ -39,7 +39,7 @@ fn count(
     now: Instant,
 ) -> Result<(), Refused> {
     let attributes: Vec<_> = attributes.iter().map(|(key, value)| Attribute::text(*key, value)).collect();
-    store.record(sender, now, |writer| {
+    store.record(sender, None, now, |writer| {
         let stream = writer.stream(name, || Ok((name.to_owned(), Kind::Counter, "Help.".to_owned())))?;
         writer.point(stream, &attributes, Update::Sum(1.0, Temporality::Delta), (0, 0))
     })?
@@ -183,7 +183,7 @@ fn a_series_that_its_sender_ends_is_gone_at_once() {
     for n in 0..3 {
         count(&store, &ann, "store_test_end_total", &number(n), now).unwrap();
     }
-    let ended = store.record(&ann, now, |writer| {
+    let ended = store.record(&ann, None, now, |writer| {
         let stream = writer.stream("store_test_end_total", || unreachable!()).unwrap();
         writer.end(stream, &[Attribute::text("n", "0")]);
     });
@@ -208,13 +208,13 @@ fn series_go_with_the_container_that_they_came_from_last() {
     };
     for (user, within) in [("ann", Some(first)), ("bob", Some(second)), ("eve", None)] {
         count(&store, &sender(user, "api"), name, &[], now).unwrap();
-        store.place(&sender(user, "api"), within);
+        store.record(&sender(user, "api"), within, now, |_| ()).unwrap();
     }
     store.forget(&|id| *id == first);
     assert_eq!([is_shown("ann"), is_shown("bob"), is_shown("eve")], [false, true, true]);
     assert_eq!(store.series(), 2, "there is room again");
     // A program that goes on in another container keeps what it has.
-    store.place(&sender("bob", "api"), Some(first));
+    store.record(&sender("bob", "api"), Some(first), now, |_| ()).unwrap();
     store.forget(&|id| *id == second);
     assert!(is_shown("bob"));
 }

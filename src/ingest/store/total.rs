@@ -231,10 +231,7 @@ impl Total {
     }
 
     fn gain(&mut self, before: Option<&Stored>, after: &Stored) {
-        let gained = match before.and_then(|before| after.since(before)) {
-            Some(gained) => gained,
-            None => after.clone(),
-        };
+        let gained = after.gained(before);
         self.value = Some(match self.value.take() {
             None => gained,
             // What stood in takes on the form of what it stood in for.
@@ -250,6 +247,30 @@ impl Total {
 }
 
 impl Stored {
+    /// What was counted since `before`, which is all if this does not go on from there.
+    pub(super) fn gained(&self, before: Option<&Stored>) -> Stored {
+        before.and_then(|before| self.since(before)).unwrap_or_else(|| self.clone())
+    }
+
+    /// How many values of a distribution are surely not above a threshold: those up to the
+    /// largest bound that is not above it. `None` where there is no such bound.
+    pub(crate) fn at_most(&self, threshold: f64) -> Option<u64> {
+        match self {
+            Stored::Buckets(kept) => {
+                let below = kept.bounds.partition_point(|bound| *bound <= threshold);
+                let counts = kept.counts.get(..below).filter(|counts| !counts.is_empty())?;
+                Some(counts.iter().sum())
+            }
+            Stored::Exponential(kept) => {
+                let end = |index: i32| (f64::from(index) / f64::from(kept.schema).exp2()).exp2();
+                let below = kept.positive.iter().filter(|(index, _)| end(*index) <= threshold);
+                let negative: u64 = kept.negative.iter().map(|(_, count)| count).sum();
+                Some(below.map(|(_, count)| count).sum::<u64>() + negative + kept.zero_count)
+            }
+            Stored::Number(_) | Stored::Quantiles(_) => None,
+        }
+    }
+
     /// What was counted since `before`; `None` if this does not go on from there.
     fn since(&self, before: &Stored) -> Option<Stored> {
         match (self, before) {

@@ -127,7 +127,7 @@ impl Stored {
     }
 
     /// How many values a distribution has.
-    pub(super) fn count(&self) -> u64 {
+    pub(crate) fn count(&self) -> u64 {
         match self {
             Stored::Number(_) => 0,
             Stored::Buckets(kept) => kept.count,

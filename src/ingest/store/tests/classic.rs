@@ -42,7 +42,7 @@ fn send(
     times: (u64, u64),
     now: Instant,
 ) -> Result<(), Refused> {
-    store.record(&sender("ann", "api"), now, |writer| {
+    store.record(&sender("ann", "api"), None, now, |writer| {
         let stream = writer.stream((name, kind), || Ok((name.to_owned(), kind, String::new())))?;
         writer.point(stream, attributes, update, times)
     })?
@@ -178,7 +178,7 @@ fn a_program_that_changes_to_newer_conventions_counts_on() {
     let send = |convention, key: &'static str, count, times| {
         let value = durations([count, 0, 0]);
         let sent = [Attribute::text("http.request.method", "GET"), Attribute::text(key, "x")];
-        let taken = store.record(&sender("ann", "api"), now, |writer| {
+        let taken = store.record(&sender("ann", "api"), None, now, |writer| {
             let named = || Ok((REQUESTS.to_owned(), Kind::Histogram, String::new()));
             let stream = writer.stream(REQUESTS, named).unwrap();
             let comes = writer.comes_by(stream, convention);

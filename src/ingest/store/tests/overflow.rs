@@ -19,7 +19,7 @@ fn send(
     now: Instant,
 ) -> Result<(), Refused> {
     let name = "store_test_overflow_total";
-    store.record(&sender("ann", "api"), now, |writer| {
+    store.record(&sender("ann", "api"), None, now, |writer| {
         let stream = writer.stream(name, || Ok((name.to_owned(), Kind::Counter, String::new())))?;
         let sent = [Attribute::text("n", n.to_string())];
         writer.point(stream, &sent, Update::Sum(value, temporality), times)
@@ -66,7 +66,7 @@ fn the_last_value_of_what_is_too_much_says_nothing() {
     let name = "store_test_overflow_gauge";
     let mut refused = 0;
     for n in 0..5 {
-        let taken = store.record(&sender("ann", "api"), now, |writer| {
+        let taken = store.record(&sender("ann", "api"), None, now, |writer| {
             let stream = writer.stream(name, || Ok((name.to_owned(), Kind::Gauge, String::new()))).unwrap();
             writer.point(stream, &[Attribute::text("n", n.to_string())], Update::Last(1.0), (0, 0))
         });
