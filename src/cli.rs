@@ -31,6 +31,9 @@ mod token;
 /// What a switch takes: also nothing, which is `true`.
 const BOOLEAN: &str = "BOOLEAN";
 
+/// The status where something promised was not kept.
+const BREACHED: u8 = 2;
+
 /// What `dockmeter serve` runs.
 pub type Serve = fn(Config) -> anyhow::Result<()>;
 
@@ -93,6 +96,11 @@ fn execute(
         ["config", "check"] => check(&sources.load()?, out),
         ["config", "show"] => write(out, &sources.load()?.show()),
         ["report", "cost"] => write(out, &report::cost(&sources.load()?, leaf)?),
+        ["report", "sla"] => {
+            let report = report::sla(&sources.load()?, leaf)?;
+            write(out, &report.text)?;
+            return Ok(if report.met { ExitCode::SUCCESS } else { ExitCode::from(BREACHED) });
+        }
         ["healthcheck"] => healthcheck::run(leaf, &sources.load()?),
         ["token", "new"] => token::new(leaf, out),
         ["completions"] => write(out, &teach::completions(leaf, command())?),
@@ -169,6 +177,7 @@ fn after_help() -> String {
            dockmeter config check --config.file=dockmeter.yml\n  \
            dockmeter report cost --month=2026-10\n  \
            dockmeter rules render --output=/etc/dockmeter/prometheus\n  \
+           dockmeter report sla --month=2026-10\n  \
            dockmeter token new --name=shop --project=shop",
         host::OPT_IN.join(", "),
         host::GROUP,

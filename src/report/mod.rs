@@ -1,11 +1,15 @@
 //! Reports from what Prometheus holds.
 //!
-//! - [`period`]: which time is meant; always in UTC.
+//! - [`period`]: which time is meant.
 //! - [`table`]: rows and columns as text, Markdown and CSV.
-//! - [`cost`]: what tenants' use costs.
+//! - [`gather`]: what counters have counted in it;
+//! - [`cost`]: what tenants' use costs;
+//! - [`sla`]: whether promises were kept.
 
 pub mod cost;
+pub mod gather;
 pub mod period;
+pub mod sla;
 pub mod table;
 
 /// How a report is written.

@@ -1,4 +1,4 @@
-//! Which time a report is about. All times are in UTC; a date is its first moment.
+//! Which time a report is about. A date is its first moment, in UTC or in the zone that is given.
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -27,6 +27,8 @@ pub struct Said {
     pub last: Option<String>,
     /// `--month`.
     pub month: Option<String>,
+    /// `--quarter`.
+    pub quarter: Option<String>,
 }
 
 impl Period {
@@ -35,9 +37,10 @@ impl Period {
     /// # Errors
     /// A text is no time, or the period has no length or lies in the future; the message says
     /// what would do.
-    pub fn of(said: &Said, now: Timestamp) -> Result<Period, String> {
+    pub fn of(said: &Said, now: Timestamp, zone: &TimeZone) -> Result<Period, String> {
         let period = match said {
-            Said { month: Some(month), .. } => of_month(month)?,
+            Said { month: Some(month), .. } => of_month(month, zone)?,
+            Said { quarter: Some(quarter), .. } => of_quarter(quarter, zone)?,
             Said { from: None, to: None, last, .. } => {
                 let seconds = seconds(last.as_deref().unwrap_or("30d"))?;
                 let from =
@@ -45,9 +48,9 @@ impl Period {
                 Period { from, to: now }
             }
             Said { from, to, last, .. } => {
-                let to = to.as_deref().map(time).transpose()?.unwrap_or(now);
+                let to = to.as_deref().map(|text| time(text, zone)).transpose()?.unwrap_or(now);
                 let from = match (from, last) {
-                    (Some(from), _) => time(from)?,
+                    (Some(from), _) => time(from, zone)?,
                     (None, Some(last)) => to
                         .checked_sub(seconds(last)?.seconds())
                         .map_err(|_| "that is too long ago".to_owned())?,
@@ -75,25 +78,41 @@ impl Period {
 }
 
 /// A month, as `2026-10`.
-fn of_month(text: &str) -> Result<Period, String> {
+fn of_month(text: &str, zone: &TimeZone) -> Result<Period, String> {
     let first: Option<Date> = match text.len() {
         7 => format!("{text}-01").parse().ok(),
         _ => None,
     };
     let first = first.ok_or_else(|| format!("`{text}` is not a month such as `2026-10`"))?;
-    let next = first.checked_add(1.month()).map_err(|error| error.to_string())?;
-    Ok(Period { from: first_moment(first)?, to: first_moment(next)? })
+    months(first, 1, zone)
 }
 
-fn first_moment(date: Date) -> Result<Timestamp, String> {
-    date.to_zoned(TimeZone::UTC).map(|zoned| zoned.timestamp()).map_err(|error| error.to_string())
+/// A quarter, as `2026-Q4`.
+fn of_quarter(text: &str, zone: &TimeZone) -> Result<Period, String> {
+    let first = || {
+        let (year, quarter) = text.split_once("-Q")?;
+        let quarter: i8 = quarter.parse().ok().filter(|quarter| (1..=4).contains(quarter))?;
+        let year: i16 = year.parse().ok().filter(|_| year.len() == 4)?;
+        Date::new(year, 3 * quarter - 2, 1).ok()
+    };
+    let first = first().ok_or_else(|| format!("`{text}` is not a quarter such as `2026-Q4`"))?;
+    months(first, 3, zone)
+}
+
+fn months(first: Date, count: i64, zone: &TimeZone) -> Result<Period, String> {
+    let next = first.checked_add(count.months()).map_err(|error| error.to_string())?;
+    Ok(Period { from: first_moment(first, zone)?, to: first_moment(next, zone)? })
+}
+
+fn first_moment(date: Date, zone: &TimeZone) -> Result<Timestamp, String> {
+    date.to_zoned(zone.clone()).map(|zoned| zoned.timestamp()).map_err(|error| error.to_string())
 }
 
 /// A date, or a time with its zone.
-fn time(text: &str) -> Result<Timestamp, String> {
+fn time(text: &str, zone: &TimeZone) -> Result<Timestamp, String> {
     let date = (text.len() == 10).then(|| text.parse::<Date>().ok()).flatten();
     match date {
-        Some(date) => first_moment(date),
+        Some(date) => first_moment(date, zone),
         None => text.parse().map_err(|_| {
             format!("`{text}` is neither a date such as `2026-10-01`, which begins at 00:00 UTC, nor a time such as `2026-10-01T08:00:00Z` or `…+02:00`")
         }),
@@ -123,8 +142,9 @@ mod tests {
     fn of(from: &str, to: &str, last: &str, month: &str) -> Result<String, String> {
         let now = "2026-11-21T10:00:00Z".parse().unwrap();
         let said = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-        let said = Said { from: said(from), to: said(to), last: said(last), month: said(month) };
-        Period::of(&said, now).map(|period| format!("{} {}", period.from, period.to))
+        let said =
+            Said { from: said(from), to: said(to), last: said(last), month: said(month), quarter: None };
+        Period::of(&said, now, &TimeZone::UTC).map(|period| format!("{} {}", period.from, period.to))
     }
 
     #[test]
@@ -141,6 +161,27 @@ mod tests {
             (("", "2026-10-08", "1w", ""), "2026-10-01T00:00:00Z 2026-10-08T00:00:00Z"),
         ] {
             assert_eq!(of(said.0, said.1, said.2, said.3).as_deref(), Ok(period), "{said:?}");
+        }
+    }
+
+    #[test]
+    fn months_and_quarters_begin_where_their_zone_says() {
+        let now = "2026-11-21T10:00:00Z".parse().unwrap();
+        let berlin = TimeZone::get("Europe/Berlin").unwrap();
+        let of = |said: Said, zone: &TimeZone| {
+            Period::of(&said, now, zone).map(|period| format!("{} {}", period.from, period.to))
+        };
+        let month = |text: &str| Said { month: Some(text.to_owned()), ..Said::default() };
+        let quarter = |text: &str| Said { quarter: Some(text.to_owned()), ..Said::default() };
+        // Clocks are set back in that month: it is an hour longer.
+        assert_eq!(of(month("2026-10"), &berlin).unwrap(), "2026-09-30T22:00:00Z 2026-10-31T23:00:00Z");
+        assert_eq!(
+            of(quarter("2025-Q4"), &TimeZone::UTC).unwrap(),
+            "2025-10-01T00:00:00Z 2026-01-01T00:00:00Z"
+        );
+        assert_eq!(of(quarter("2026-Q3"), &berlin).unwrap(), "2026-06-30T22:00:00Z 2026-09-30T22:00:00Z");
+        for text in ["2026-Q5", "2026-Q0", "Q4", "26-Q4", "2026-10", "2026-q4", ""] {
+            assert!(of(quarter(text), &berlin).unwrap_err().contains("such as `2026-Q4`"), "{text}");
         }
     }
 

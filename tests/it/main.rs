@@ -71,6 +71,7 @@ mod run_command;
 mod running;
 mod sampling;
 mod short_lived;
+mod sla;
 mod socket_proxy;
 mod tenants;
 mod truth;
