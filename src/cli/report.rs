@@ -177,6 +177,7 @@ fn sla_options(config: &Config, arguments: &ArgMatches, now: Timestamp) -> anyho
         zone,
         now,
         only: sla::LABELS.into_iter().map(|name| (name, many(name))).collect(),
+        platform_team: config.alerting.platform_team.clone(),
         format: format(arguments),
     })
 }

@@ -14,7 +14,7 @@ use super::value;
 use super::variables;
 use super::{
     Config, ConfigError, ContainerSource, Disk, Host, Ingest, ListenAddress, Log, LogFormat, Naming, Sources,
-    Web, alerting, cost, database, discovery, docker, folder_of, health, probe, slo, upstream,
+    Web, alerting, cost, database, discovery, docker, folder_of, health, probe, report, slo, upstream,
 };
 use crate::metrics::catalogue::{COLLECTORS, host as of_host};
 use crate::paths::Paths;
@@ -83,6 +83,7 @@ pub(super) fn config(sources: Sources) -> Result<Config, ConfigError> {
     let sampling_full = layers.one(&settings::SAMPLING_FULL, file.sampling.full.as_ref(), |text| {
         value::duration(text, SECOND..=MAX_SAMPLING)
     })?;
+    let prometheus = upstream::upstream(layers, &upstream::PROMETHEUS, &file.prometheus)?;
     let config = Config {
         paths: paths(layers, &sources)?,
         docker: docker::docker(layers, &file, &sources)?,
@@ -118,7 +119,8 @@ pub(super) fn config(sources: Sources) -> Result<Config, ConfigError> {
         probes: probe::probes(layers, &file, folder_of(named))?,
         disabled_collectors: disabled_collectors(layers, &file)?,
         log: log(layers, &file.log)?,
-        prometheus: upstream::upstream(layers, &upstream::PROMETHEUS, &file.prometheus)?,
+        sla_report: report::sla(layers, &file.report.sla, &prometheus)?,
+        prometheus,
         alertmanager: upstream::upstream(layers, &upstream::ALERTMANAGER, &file.alertmanager)?,
         discovery: discovery::discovery(layers, &file.discovery)?,
         health: health::health(layers, &file.health)?,

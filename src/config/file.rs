@@ -44,6 +44,7 @@ pub(super) struct File {
     pub(super) postgres: Postgres,
     pub(super) alerting: Alerting,
     pub(super) slo: Slo,
+    pub(super) report: Report,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -79,6 +80,20 @@ pub(super) struct RatioEntry {
     pub(super) project: Option<Text>,
     pub(super) team: Option<Text>,
     pub(super) service: Option<Text>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Report {
+    pub(super) sla: SlaReport,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct SlaReport {
+    pub(super) folder: Option<Text>,
+    pub(super) every: Option<Text>,
+    pub(super) time_zone: Option<Text>,
 }
 
 /// One PostgreSQL server.

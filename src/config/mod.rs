@@ -24,6 +24,7 @@ mod network;
 mod password;
 mod probe;
 mod reference;
+mod report;
 pub mod settings;
 mod show;
 mod slo;
@@ -55,6 +56,7 @@ pub use network::{InvalidNetwork, Network};
 pub use password::{InvalidPasswordHash, PasswordHash};
 pub use probe::{Authority, HttpTarget, Probe, ProbeTarget, StatusRange};
 pub use reference::reference;
+pub use report::{Every, SlaReport};
 pub use slo::{Counted, Objective, Promise, Selector, Slo, Target, Whose, threshold};
 pub use token::{InvalidTokenHash, Scope, Scopes, TOKEN_BYTES, Token, TokenHash, token_of};
 pub use tokens::TokenRequest;
@@ -125,6 +127,8 @@ pub struct Config {
     pub postgres: Postgres,
     /// Who is told of what.
     pub alerting: Alerting,
+    /// The report on promises that is written by itself.
+    pub sla_report: SlaReport,
     /// What is promised of services.
     pub slo: Slo,
     /// From when on a database call is slow.

@@ -258,6 +258,12 @@ settings! {
         "From which share of CPU, memory, disk and other limits on `/api/system/health` warns, 1 to 100 percent.";
     HEALTH_UNHEALTHY Some("health.unhealthy"), Some("health.unhealthy"), One "PERCENT" ["95"]
         "From which share on it says `unhealthy`; not below `health.warning`.";
+    REPORT_SLA_FOLDER Some("report.sla.folder"), Some("report.sla.folder"), One "DIRECTORY" []
+        "Where the exporter writes the report on objectives by itself at the end of each period, as `sla-2026-10.md`, `.json` and `.csv`; made if it is not there. Needs `prometheus.url`; with `alertmanager.url` each team is told by an alert `SlaReport`. Without a folder nothing is written, and `dockmeter report sla` makes the same report.";
+    REPORT_SLA_EVERY Some("report.sla.every"), Some("report.sla.every"), One "PERIOD" ["month"]
+        "How long the period of that report is: a calendar `month` or a `quarter`.";
+    REPORT_SLA_TIME_ZONE Some("report.sla.time-zone"), Some("report.sla.time_zone"), One "ZONE" ["UTC"]
+        "The time zone in which its periods begin and end, `UTC` or a name such as `Europe/Berlin`.";
     SLO_PERIOD None, Some("slo.period"), One "DURATION" ["30d"]
         "The period that error budgets are for, in whole days, 1d to 366d. Prometheus has to keep its data for longer.";
     SLO_OBJECTIVES None, Some("slo.objectives"), Many "OBJECTIVE" []

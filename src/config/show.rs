@@ -72,6 +72,7 @@ pub(super) fn page(config: &Config) -> String {
     page.one(&settings::DISCOVERY_MIN_INTERVAL, show_duration(config.discovery.min_interval));
     page.one(&settings::HEALTH_WARNING, config.health.warning_percent);
     page.one(&settings::HEALTH_UNHEALTHY, config.health.unhealthy_percent);
+    page.report();
     page.slo();
     page.cost();
     page.alerting();
@@ -191,6 +192,22 @@ impl Page<'_> {
         self.one(kind.password_file, file(&upstream.password_file));
         self.one(kind.bearer_token_file, file(&upstream.bearer_token_file));
         self.one(kind.ca_file, file(&upstream.ca_file));
+    }
+
+    fn report(&mut self) {
+        let report = &self.config.sla_report;
+        let folder = report.folder.as_deref().unwrap_or(Path::new("")).display().to_string();
+        let zone = report.zone.iana_name().unwrap_or("UTC").to_owned();
+        self.section = "report";
+        self.line(format_args!("report:\n  sla:"));
+        for (key, value, setting) in [
+            ("folder", quoted(&folder), &settings::REPORT_SLA_FOLDER),
+            ("every", report.every.as_str().to_owned(), &settings::REPORT_SLA_EVERY),
+            ("time_zone", quoted(&zone), &settings::REPORT_SLA_TIME_ZONE),
+        ] {
+            let origin = self.config.origin(setting);
+            self.line(format_args!("    {key}: {value}  # {origin}"));
+        }
     }
 
     fn slo(&mut self) {

@@ -315,7 +315,7 @@ fn every_mistake_in_the_file_is_one_line_with_its_place() {
         ("log: {level: \"in\\nfo\"}", "1:14: `in\\nfo` is not `error`, `warn`, `info` or `debug`"),
         (
             "\"a\\nb\": 1",
-            "1:1: unknown key `a\\nb`, expected `docker`, `containers`, `tenancy`, `sampling`, `disk`, `web`, `auth`, `limits`, `log`, `host`, `collectors`, `probes`, `prometheus`, `alertmanager`, `discovery`, `health`, `cost`, `ingest`, `instrumentation`, `queries`, `databases`, `postgres`, `alerting` or `slo`",
+            "1:1: unknown key `a\\nb`, expected `docker`, `containers`, `tenancy`, `sampling`, `disk`, `web`, `auth`, `limits`, `log`, `host`, `collectors`, `probes`, `prometheus`, `alertmanager`, `discovery`, `health`, `cost`, `ingest`, `instrumentation`, `queries`, `databases`, `postgres`, `alerting`, `slo` or `report`",
         ),
     ] {
         assert_eq!(refused(text), format!("dockmeter.yml:{message}"), "{text}");
@@ -337,6 +337,15 @@ fn an_address_or_a_price_that_is_none_is_refused_where_it_stands() {
         (
             "cost: {cpu_core_hour: 3 EUR}",
             "1:23: `3 EUR` is not a price: a number such as `0.031` from 0 to 1000000000, without a currency",
+        ),
+        (
+            "report: {sla: {folder: reports}}",
+            "1:24: reports are made from what a Prometheus holds; name it by `prometheus.url`, such as `http://127.0.0.1:9090`",
+        ),
+        ("report: {sla: {every: week}}", "1:23: `week` is not `month` or `quarter`"),
+        (
+            "report: {sla: {time_zone: Mars}}",
+            "1:27: `Mars` is no time zone that this system knows, such as `Europe/Berlin`; `UTC` is always known",
         ),
         ("slo: {period: 30h}", "1:15: `30h` is not a number of whole days such as `30d`"),
         (
@@ -541,6 +550,8 @@ fn what_is_shown_can_be_read_back() {
                 web: {trust_networks: [10.0.0.0/8]}\nsampling: {full: 1500ms, fast: 300ms}\ncollectors: {container_cpu: false}\n\
                 probes: [{name: a, tcp: '[::1]:5'}, {name: b, http: 'https://b/c', status: [2xx, 404], ca_file: ca.pem, interval: 1m, timeout: 250ms}]\n\
                 databases: [{postgres: 'postgres://m@[::1]/a?sslmode=verify-ca', password_file: p, ca_file: ca.pem, project: shop}, {postgres: 'postgres://m@b', interval: 2s}]\n\
+                prometheus: {url: 'http://p'}\n\
+                report: {sla: {folder: reports, every: quarter, time_zone: Europe/Berlin}}\n\
                 slo: {period: 28d, objectives: [{slo: latency, objective: '99.50', threshold: 250ms, user: ann}, {slo: uptime, objective: 99}], custom: [{name: jobs, objective: 95, total: jobs_total, bad: 'jobs_total{result=\"failed\"}', service: a}]}\n";
     let without_origins = |page: String| -> Vec<String> {
         page.lines()
@@ -556,9 +567,9 @@ fn what_is_shown_can_be_read_back() {
 fn show_has_every_key_and_says_where_values_come_from() {
     let page = load(b"log:\n  level: warn", &[("log.format", "json")], &[]).unwrap().show();
     for key in settings::ALL.iter().filter_map(|setting| setting.key) {
-        let (section, below) = key.split_once('.').map_or((key, ""), |(section, key)| (section, key));
-        let has = |line: &str| page.contains(&format!("\n{line}"));
-        assert!(has(&format!("{section}:")) && has(&format!("  {below}")), "{key}\n{page}");
+        for (depth, part) in key.split('.').enumerate() {
+            assert!(page.contains(&format!("\n{}{part}:", "  ".repeat(depth))), "{key}\n{page}");
+        }
     }
     assert!(page.contains("  level: warn  # ") && page.contains("dockmeter.yml:2:10\n"), "{page}");
     assert!(page.contains("  format: json  # --log.format\n"), "{page}");

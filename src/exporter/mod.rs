@@ -8,6 +8,7 @@ mod processes;
 pub mod registry;
 mod reloads;
 mod serve;
+mod sla;
 mod systemd;
 
 use std::sync::Arc;
@@ -31,6 +32,7 @@ pub use healthcheck::healthcheck;
 pub use own::OwnCollector;
 pub use reloads::Reloads;
 pub use serve::serve;
+pub use sla::SlaReporter;
 
 /// Every collector there is, in the order of the page. `started_at` is the start of the process,
 /// `resolver` attributes its containers, if it attributes any itself, and `reloads` tells of its

@@ -41,9 +41,9 @@ use crate::web::reload::{self, Wish};
 use crate::web::server::{self, Listeners};
 use crate::web::{Context, Surroundings, router};
 
-use super::Reloads;
 use super::processes::Processes;
 use super::systemd::{Notifier, Sockets};
+use super::{Reloads, SlaReporter};
 
 /// Threads that serve the network; reading has a thread of its own.
 const WORKER_THREADS: usize = 2;
@@ -164,6 +164,11 @@ impl Exporter {
         let objectives = Arc::new(Objectives::new(inventory.clone(), config.slo.objectives.clone()));
         receiver.watched_by(objectives.clone());
         follow_objectives(&objectives, &inventory, &cancel);
+        let Config { sla_report, prometheus, alertmanager, alerting, .. } = &config;
+        let reporter = SlaReporter::new(sla_report, prometheus, alertmanager, &alerting.platform_team);
+        if let Some(reporter) = reporter {
+            reporter.start(cancel.clone()).context("could not start to write reports")?;
+        }
         let mut collectors = super::collectors(
             started_at,
             attributing,
@@ -448,6 +453,7 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
         ("ingest", old.ingest != new.ingest),
         ("host", old.host != new.host),
         ("collectors", old.disabled_collectors != new.disabled_collectors),
+        ("report", old.sla_report != new.sla_report),
         ("log", old.log != new.log),
     ];
     settings.into_iter().filter_map(|(name, differs)| differs.then_some(name)).collect()

@@ -174,10 +174,11 @@ impl Watch {
         service: &LabelValue,
         container: Option<ContainerId>,
     ) {
-        if self.known != Some((watcher.generation(), container)) {
+        // Read first: what changes meanwhile is asked for again.
+        let generation = watcher.generation();
+        if self.known != Some((generation, container)) {
             self.tallies = watcher.tallies(tenant, service, container);
-            // What it has changed by being asked is in the answer.
-            self.known = Some((watcher.generation(), container));
+            self.known = Some((generation, container));
         }
     }
 

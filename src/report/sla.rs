@@ -1,6 +1,7 @@
 //! `dockmeter report sla`: whether what was promised of services was kept.
 
 mod gather;
+mod schedule;
 
 use std::fmt::Write as _;
 
@@ -16,9 +17,7 @@ use crate::analysis::slo::{Breach, Budget, float, percent};
 use crate::prometheus::{Client, QueryError};
 
 pub use gather::{Key, Record, gather};
-
-/// The team that the stack's own objective is of.
-const PLATFORM_TEAM: &str = "platform";
+pub use schedule::Due;
 
 /// Decimals of shares in percent.
 const SHARE_DECIMALS: u32 = 4;
@@ -37,6 +36,8 @@ pub struct Options {
     pub now: Timestamp,
     /// Only what has one of these values, by label; all where none are given.
     pub only: Vec<(&'static str, Vec<String>)>,
+    /// The team that the stack's own objective is of.
+    pub platform_team: String,
     /// How it is written.
     pub format: Format,
 }
@@ -97,7 +98,7 @@ pub async fn report(
     options: &Options,
     progress: &mut dyn FnMut(f64),
 ) -> Result<Report, SlaError> {
-    let mut records = gather(client, options.period, options.now, progress).await?;
+    let mut records = gather(client, options.period, options.now, &options.platform_team, progress).await?;
     let known: Vec<String> =
         records.iter().map(|record| format!("`{}` of `{}`", record.key.slo, record.key.service)).collect();
     let admits = |key: &Key| {
@@ -132,6 +133,36 @@ struct Pages<'a> {
 /// A number with so many decimals at most.
 fn shown(number: Decimal, decimals: u32) -> String {
     number.round_dp(decimals).normalize().to_string()
+}
+
+/// The figures of a few objectives, a line each, for a message.
+pub fn figures(records: &[&Record]) -> String {
+    let line = |record: &&Record| {
+        let Record { key, standing, breaches, .. } = record;
+        let indicator = standing.indicator().map_or_else(
+            || "no events".to_owned(),
+            |good| {
+                format!(
+                    "{} % of {} {}",
+                    percent(good, SHARE_DECIMALS),
+                    shown(standing.events, 0),
+                    unit(&key.slo)
+                )
+            },
+        );
+        let verdict = if standing.is_met() { "met" } else { "NOT MET" };
+        let Budget { total, left, .. } = standing.in_minutes();
+        format!(
+            "{} of {}: {verdict}, {indicator}, objective {} %, {} of {} min of the budget left, {} breaches",
+            key.slo,
+            key.service,
+            percent(standing.objective, SHARE_DECIMALS),
+            shown(left, 1),
+            shown(total, 1),
+            breaches.len(),
+        )
+    };
+    records.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// What events are, in a word.

@@ -1,6 +1,7 @@
 //! The running part: a [`Book`] behind a lock, with the inventory it looks at and a clock.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -18,6 +19,8 @@ pub struct Objectives {
     inventory: Arc<Inventory>,
     book: Mutex<Book>,
     began: Instant,
+    /// That of the book, to be read without waiting for it.
+    generation: AtomicU64,
 }
 
 impl Default for Objectives {
@@ -32,7 +35,8 @@ impl Objectives {
     pub fn new(inventory: Arc<Inventory>, configured: Vec<Objective>) -> Self {
         let mut book = Book::default();
         book.configure(configured);
-        Objectives { inventory, book: Mutex::new(book), began: Instant::now() }
+        let generation = AtomicU64::new(book.generation());
+        Objectives { inventory, book: Mutex::new(book), began: Instant::now(), generation }
     }
 
     fn lock(&self) -> MutexGuard<'_, Book> {
@@ -54,6 +58,11 @@ impl Objectives {
     fn see(&self, book: &mut Book) {
         // The clock is read while nobody else looks, so that looks are in its order.
         book.see(&self.inventory.snapshot(), self.began.elapsed());
+        self.note(book);
+    }
+
+    fn note(&self, book: &Book) {
+        self.generation.store(book.generation(), Ordering::Release);
     }
 
     /// Looks, and shows what is promised and what has come of it.
@@ -67,7 +76,7 @@ impl Objectives {
 
 impl Watcher for Objectives {
     fn generation(&self) -> u64 {
-        self.lock().generation()
+        self.generation.load(Ordering::Acquire)
     }
 
     fn tallies(
@@ -81,6 +90,8 @@ impl Watcher for Objectives {
             // It may have begun just now.
             self.see(&mut book);
         }
-        book.tallies(tenant, service, container)
+        let tallies = book.tallies(tenant, service, container);
+        self.note(&book);
+        tallies
     }
 }

@@ -2,8 +2,13 @@
 //! Prometheus that holds figures computed by hand.
 
 use std::fmt::Write as _;
+use std::fs;
 use std::process::{Command, Output};
+use std::sync::{Arc, Mutex};
 
+use dockmeter::config::{Every, SlaReport, Upstream};
+use dockmeter::exporter::SlaReporter;
+use jiff::tz::TimeZone;
 use serde_json::Value;
 
 use crate::engine::Engine;
@@ -363,4 +368,94 @@ fn a_report_of_what_is_counted_now_is_made_from_what_prometheus_scrapes() {
     });
     assert_eq!(slo(&said, "uptime")["service"], "sla-now");
     assert_eq!(slo(&said, "uptime")["objective_percent"], 99.5);
+}
+
+/// Takes what Alertmanager would be told.
+async fn listener() -> (Upstream, Arc<Mutex<Vec<Value>>>) {
+    let told: Arc<Mutex<Vec<Value>>> = Arc::default();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = Some(format!("http://{}", listener.local_addr().unwrap()));
+    let heard = told.clone();
+    let router = axum::Router::new().fallback(async move |body: String| {
+        heard.lock().unwrap().push(serde_json::from_str(&body).unwrap());
+        "{}"
+    });
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    (Upstream { url, ..Upstream::default() }, told)
+}
+
+#[tokio::test]
+async fn at_a_month_s_end_the_report_is_written_once_and_every_team_is_told() {
+    let Some(prometheus) = Prometheus::holding(&openmetrics()) else { return };
+    let (alertmanager, told) = listener().await;
+    let url = prometheus.url();
+    let prometheus = Upstream { url: Some(url.clone()), ..Upstream::default() };
+    let parent = tempfile::tempdir().unwrap();
+    let folder = parent.path().join("reports");
+    let zone = TimeZone::get("Europe/Berlin").unwrap();
+    let config = SlaReport { folder: Some(folder.clone()), every: Every::Month, zone };
+    let reporter = || SlaReporter::new(&config, &prometheus, &alertmanager, "platform").unwrap();
+    let at = |time: &str| -> jiff::Timestamp { time.parse().unwrap() };
+    let files = || -> Vec<String> {
+        let files =
+            fs::read_dir(&folder).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap());
+        let mut files: Vec<String> = files.filter(|name| !name.starts_with('.')).collect();
+        files.sort();
+        files
+    };
+
+    // Prometheus knows nothing of September, and October is not over.
+    let mut first = reporter();
+    first.look(at("2026-10-31T22:59:00Z")).await;
+    first.look(at("2026-10-31T23:04:00Z")).await;
+    assert_eq!(files(), [""; 0]);
+    // It is over in Berlin, and its last scrapes have come.
+    first.look(at("2026-10-31T23:06:00Z")).await;
+    let written = ["sla-2026-10.csv", "sla-2026-10.json", "sla-2026-10.md", "sla-2026-10.told"];
+    assert_eq!(files(), written);
+    for (end, format) in [("csv", "csv"), ("json", "json"), ("md", "markdown")] {
+        let format = format!("--format={format}");
+        let output = report(&url, &["--month=2026-10", "--time-zone=Europe/Berlin", &format]);
+        let page = fs::read(folder.join(format!("sla-2026-10.{end}"))).unwrap();
+        assert_eq!(String::from_utf8(page), String::from_utf8(output.stdout), "{end}");
+    }
+    {
+        let told = told.lock().unwrap();
+        let alerts = told[0].as_array().unwrap();
+        let teams: Vec<_> = alerts.iter().map(|alert| alert["labels"]["team"].as_str().unwrap()).collect();
+        assert_eq!((told.len(), teams), (1, vec!["core", "platform"]));
+        for alert in alerts {
+            assert_eq!(alert["labels"]["alertname"], "SlaReport");
+            assert_eq!(
+                (&alert["labels"]["severity"], &alert["labels"]["period"]),
+                (&"info".into(), &"2026-10".into())
+            );
+            assert_eq!(alert["endsAt"], "2026-11-01T00:06:00Z", "it ends by itself");
+        }
+        let core = &alerts[0]["annotations"];
+        assert_eq!(core["summary"], "2026-10: 1 of 2 objectives of core were not met");
+        let description = core["description"].as_str().unwrap();
+        assert!(description.contains("latency of api: NOT MET, 99.637 % of 27550 requests"), "{description}");
+        assert!(!description.contains("stack"), "{description}");
+        assert!(core["report"].as_str().unwrap().contains("sla-2026-10.md"), "{core}");
+    }
+
+    // Neither this one, nor another beside it, nor one after it does it again.
+    first.look(at("2026-11-02T00:00:00Z")).await;
+    reporter().look(at("2026-11-02T00:00:00Z")).await;
+    drop(first);
+    reporter().look(at("2026-11-03T00:00:00Z")).await;
+    assert_eq!((files().len(), told.lock().unwrap().len()), (written.len(), 1));
+
+    // After a time in which it did not run the last month is made up for. Who could not be told
+    // is told later.
+    let nobody = Upstream { url: Some("http://127.0.0.1:9".to_owned()), ..Upstream::default() };
+    let mut late = SlaReporter::new(&config, &prometheus, &nobody, "platform").unwrap();
+    late.look(at("2026-12-20T00:00:00Z")).await;
+    assert!(files().contains(&"sla-2026-11.json".to_owned()), "{:?}", files());
+    assert!(!files().contains(&"sla-2026-11.told".to_owned()), "{:?}", files());
+    drop(late);
+    reporter().look(at("2026-12-20T01:00:00Z")).await;
+    assert!(files().contains(&"sla-2026-11.told".to_owned()), "{:?}", files());
+    assert_eq!(told.lock().unwrap().len(), 2);
 }

@@ -92,7 +92,8 @@ static COUNTERS: Counters<Counter> = Counters {
     own_labels: &["slo", "service", "user", "project", "team"],
 };
 
-/// Asks Prometheus how all objectives fared, in the order of their keys.
+/// Asks Prometheus how all objectives fared, in the order of their keys. The stack's own is of
+/// the platform's team.
 ///
 /// # Errors
 /// Prometheus does not answer, or holds nothing of the period.
@@ -100,6 +101,7 @@ pub async fn gather(
     client: &Client,
     period: Period,
     now: Timestamp,
+    platform_team: &str,
     progress: &mut dyn FnMut(f64),
 ) -> Result<Vec<Record>, SlaError> {
     let ledger = ledger(client, &COUNTERS, period, now, &mut |share| progress(share / 2.0)).await?;
@@ -111,7 +113,7 @@ pub async fn gather(
     course.follow(client, &mut |share| progress(0.5 + share / 2.0)).await?;
     let mut records: Vec<Record> =
         counted.into_iter().filter_map(|(key, [events, bad])| course.record(key, events, bad)).collect();
-    records.extend(stack(client, &course).await?);
+    records.extend(stack(client, &course, platform_team).await?);
     records.sort_by(|one, other| one.key.cmp(&other.key));
     match records.is_empty() {
         true => Err(SlaError::Nothing { url: client.url().to_owned(), period }),
@@ -266,7 +268,7 @@ impl Course {
 }
 
 /// How the stack itself fared: every scrape of dockmeter is an event, one that failed is bad.
-async fn stack(client: &Client, course: &Course) -> Result<Option<Record>, QueryError> {
+async fn stack(client: &Client, course: &Course, team: &str) -> Result<Option<Record>, QueryError> {
     let objective = Decimal::new(STACK_OBJECTIVE, 3);
     let allowed = 1.0 - crate::analysis::slo::float(objective);
     let (mut breaches, mut present, mut last) = (Breaches::default(), 0, f64::NEG_INFINITY);
@@ -301,7 +303,7 @@ async fn stack(client: &Client, course: &Course) -> Result<Option<Record>, Query
     }
     let label = |name: &str| name.to_owned();
     let key = Key {
-        team: label(super::PLATFORM_TEAM),
+        team: label(team),
         project: label(crate::tenant::SYSTEM),
         user: label(crate::tenant::SYSTEM),
         service: label(STACK_SERVICE),

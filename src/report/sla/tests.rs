@@ -57,6 +57,7 @@ fn options(format: Format) -> Options {
         zone: TimeZone::get("Europe/Berlin").unwrap(),
         now: time("2026-11-21T10:00:00Z"),
         only: Vec::new(),
+        platform_team: "platform".to_owned(),
         format,
     }
 }
