@@ -88,7 +88,8 @@ fn a_request_of_very_many_parts_is_refused_for_good_and_nobody_else_notices() {
     let folder = configuration();
     let exporter = start(&folder);
     let send = |token: &str, headers: &[&str], body: &[u8]| {
-        let headers = [headers, &[&bearer(token)]].concat();
+        let token = bearer(token);
+        let headers = [headers, &[&*token]].concat();
         http::send(exporter.address, OTLP, &headers, body).unwrap()
     };
     // Four million resources of which nothing is said.
