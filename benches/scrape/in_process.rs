@@ -30,16 +30,7 @@ pub(crate) fn row(bed: &Bed) -> io::Result<String> {
     sampler.follow(&bed.inventory, Instant::now(), Timestamp::now());
     let files = held_files()?;
     let read = measure(ROUNDS, || sampler.read_all(Instant::now()));
-    let collectors = dockmeter::exporter::collectors(
-        Timestamp::now(),
-        None,
-        None,
-        Default::default(),
-        Default::default(),
-        Default::default(),
-        None,
-        Default::default(),
-    );
+    let collectors = dockmeter::exporter::collectors(Timestamp::now(), Default::default());
     let mut page = Vec::new();
     let rendered = measure(ROUNDS, || {
         let snapshot = sampler.snapshot(Timestamp::now(), (0, 0));

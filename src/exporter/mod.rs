@@ -34,21 +34,28 @@ pub use reloads::Reloads;
 pub use serve::serve;
 pub use sla::SlaReporter;
 
-/// Every collector there is, in the order of the page. `started_at` is the start of the process,
-/// `resolver` attributes its containers, if it attributes any itself, and `reloads` tells of its
-/// configuration, if it has any; `probes` is what came of probes,
-/// `servers` what PostgreSQL servers have said, `health` who keeps what verdicts are made of, and
-/// `objectives` what is promised.
-pub fn collectors(
-    started_at: Timestamp,
-    resolver: Option<Arc<Resolver>>,
-    reloads: Option<Arc<Reloads>>,
-    probes: probe::Board,
-    programs: Arc<Receiver>,
-    servers: postgres::Board,
-    health: Option<Arc<Monitor>>,
-    objectives: Arc<Objectives>,
-) -> Vec<Box<dyn Collector>> {
+/// What collectors show that is not in the snapshot; by default there is nothing of it.
+#[derive(Default)]
+pub struct Shown {
+    /// Attributes the exporter's containers, if it attributes any itself.
+    pub resolver: Option<Arc<Resolver>>,
+    /// Tells of its configuration, if it has any.
+    pub reloads: Option<Arc<Reloads>>,
+    /// What came of probes.
+    pub probes: probe::Board,
+    /// What programs have sent.
+    pub programs: Arc<Receiver>,
+    /// What PostgreSQL servers have said.
+    pub servers: postgres::Board,
+    /// Keeps what verdicts are made of.
+    pub health: Option<Arc<Monitor>>,
+    /// What is promised.
+    pub objectives: Arc<Objectives>,
+}
+
+/// Every collector there is, in the order of the page. `started_at` is the start of the process.
+pub fn collectors(started_at: Timestamp, shown: Shown) -> Vec<Box<dyn Collector>> {
+    let Shown { resolver, reloads, probes, programs, servers, health, objectives } = shown;
     let mut all = collectors::all();
     all.push(Box::new(ContainerDiskCollector));
     all.push(Box::new(MachineCollector));
@@ -72,16 +79,7 @@ mod tests {
 
     #[test]
     fn the_list_names_the_collectors_of_the_catalogue() {
-        let all = collectors(
-            Timestamp::UNIX_EPOCH,
-            None,
-            None,
-            probe::Board::default(),
-            Arc::default(),
-            Default::default(),
-            None,
-            Default::default(),
-        );
+        let all = collectors(Timestamp::UNIX_EPOCH, Shown::default());
         let names: Vec<&str> = all.iter().map(|one| one.name()).collect();
         assert_eq!(names, catalogue::COLLECTORS);
     }

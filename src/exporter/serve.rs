@@ -43,7 +43,7 @@ use crate::web::{Context, Surroundings, router};
 
 use super::processes::Processes;
 use super::systemd::{Notifier, Sockets};
-use super::{Reloads, SlaReporter};
+use super::{Reloads, Shown, SlaReporter};
 
 /// Threads that serve the network; reading has a thread of its own.
 const WORKER_THREADS: usize = 2;
@@ -171,13 +171,15 @@ impl Exporter {
         }
         let mut collectors = super::collectors(
             started_at,
-            attributing,
-            reloading,
-            probed.clone(),
-            receiver.clone(),
-            said.clone(),
-            Some(monitor.clone()),
-            objectives.clone(),
+            Shown {
+                resolver: attributing,
+                reloads: reloading,
+                probes: probed.clone(),
+                programs: receiver.clone(),
+                servers: said.clone(),
+                health: Some(monitor.clone()),
+                objectives: objectives.clone(),
+            },
         );
         collectors.retain(|collector| config.collects(collector.name()));
         let sampler = Arc::new(sampler);

@@ -103,7 +103,7 @@ impl Node {
                     out.push_str(&format!("{}{line}\n", " ".repeat(margin)));
                 }
             }
-            Node::List(items) if !items.is_empty() && !(self.is_flat() && inline.len() <= WIDTH) => {
+            Node::List(items) if !(items.is_empty() || self.is_flat() && inline.len() <= WIDTH) => {
                 out.push('\n');
                 self.block(indent + 2, out);
             }

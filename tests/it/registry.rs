@@ -197,16 +197,7 @@ fn same(one: f64, other: f64) -> bool {
 
 #[test]
 fn a_registry_gathers_what_the_page_shows() {
-    let collectors: Arc<Vec<Box<dyn Collector>>> = Arc::new(exporter::collectors(
-        now(),
-        None,
-        None,
-        Default::default(),
-        Default::default(),
-        Default::default(),
-        None,
-        Default::default(),
-    ));
+    let collectors: Arc<Vec<Box<dyn Collector>>> = Arc::new(exporter::collectors(now(), Default::default()));
     let snapshot = Arc::new(snapshot());
     let page = shown(&render(&collectors, &Selection::default(), &snapshot, Format::Text, Vec::new()));
 
@@ -234,18 +225,8 @@ fn a_registry_gathers_what_the_page_shows() {
 #[test]
 fn a_registry_takes_the_adapter_once_and_only_with_the_collectors_it_is_given() {
     let adapter = || {
-        let machine = exporter::collectors(
-            now(),
-            None,
-            None,
-            Default::default(),
-            Default::default(),
-            Default::default(),
-            None,
-            Default::default(),
-        )
-        .into_iter()
-        .filter(|one| one.name() == "machine");
+        let machine =
+            exporter::collectors(now(), Default::default()).into_iter().filter(|one| one.name() == "machine");
         RegistryCollector::new(Arc::new(Still(Arc::new(snapshot()))), Arc::new(machine.collect())).unwrap()
     };
     let registry = Registry::new();
@@ -264,16 +245,7 @@ async fn a_registry_holds_the_adapter_and_what_the_middleware_measures() {
     use tower::{Layer as _, ServiceExt as _};
 
     let registry = Registry::new();
-    let collectors = exporter::collectors(
-        now(),
-        None,
-        None,
-        Default::default(),
-        Default::default(),
-        Default::default(),
-        None,
-        Default::default(),
-    );
+    let collectors = exporter::collectors(now(), Default::default());
     let adapter =
         RegistryCollector::new(Arc::new(Still(Arc::new(snapshot()))), Arc::new(collectors)).unwrap();
     registry.register(Box::new(adapter)).unwrap();

@@ -202,7 +202,7 @@ fn a_program_that_changes_to_newer_conventions_counts_on() {
 /// Requests that spans tell of.
 fn spans(store: &Store, method: &'static str, seconds: &[f64], now: Instant) {
     let sent = attributes(&[("http.request.method", method)]);
-    let taken = store.record(&sender("ann", "api"), now, |writer| {
+    let taken = store.record(&sender("ann", "api"), None, now, |writer| {
         let stream = writer.stream(REQUESTS, || Ok((REQUESTS.to_owned(), Kind::Histogram, String::new())))?;
         for seconds in seconds {
             assert!(writer.takes(stream, By::Spans));
@@ -268,7 +268,7 @@ fn the_latest_exemplar_of_all_members_stands_behind_a_bucket() {
         let sent = attributes(&[("http.request.method", "GET"), ("url.scheme", scheme)]);
         let value = durations([1, 1, 1]);
         let exemplars: Vec<Exemplar<'_>> = exemplars.iter().map(|text| Exemplar::Json(text)).collect();
-        let taken = store.record(&sender("ann", "api"), now, |writer| {
+        let taken = store.record(&sender("ann", "api"), None, now, |writer| {
             let named = || Ok((REQUESTS.to_owned(), Kind::Histogram, String::new()));
             let stream = writer.stream(REQUESTS, named)?;
             writer.point(stream, &sent, Update::Buckets(&value, Temporality::Cumulative), (1, 2))?;
