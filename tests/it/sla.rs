@@ -185,9 +185,12 @@ fn rounds(run: &Run, until: i64, within: Option<&std::ops::Range<i64>>) -> i64 {
         as i64
 }
 
+/// What a run shows at a time: labels and value of each sample.
+type Samples<'s> = &'s dyn Fn(&Run, i64) -> Vec<(String, f64)>;
+
 fn openmetrics() -> String {
     let mut text = String::new();
-    let mut family = |name: &str, kind: &str, samples: &dyn Fn(&Run, i64) -> Vec<(String, f64)>| {
+    let mut family = |name: &str, kind: &str, samples: Samples<'_>| {
         let _ = writeln!(text, "# TYPE {} {kind}", name.trim_end_matches("_total"));
         for run in &RUNS {
             for time in scrapes(run) {
