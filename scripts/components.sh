@@ -33,6 +33,8 @@ components_of() {
         alertmanager) echo "prometheus-alertmanager"; echo "prometheus-alertmanager amtool" ;;
         # A current Alertmanager beside the release's own.
         alertmanager33) echo "prometheus-alertmanager"; echo "prometheus-alertmanager amtool"; echo newest ;;
+        # A store for years behind Prometheus.
+        victoria-metrics) echo "victoria-metrics"; echo "victoria-metrics" ;;
         # `valgrind` itself is a script that looks for this program where it would be installed.
         valgrind) echo "valgrind"; echo "valgrind.bin" ;;
         # Counts system calls for a benchmark.

@@ -86,6 +86,7 @@ again() {
 import_image() {
     local tree="$dir/image"
     mkdir -p "$tree/bin" "$tree/tmp" "$tree/etc"
+    chmod 1777 "$tree/tmp"
     cp "$(component_program busybox busybox)" "$tree/bin/busybox"
     "$tree/bin/busybox" --list | while read -r program; do
         [[ $program == busybox ]] || ln -s busybox "$tree/bin/$program"

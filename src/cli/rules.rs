@@ -16,7 +16,9 @@ const STALE: u8 = 2;
 const RENDER_HELP: &str = "\
 Written are, into the folder of --output:
 
-  rules/*.yml          alerts and recording rules, for `rule_files` of prometheus.yml
+  prometheus.yml       what is scraped (--scrape.target, --scrape.interval), and who is told
+                       (--alertmanager.url)
+  rules/*.yml          alerts and recording rules, for its `rule_files`
   tests/*.yml          for `promtool test rules tests/*.yml`
   alertmanager.yml     who is told of what, from the section `alerting` of the configuration
   templates/*.tmpl     what messages say
@@ -74,8 +76,8 @@ pub(super) fn render(
     out: &mut dyn Write,
 ) -> anyhow::Result<ExitCode> {
     let folder = arguments.get_one::<PathBuf>("output").map_or(Path::new("prometheus"), PathBuf::as_path);
-    let catalogue = rules::catalogue(&config.alerting, rules::PERIOD)?;
-    let files = rules::render(&catalogue, &config.alerting);
+    let catalogue = rules::catalogue(&config.alerting, config.slo.period)?;
+    let files = rules::render(&catalogue, config);
     let shown = |path: &PathBuf| folder.join(path).display().to_string();
     let mut said = String::new();
     if arguments.get_flag("check") {

@@ -14,7 +14,8 @@ use super::value;
 use super::variables;
 use super::{
     Config, ConfigError, ContainerSource, Disk, Host, Ingest, ListenAddress, Log, LogFormat, Naming, Sources,
-    Web, alerting, cost, database, discovery, docker, folder_of, health, probe, report, slo, upstream,
+    Web, alerting, cost, database, discovery, docker, folder_of, health, probe, report, scrape, slo,
+    upstream,
 };
 use crate::metrics::catalogue::{COLLECTORS, host as of_host};
 use crate::paths::Paths;
@@ -124,6 +125,7 @@ pub(super) fn config(sources: Sources) -> Result<Config, ConfigError> {
         alertmanager: upstream::upstream(layers, &upstream::ALERTMANAGER, &file.alertmanager)?,
         discovery: discovery::discovery(layers, &file.discovery)?,
         health: health::health(layers, &file.health)?,
+        scrape: scrape::scrape(layers, &file.scrape)?,
         cost: cost::cost(layers, &file.cost)?,
         alerting: alerting::alerting(layers, &file)?,
         postgres: database::postgres(layers, &file, folder_of(named))?,

@@ -36,6 +36,7 @@ pub(super) struct File {
     pub(super) alertmanager: Upstream,
     pub(super) discovery: Discovery,
     pub(super) health: Health,
+    pub(super) scrape: Scrape,
     pub(super) cost: Cost,
     pub(super) ingest: Ingest,
     pub(super) instrumentation: Instrumentation,
@@ -139,6 +140,13 @@ pub(super) struct Upstream {
     pub(super) password_file: Option<Text>,
     pub(super) bearer_token_file: Option<Text>,
     pub(super) ca_file: Option<Text>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Scrape {
+    pub(super) interval: Option<Text>,
+    pub(super) targets: List<Text>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -25,6 +25,7 @@ mod password;
 mod probe;
 mod reference;
 mod report;
+mod scrape;
 pub mod settings;
 mod show;
 mod slo;
@@ -57,6 +58,7 @@ pub use password::{InvalidPasswordHash, PasswordHash};
 pub use probe::{Authority, HttpTarget, Probe, ProbeTarget, StatusRange};
 pub use reference::reference;
 pub use report::{Every, SlaReport};
+pub use scrape::Scrape;
 pub use slo::{Counted, Objective, Promise, Selector, Slo, Target, Whose, threshold};
 pub use token::{InvalidTokenHash, Scope, Scopes, TOKEN_BYTES, Token, TokenHash, token_of};
 pub use tokens::TokenRequest;
@@ -119,6 +121,8 @@ pub struct Config {
     pub discovery: Discovery,
     /// From when on something is a warning, or unhealthy.
     pub health: Health,
+    /// What Prometheus is told to scrape.
+    pub scrape: Scrape,
     /// What resources cost.
     pub cost: Cost,
     /// What programs may send, and where.

@@ -270,6 +270,10 @@ settings! {
         "What is promised of services: `{slo: availability, objective: 99.9, project: shop}`, `{slo: latency, objective: 99, threshold: 500ms}`, `{slo: uptime, objective: 99.5}`, in percent. `user`, `project`, `team` and `service` say for which; what is left out may be any. Containers say the same of themselves by labels (`dockmeter.slo.availability=99.9`). Of two for the same service the stricter holds. A reload changes them.";
     SLO_CUSTOM None, Some("slo.custom"), Many "OBJECTIVE" []
         "Objectives of what programs count themselves: `{name: jobs, objective: 99.5, total: jobs_total, bad: 'jobs_total{result=\"failed\"}'}`, with `user`, `project`, `team` and `service` as in `slo.objectives`. Counters are chosen by `=` and `!=`. A reload changes them.";
+    SCRAPE_INTERVAL Some("scrape.interval"), Some("scrape.interval"), One "DURATION" ["5s"]
+        "How often Prometheus reads dockmeter, in the `prometheus.yml` that `dockmeter rules render` writes, 1s to 1m.";
+    SCRAPE_TARGETS Some("scrape.target"), Some("scrape.targets"), Many "HOST:PORT" ["127.0.0.1:10417"]
+        "Every dockmeter that it reads, as it reaches them.";
     COST_CURRENCY None, Some("cost.currency"), One "WORD" ["EUR"]
         "What prices and amounts are in; a word for the reader, nothing is converted.";
     COST_CPU_CORE_HOUR None, Some("cost.cpu_core_hour"), One "PRICE" []
@@ -308,7 +312,7 @@ settings! {
         "Alerts and recording rules of your own, as files `*.yml` like those of `alerting/`.";
     ALERTING_WATCHDOG_RECEIVER None, Some("alerting.watchdog_receiver"), One "RECEIVER" []
         "Who hears the alert that always fires, such as a service that calls when it stops.";
-    ALERTING_GRAFANA_URL None, Some("alerting.grafana_url"), One "URL" ["http://127.0.0.1:3000"]
+    ALERTING_GRAFANA_URL Some("alerting.grafana-url"), Some("alerting.grafana_url"), One "URL" ["http://127.0.0.1:3000"]
         "Where people open Grafana; links of alerts begin with it.";
     ALERTING_RUNBOOK_URL None, Some("alerting.runbook_url"), One "URL" ["docs/alerts.md"]
         "The page that says what to do about each alert; `#` and the alert's name in small letters are added.";

@@ -74,6 +74,8 @@ pub(super) fn page(config: &Config) -> String {
     page.one(&settings::HEALTH_UNHEALTHY, config.health.unhealthy_percent);
     page.report();
     page.slo();
+    page.one(&settings::SCRAPE_INTERVAL, show_duration(config.scrape.interval));
+    page.many(&settings::SCRAPE_TARGETS, config.scrape.targets.iter().map(shown));
     page.cost();
     page.alerting();
     page.one(&settings::LOG_LEVEL, config.log.level.as_str().to_ascii_lowercase());

@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::config::{AlertChange, Alerting, ConfigError};
+use crate::config::{AlertChange, Alerting, Config, ConfigError};
 
 mod alertmanager;
 pub mod catalogue;
@@ -21,6 +21,7 @@ mod load;
 mod prometheus;
 mod promql;
 mod promtool;
+mod server;
 mod terms;
 mod text;
 mod unit;
@@ -144,7 +145,8 @@ fn apply(catalogue: &mut Catalogue, name: &str, change: &AlertChange) -> Result<
 }
 
 /// Every file for Prometheus and Alertmanager.
-pub fn render(catalogue: &Catalogue, alerting: &Alerting) -> Vec<Rendered> {
+pub fn render(catalogue: &Catalogue, config: &Config) -> Vec<Rendered> {
+    let alerting = &config.alerting;
     let file =
         |path: String, text: String| Rendered { path: path.into(), text: format!("{}{text}", files::HEAD) };
     let mut rendered = Vec::new();
@@ -154,6 +156,7 @@ pub fn render(catalogue: &Catalogue, alerting: &Alerting) -> Vec<Rendered> {
         let tests = promtool::tests(group).into_iter();
         rendered.extend(tests.map(|(name, test)| file(format!("tests/{name}"), test.document())));
     }
+    rendered.push(file("prometheus.yml".into(), server::configuration(config)));
     rendered.push(file("alertmanager.yml".into(), alertmanager::configuration(alerting).document()));
     rendered
         .push(Rendered { path: "templates/dockmeter.tmpl".into(), text: alertmanager::TEMPLATES.to_owned() });

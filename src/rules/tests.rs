@@ -3,11 +3,15 @@
 use super::*;
 use crate::config::{Severity, Sources};
 
-fn alerting(text: &str) -> Alerting {
+fn config(text: &str) -> Config {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("dockmeter.yml");
     fs::write(&path, text).unwrap();
-    Sources { default_file: Some(path), ..Sources::default() }.load().unwrap().alerting
+    Sources { default_file: Some(path), ..Sources::default() }.load().unwrap()
+}
+
+fn alerting(text: &str) -> Alerting {
+    config(text).alerting
 }
 
 fn delivered() -> Catalogue {
@@ -15,14 +19,14 @@ fn delivered() -> Catalogue {
 }
 
 fn rendered(text: &str, name: &str) -> String {
-    let alerting = alerting(text);
-    let files = render(&catalogue(&alerting, PERIOD).unwrap(), &alerting);
+    let config = config(text);
+    let files = render(&catalogue(&config.alerting, PERIOD).unwrap(), &config);
     files.into_iter().find(|file| file.path == Path::new(name)).unwrap().text
 }
 
 #[test]
 fn the_catalogue_that_is_delivered_is_right() {
-    for file in render(&delivered(), &alerting("")) {
+    for file in render(&delivered(), &config("")) {
         assert!(file.text.ends_with('\n'), "{}", file.path.display());
     }
 }
@@ -94,4 +98,19 @@ fn secrets_stay_in_their_files() {
         "alertmanager.yml",
     );
     assert!(page.contains("api_url_file: /run/s") && page.contains("dockmeter.title"), "{page}");
+}
+
+/// A server may be served below a path and over TLS.
+#[test]
+fn servers_are_where_the_configuration_says() {
+    let text = "alertmanager: {url: 'https://alerts.example:9443/am'}\nscrape: {targets: ['a:1', 'b:2']}";
+    let text = rendered(text, "prometheus.yml");
+    for part in [
+        "- {scheme: https, path_prefix: '/am', static_configs: [{targets: ['alerts.example:9443']}]}",
+        "scheme: https\n    metrics_path: '/am/metrics'\n    static_configs: [{targets: ['alerts.example:9443']}]",
+        "static_configs: [{targets: ['a:1', 'b:2']}]",
+        "- {url: 'http://b:2/api/sd/prometheus', refresh_interval: 15s}",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
 }

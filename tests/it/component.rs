@@ -36,6 +36,10 @@ pub(crate) enum Component {
     Promtool3,
     /// A current Alertmanager's checker.
     Amtool33,
+    /// The checker of a current Prometheus.
+    Promtool3,
+    /// VictoriaMetrics, a store for years.
+    VictoriaMetrics,
     /// The program that runs others with a clock of their own.
     Faketime,
     /// HAProxy.
@@ -75,6 +79,7 @@ impl Component {
             Component::Amtool => "DOCKMETER_TEST_AMTOOL",
             Component::Promtool3 => "DOCKMETER_TEST_PROMTOOL3",
             Component::Amtool33 => "DOCKMETER_TEST_AMTOOL33",
+            Component::VictoriaMetrics => "DOCKMETER_TEST_VICTORIA_METRICS",
             Component::Faketime => "DOCKMETER_TEST_FAKETIME",
             Component::Haproxy => "DOCKMETER_TEST_HAPROXY",
             Component::NodeExporter => "DOCKMETER_TEST_NODE_EXPORTER",

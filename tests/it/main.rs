@@ -58,6 +58,7 @@ mod ingest;
 mod instructions;
 mod isolation;
 mod lifecycle;
+mod longterm;
 mod package;
 mod page;
 mod places;

@@ -49,6 +49,17 @@ impl Prometheus {
         Self::native(&[EXEMPLARS], target)
     }
 
+    /// Starts the release's own, which hands on what it scrapes by remote write.
+    pub(crate) fn writing(target: SocketAddr, url: &str) -> Option<Self> {
+        let storage = tempfile::tempdir().expect("a temporary directory");
+        let text = format!(
+            "global: {{scrape_interval: 1s}}\nremote_write: [{{url: '{url}'}}]\n\
+             scrape_configs: [{{job_name: dockmeter, static_configs: [{{targets: ['{target}']}}]}}]\n"
+        );
+        fs::write(storage.path().join("prometheus.yml"), text).expect("its configuration");
+        Some(Self::run(&Component::Prometheus.path()?, &[], storage))
+    }
+
     fn native(flags: &[&str], target: SocketAddr) -> Option<Self> {
         let binary = Component::Prometheus3.path()?;
         // Up to 3.7 a flag of the server, from 3.8 on a setting of the scrape configuration.
