@@ -317,7 +317,9 @@ impl Book {
         }
         for Objective { whose, promise } in &self.configured {
             if promise.of == Counted::Uptime {
-                let meant = self.containers.values().filter(|known| whose.admits(&known.tenant, &known.name));
+                let meant = self.containers.values().filter(|known| {
+                    keeps_up(&known.container.restart_policy) && whose.admits(&known.tenant, &known.name)
+                });
                 meant.for_each(|known| want(&known.tenant, &known.name, promise));
                 continue;
             }

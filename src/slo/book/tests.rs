@@ -152,6 +152,20 @@ fn seconds_of_containers_are_added_up_by_service() {
 }
 
 #[test]
+fn the_configuration_promises_uptime_of_what_the_engine_keeps_up() {
+    let mut book = Book::default();
+    book.configure(vec![objective(Whose::default(), Counted::Uptime, "99")]);
+    let kept = container("1", "ann", &[]);
+    let mut once = container("2", "ann", &[]);
+    once.restart_policy = "no".to_owned();
+    book.see(&snapshot(&[kept.clone(), once.clone()]), Duration::ZERO);
+    book.see(&snapshot(&[kept, once]), Duration::from_secs(7));
+    assert_eq!(held(&book), [row("ann", "c1", "uptime", "99")]);
+    assert_eq!(book.held().next().unwrap().events, Events { all: 7.0, bad: 0.0 });
+    assert!(book.refused().is_empty(), "nobody asked for more");
+}
+
+#[test]
 fn counters_go_on_when_a_promise_comes_back() {
     let mut book = Book::default();
     let labels = [("dockmeter.slo.availability", "99.9")];
