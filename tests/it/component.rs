@@ -36,8 +36,6 @@ pub(crate) enum Component {
     Promtool3,
     /// A current Alertmanager's checker.
     Amtool33,
-    /// The checker of a current Prometheus.
-    Promtool3,
     /// VictoriaMetrics, a store for years.
     VictoriaMetrics,
     /// The program that runs others with a clock of their own.
