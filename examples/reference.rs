@@ -8,7 +8,7 @@ use std::process::ExitCode;
 /// The page of alerts as they are delivered.
 fn alerts() -> std::io::Result<String> {
     let config = dockmeter::config::Sources::default().load().map_err(std::io::Error::other)?;
-    let catalogue = dockmeter::rules::catalogue(&config.alerting, dockmeter::rules::PERIOD);
+    let catalogue = dockmeter::rules::catalogue(&config.alerting, config.slo.period);
     Ok(dockmeter::rules::reference(&catalogue.map_err(std::io::Error::other)?))
 }
 

@@ -67,10 +67,6 @@ const PROGRAMS: &[(&str, Kind, &[&str])] = &[
     ("tool_call_duration_seconds", Kind::Histogram, &["tool", "success"]),
 ];
 
-/// The objectives' counters, which the exporter adds up.
-const OBJECTIVES: [&str; 3] = ["slo_objective_ratio", "slo_events_total", "slo_bad_events_total"];
-const OBJECTIVE: [&str; 5] = ["slo", "service", "user", "project", "team"];
-
 /// What Prometheus and Alertmanager tell of themselves begins with one of these.
 const THEIR_OWN: [&str; 3] = ["prometheus_", "alertmanager_", "scrape_"];
 
@@ -98,9 +94,6 @@ impl Known {
         }
         for (name, kind, own) in PROGRAMS {
             known.series(name, *kind, &[&PROGRAM, *own, &SCRAPED].concat());
-        }
-        for name in OBJECTIVES {
-            known.series(name, Kind::Gauge, &[&OBJECTIVE[..], &SCRAPED].concat());
         }
         known.series("up", Kind::Gauge, &SCRAPED);
         known

@@ -55,9 +55,6 @@ const FILES: [(&str, &str); 11] = delivered![
     "aggregates_1h"
 ];
 
-/// The period of objectives if nothing is said.
-pub const PERIOD: Duration = Duration::from_secs(30 * 86_400);
-
 /// Why nothing was made of the catalogue.
 #[derive(Debug, thiserror::Error)]
 pub enum RulesError {
@@ -77,7 +74,7 @@ pub enum RulesError {
     Config(#[from] ConfigError),
 }
 
-/// The catalogue as a configuration wants it.
+/// The catalogue as a configuration wants it; `period` is that of objectives.
 ///
 /// # Errors
 /// A file cannot be read, something in it is wrong, or the configuration changes an alert that

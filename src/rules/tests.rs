@@ -3,6 +3,9 @@
 use super::*;
 use crate::config::{Severity, Sources};
 
+/// That of objectives.
+const PERIOD: Duration = Duration::from_secs(30 * 86_400);
+
 fn config(text: &str) -> Config {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("dockmeter.yml");

@@ -53,7 +53,7 @@ impl Unit {
             Unit::Bytes => format!("{{{{ {value} | humanize1024 }}}}B"),
             Unit::Seconds => format!("{{{{ {value} | humanizeDuration }}}}"),
             Unit::Cores => format!("{{{{ {value} | printf \"%.2f\" }}}} cores"),
-            Unit::Count => format!("{{{{ {value} | humanize }}}}"),
+            Unit::Count => format!("{{{{ {value} | printf \"%.0f\" }}}}"),
             Unit::PerSecond => format!("{{{{ {value} | humanize }}}}/s"),
             Unit::BytesPerSecond => format!("{{{{ {value} | humanize }}}}B/s"),
             Unit::Times => format!("{{{{ {value} | printf \"%.1f\" }}}} times"),

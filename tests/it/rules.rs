@@ -259,12 +259,12 @@ fn a_wrong_entry_is_one_line_and_leaves_the_old_files_alone() {
         (
             "labels: [user, project, team]",
             "labels: [user, project, team, state]",
-            "12:34: the expression does not keep the label `state`",
+            "12:35: the expression does not keep the label `state`",
         ),
         (
-            "labels: [user, project, team]",
-            "labels: [user, project]",
-            "12:13: the expression also keeps the label `team`; name it, or aggregate it away",
+            "by (user, project, team)",
+            "by (user, project, team, state)",
+            "12:13: the expression also keeps the label `state`; name it, or aggregate it away",
         ),
         (
             "Orders of {project}",
