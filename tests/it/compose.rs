@@ -141,13 +141,14 @@ fn compose_brings_the_stack_and_three_teams_that_send_what_they_measure() {
         stack.asked("/api/v1/alertmanagers")?["activeAlertmanagers"][0]["url"].as_str().map(str::to_owned)
     });
     assert!(told.starts_with("http://alertmanager:9093/"), "{told}");
-    eventually("all rules were evaluated, and none failed", || {
+    eventually("rules were evaluated, and none failed", || {
         let rules = stack.asked("/api/v1/rules")?;
         let rules = rules["groups"].as_array()?.iter().flat_map(|group| group["rules"].as_array()).flatten();
         let health: Vec<_> = rules.map(|rule| (rule["name"].clone(), rule["health"].clone())).collect();
         let failed: Vec<_> = health.iter().filter(|(_, health)| health == "err").collect();
         assert!(failed.is_empty(), "{failed:?}");
-        (health.len() > 50 && health.iter().all(|(_, health)| health == "ok")).then_some(())
+        // Groups of five minutes and of an hour have not had their turn.
+        (health.iter().filter(|(_, health)| health == "ok").count() > 50).then_some(())
     });
     let watchdog = eventually("Alertmanager is told by Prometheus", || {
         let answer = http::get(stack.alertmanager, "/api/v2/alerts?filter=alertname%3DWatchdog", &[]).ok()?;
