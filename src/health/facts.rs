@@ -57,7 +57,7 @@ pub struct ContainerFacts {
     pub exit_code: Option<i64>,
     /// How long ago that was.
     pub ended_ago: Option<Duration>,
-    /// Restarts within [`super::trend::RESTART_WINDOW`].
+    /// Restarts within `trend::RESTART_WINDOW`.
     pub restarts: usize,
     /// How long ago a process was killed for want of memory.
     pub oom_ago: Option<Duration>,

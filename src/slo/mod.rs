@@ -1,10 +1,10 @@
 //! What is promised of services, and how well it is kept.
 //!
-//! Promises come from the configuration and from labels of containers ([`labels`]). For each of
+//! Promises come from the configuration and from labels of containers (`labels`). For each of
 //! them two counters are kept: valid events, and the bad ones among them. Requests and counters
-//! of programs are counted where they are received, by tallies that [`book`] hands out; the
-//! seconds in which containers are up are counted here ([`uptime`]), from the inventory.
-//! [`objectives`] is what runs; [`collector`] shows it.
+//! of programs are counted where they are received, by tallies that `book` hands out; the
+//! seconds in which containers are up are counted here (`uptime`), from the inventory.
+//! `objectives` is what runs; `collector` shows it.
 
 mod book;
 mod collector;
