@@ -49,7 +49,6 @@ impl<'e> Stack<'e> {
 
     fn up(engine: &'e Engine) -> Option<Self> {
         let compose = Component::Compose.path()?;
-        images::made(engine)?;
         let folder = tempfile::tempdir().expect("a temporary directory");
         // Another engine's data, and perhaps a machine whose mounts are not shared.
         let mounts = host(engine).into_iter().map(|mount| mount.trim_start_matches("--volume=").to_owned());
@@ -111,6 +110,8 @@ impl Drop for Stack<'_> {
 #[test]
 fn compose_brings_the_stack_and_three_teams_that_send_what_they_measure() {
     let Some(engine) = Engine::shared() else { return };
+    // Before anything keeps a core busy.
+    let Some(()) = images::made(&engine) else { return };
     let _busy = engine.run("compose-busy", &["--label=dockmeter.user=compose-ann"], BUSY);
     let Some(stack) = Stack::up(&engine) else { return };
     let ann = [("name", "compose-busy"), ("user", "compose-ann")];
