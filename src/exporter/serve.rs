@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use jiff::{SignedDuration, Timestamp};
@@ -389,6 +389,10 @@ fn receiver(config: &Config) -> Arc<Receiver> {
     Arc::new(if config.ingest.exemplars { receiver.with_exemplars() } else { receiver })
 }
 
+/// How many times as long as a look at all containers nobody looks again: a twentieth of a core is
+/// enough.
+const REST: u32 = 19;
+
 /// Has objectives look at the inventory at every change, in a task of its own.
 fn follow_objectives(objectives: &Arc<Objectives>, inventory: &Inventory, cancel: &CancellationToken) {
     let changed = Arc::new(Notify::new());
@@ -398,7 +402,10 @@ fn follow_objectives(objectives: &Arc<Objectives>, inventory: &Inventory, cancel
     tokio::spawn(cancel.clone().run_until_cancelled_owned(async move {
         loop {
             changed.notified().await;
+            let began = Instant::now();
             objectives.look();
+            // Where there are thousands, as many changes come together.
+            tokio::time::sleep(began.elapsed() * REST).await;
         }
     }));
 }
