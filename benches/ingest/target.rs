@@ -27,6 +27,7 @@ const TOKEN: &str = "shop-token";
 
 /// Bounds far above what is sent, so that nothing is refused, but in force.
 const SERIES: usize = 400_000;
+const POINTS: usize = 10_000_000;
 
 /// Names the Prometheus to compare with.
 const PROMETHEUS: &str = "PROMETHEUS";
@@ -88,7 +89,7 @@ impl Dockmeter {
         let config = folder.path().join("dockmeter.yml");
         let hash = TokenHash::of(TOKEN);
         let text = format!(
-            "limits: {{series_per_tenant: {SERIES}, series_total: {SERIES}}}\n\
+            "limits: {{series_per_tenant: {SERIES}, series_total: {SERIES}, points_per_second: {POINTS}}}\n\
              auth:\n  tokens:\n  - {{name: shop, hash: '{hash}', scopes: [write], project: shop}}\n"
         );
         fs::write(&config, text)?;
