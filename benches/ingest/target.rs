@@ -89,7 +89,7 @@ impl Dockmeter {
         let config = folder.path().join("dockmeter.yml");
         let hash = TokenHash::of(TOKEN);
         let text = format!(
-            "limits: {{series_per_tenant: {SERIES}, series_total: {SERIES}, points_per_second: {POINTS}}}\n\
+            "limits: {{series_per_tenant: {SERIES}, series_total: {SERIES}, points_per_second: {POINTS}, series_bytes: 4GiB}}\n\
              auth:\n  tokens:\n  - {{name: shop, hash: '{hash}', scopes: [write], project: shop}}\n"
         );
         fs::write(&config, text)?;
