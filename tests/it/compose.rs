@@ -6,6 +6,7 @@ mod images;
 
 use std::fs;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::Output;
 
 use serde_json::Value;
@@ -184,6 +185,12 @@ fn the_compose_file_is_clean_and_names_nothing_unpinned() {
         assert_eq!(service["cap_drop"][0], "ALL", "{name}");
         assert!(service["mem_limit"].is_string(), "{name} has no limit of memory");
         assert_eq!(service["logging"]["options"]["max-size"], "10m", "{name}");
+        for mount in
+            service["volumes"].as_array().into_iter().flatten().filter(|mount| mount["type"] == "bind")
+        {
+            let source = Path::new(mount["source"].as_str().unwrap());
+            assert!(!source.starts_with(env!("CARGO_MANIFEST_DIR")) || source.exists(), "{name}: {mount}");
+        }
         for port in service["ports"].as_array().into_iter().flatten() {
             assert_eq!(port["host_ip"], "127.0.0.1", "{name}");
         }

@@ -60,8 +60,12 @@ fn what_prometheus_scrapes_is_kept_for_years_by_remote_write() {
     let (Some(engine), Some(store)) = (Engine::shared(), VictoriaMetrics::start()) else { return };
     let _busy = engine.run("longterm-busy", &["--label=dockmeter.user=longterm-ann"], BUSY);
     let exporter = Exporter::of(&engine);
-    let written = format!("http://{}/api/v1/write", store.address);
-    let Some(prometheus) = Prometheus::writing(exporter.address, &written) else { return };
+    let configuration = format!(
+        "global: {{scrape_interval: 1s}}\nremote_write: [{{url: 'http://{}/api/v1/write'}}]\n\
+         scrape_configs: [{{job_name: dockmeter, static_configs: [{{targets: ['{}']}}]}}]\n",
+        store.address, exporter.address
+    );
+    let Some(prometheus) = Prometheus::configured(&configuration) else { return };
     let query = "sum by (user, project, team) (container_cpu_usage_seconds_total{name=\"longterm-busy\"})";
     let kept = eventually("the store holds the container with its tenant", || {
         store.rows(query).into_iter().next().filter(|row| row["metric"]["user"] == "longterm-ann")

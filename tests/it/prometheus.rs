@@ -49,17 +49,6 @@ impl Prometheus {
         Self::native(&[EXEMPLARS], target)
     }
 
-    /// Starts the release's own, which hands on what it scrapes by remote write.
-    pub(crate) fn writing(target: SocketAddr, url: &str) -> Option<Self> {
-        let storage = tempfile::tempdir().expect("a temporary directory");
-        let text = format!(
-            "global: {{scrape_interval: 1s}}\nremote_write: [{{url: '{url}'}}]\n\
-             scrape_configs: [{{job_name: dockmeter, static_configs: [{{targets: ['{target}']}}]}}]\n"
-        );
-        fs::write(storage.path().join("prometheus.yml"), text).expect("its configuration");
-        Some(Self::run(&Component::Prometheus.path()?, &[], storage))
-    }
-
     fn native(flags: &[&str], target: SocketAddr) -> Option<Self> {
         let binary = Component::Prometheus3.path()?;
         // Up to 3.7 a flag of the server, from 3.8 on a setting of the scrape configuration.
@@ -93,29 +82,26 @@ impl Prometheus {
 
     /// Starts the release's own with a configuration.
     pub(crate) fn configured(configuration: &str) -> Option<Self> {
-        let binary = Component::Prometheus.path()?;
-        let storage = tempfile::tempdir().expect("a temporary directory");
-        fs::write(storage.path().join("prometheus.yml"), configuration).expect("its configuration");
-        Some(Self::run(&binary, &[], storage))
+        Some(Self::reading(&Component::Prometheus.path()?, &[], configuration))
     }
 
     /// Starts a current one likewise.
     pub(crate) fn configured_current(configuration: &str) -> Option<Self> {
-        let binary = Component::Prometheus3.path()?;
+        Some(Self::reading(&Component::Prometheus3.path()?, &[], configuration))
+    }
+
+    fn reading(binary: &Path, flags: &[&str], configuration: &str) -> Self {
         let storage = tempfile::tempdir().expect("a temporary directory");
         fs::write(storage.path().join("prometheus.yml"), configuration).expect("its configuration");
-        Some(Self::run(&binary, &[], storage))
+        Self::run(binary, flags, storage)
     }
 
     fn start(binary: &Path, flags: &[&str], settings: &str, job: &str, target: SocketAddr) -> Self {
-        let storage = tempfile::tempdir().expect("a temporary directory");
-        let configuration = storage.path().join("prometheus.yml");
         let text = format!(
             "global: {{{settings}scrape_interval: 1s}}\n\
              scrape_configs: [{{job_name: dockmeter, {job}static_configs: [{{targets: ['{target}']}}]}}]\n"
         );
-        fs::write(&configuration, text).expect("its configuration");
-        Self::run(binary, flags, storage)
+        Self::reading(binary, flags, &text)
     }
 
     /// Starts one whose configuration lies in its folder.
