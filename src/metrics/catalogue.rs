@@ -89,6 +89,17 @@ pub enum Labels {
     Plain,
 }
 
+impl Labels {
+    /// Their names; which Docker labels a container shows besides is configuration.
+    pub fn names(self) -> &'static [&'static str] {
+        match self {
+            Labels::Container => &["id", "name", "image", "user", "project", "team"],
+            Labels::Tenant => &["user", "project", "team"],
+            Labels::Plain => &[],
+        }
+    }
+}
+
 /// Whose name it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Owner {

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::metrics::Kind;
-use crate::metrics::catalogue::{ALL, Labels as Shared};
+use crate::metrics::catalogue::ALL;
 
 /// The labels of a metric.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,8 +35,6 @@ impl Labels {
 
 /// What every scrape adds.
 const SCRAPED: [&str; 2] = ["instance", "job"];
-const CONTAINER: [&str; 6] = ["id", "name", "image", "user", "project", "team"];
-const TENANT: [&str; 3] = ["user", "project", "team"];
 const PROGRAM: [&str; 5] = ["user", "project", "team", "service", "service_instance"];
 
 /// What programs send under standard names: name, kind, labels besides [`PROGRAM`].
@@ -85,12 +83,8 @@ impl Known {
     pub(super) fn new() -> Self {
         let mut known = Known { metrics: BTreeMap::new() };
         for metric in ALL {
-            let shared: &[&str] = match metric.labels {
-                Shared::Container => &CONTAINER,
-                Shared::Tenant => &TENANT,
-                Shared::Plain => &[],
-            };
-            known.series(metric.name, metric.kind, &[shared, metric.own_labels, &SCRAPED].concat());
+            let labels = [metric.labels.names(), metric.own_labels, &SCRAPED].concat();
+            known.series(metric.name, metric.kind, &labels);
         }
         for (name, kind, own) in PROGRAMS {
             known.series(name, *kind, &[&PROGRAM, *own, &SCRAPED].concat());

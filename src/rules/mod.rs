@@ -153,7 +153,7 @@ pub fn render(catalogue: &Catalogue, config: &Config) -> Vec<Rendered> {
         let tests = promtool::tests(group).into_iter();
         rendered.extend(tests.map(|(name, test)| file(format!("tests/{name}"), test.document())));
     }
-    rendered.push(file("prometheus.yml".into(), server::configuration(config)));
+    rendered.push(file("prometheus.yml".into(), server::configuration(config).document()));
     rendered.push(file("alertmanager.yml".into(), alertmanager::configuration(alerting).document()));
     rendered
         .push(Rendered { path: "templates/dockmeter.tmpl".into(), text: alertmanager::TEMPLATES.to_owned() });

@@ -109,10 +109,10 @@ fn servers_are_where_the_configuration_says() {
     let text = "alertmanager: {url: 'https://alerts.example:9443/am'}\nscrape: {targets: ['a:1', 'b:2']}";
     let text = rendered(text, "prometheus.yml");
     for part in [
-        "- {scheme: https, path_prefix: '/am', static_configs: [{targets: ['alerts.example:9443']}]}",
-        "scheme: https\n    metrics_path: '/am/metrics'\n    static_configs: [{targets: ['alerts.example:9443']}]",
-        "static_configs: [{targets: ['a:1', 'b:2']}]",
-        "- {url: 'http://b:2/api/sd/prometheus', refresh_interval: 15s}",
+        "- scheme: https\n      path_prefix: /am\n      static_configs:\n        - targets: [alerts.example:9443]\n",
+        "scheme: https\n    metrics_path: /am/metrics\n    static_configs:\n      - targets: [alerts.example:9443]\n",
+        "static_configs:\n      - targets: [a:1, b:2]\n",
+        "- url: http://b:2/api/sd/prometheus\n        refresh_interval: 15s\n",
     ] {
         assert!(text.contains(part), "{part}: {text}");
     }

@@ -120,12 +120,7 @@ fn a_dashboard_made_for_cadvisor_finds_its_names_and_labels() {
 
 /// Whether a label is one that the catalogue gives to a metric.
 fn is_declared(metric: &Metric, label: &str) -> bool {
-    let shared: &[&str] = match metric.labels {
-        Labels::Container => &["id", "name", "image", "user", "project", "team"],
-        Labels::Tenant => &["user", "project", "team"],
-        Labels::Plain => &[],
-    };
-    shared.contains(&label)
+    metric.labels.names().contains(&label)
         || metric.own_labels.contains(&label)
         || (metric.kind == Kind::Histogram && label == "le")
         || (metric.labels == Labels::Container && label.starts_with("container_label_"))
