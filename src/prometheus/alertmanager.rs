@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::Labels;
-use super::connection::{BODY_LIMIT, Connection, Fault, Question, busy, form_encoded, patiently, shortened};
+use super::connection::{BODY_LIMIT, Connection, Fault, Question, busy, form_encoded, shortened};
 use crate::config::Upstream;
 
 /// It answers from memory; what takes longer is stuck.
@@ -265,8 +265,6 @@ pub struct NewAlert {
 #[derive(Clone, Debug)]
 pub struct Alertmanager {
     connection: Connection,
-    deadline: Duration,
-    patient: bool,
 }
 
 impl Alertmanager {
@@ -276,15 +274,15 @@ impl Alertmanager {
     /// No address is configured, or a file cannot be read.
     pub fn new(config: &Upstream) -> Result<Alertmanager, AlertmanagerError> {
         let url = config.url.clone().ok_or(AlertmanagerError::Unnamed)?;
-        let connection =
-            Connection::new(config, url.clone()).map_err(|fault| AlertmanagerError::of(fault, url))?;
-        Ok(Alertmanager { connection, deadline: DEADLINE, patient: true })
+        let connection = Connection::new(config, url.clone(), DEADLINE)
+            .map_err(|fault| AlertmanagerError::of(fault, url))?;
+        Ok(Alertmanager { connection })
     }
 
     /// The same for somebody who will not wait: asks once, and no longer than `deadline`.
     #[must_use]
     pub fn within(self, deadline: Duration) -> Alertmanager {
-        Alertmanager { deadline, patient: false, ..self }
+        Alertmanager { connection: self.connection.within(deadline) }
     }
 
     /// The address that is asked.
@@ -328,7 +326,6 @@ impl Alertmanager {
             path: "/api/v2/alerts".to_owned(),
             content_type: "application/json",
             body: body.into(),
-            deadline: self.deadline,
         };
         self.ask(question).await.map(drop)
     }
@@ -342,13 +339,7 @@ impl Alertmanager {
     }
 
     fn question(&self, path: &str) -> Question {
-        Question {
-            method: Method::GET,
-            path: path.to_owned(),
-            content_type: "",
-            body: Bytes::new(),
-            deadline: self.deadline,
-        }
+        Question { method: Method::GET, path: path.to_owned(), content_type: "", body: Bytes::new() }
     }
 
     async fn read<T: DeserializeOwned>(&self, path: &str) -> Result<T, AlertmanagerError> {
@@ -359,7 +350,7 @@ impl Alertmanager {
 
     async fn ask(&self, question: Question) -> Result<(StatusCode, Bytes), AlertmanagerError> {
         let ask = || self.ask_once(question.clone());
-        if self.patient { patiently(ask, AlertmanagerError::may_pass).await } else { ask().await }
+        self.connection.patiently(ask, AlertmanagerError::may_pass).await
     }
 
     async fn ask_once(&self, question: Question) -> Result<(StatusCode, Bytes), AlertmanagerError> {

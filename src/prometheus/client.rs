@@ -8,7 +8,7 @@ use hyper::{Method, StatusCode};
 
 use super::Series;
 use super::answer::{self, Answer};
-use super::connection::{BODY_LIMIT, Connection, Fault, Question, busy, form_encoded, patiently, shortened};
+use super::connection::{BODY_LIMIT, Connection, Fault, Question, busy, form_encoded, shortened};
 use crate::config::Upstream;
 
 /// A query over a day of many series takes a small Prometheus some seconds; its own limit is
@@ -119,8 +119,6 @@ impl QueryError {
 #[derive(Clone, Debug)]
 pub struct Client {
     connection: Connection,
-    deadline: Duration,
-    patient: bool,
 }
 
 impl Client {
@@ -131,14 +129,14 @@ impl Client {
     pub fn new(config: &Upstream) -> Result<Client, QueryError> {
         let url = config.url.clone().ok_or(QueryError::Unnamed)?;
         let connection =
-            Connection::new(config, url.clone()).map_err(|fault| QueryError::of(fault, url, ""))?;
-        Ok(Client { connection, deadline: DEADLINE, patient: true })
+            Connection::new(config, url.clone(), DEADLINE).map_err(|fault| QueryError::of(fault, url, ""))?;
+        Ok(Client { connection })
     }
 
     /// The same for somebody who will not wait: asks once, and no longer than `deadline`.
     #[must_use]
     pub fn within(self, deadline: Duration) -> Client {
-        Client { deadline, patient: false, ..self }
+        Client { connection: self.connection.within(deadline) }
     }
 
     /// The address that is asked.
@@ -186,10 +184,9 @@ impl Client {
             path: format!("/api/v1/{endpoint}"),
             content_type: "application/x-www-form-urlencoded",
             body: Bytes::from(form),
-            deadline: self.deadline,
         };
         let ask = || self.ask_once(query, question.clone());
-        if self.patient { patiently(ask, QueryError::may_pass).await } else { ask().await }
+        self.connection.patiently(ask, QueryError::may_pass).await
     }
 
     async fn ask_once(&self, query: &str, question: Question) -> Result<Vec<Series>, QueryError> {

@@ -52,6 +52,8 @@ pub(super) struct Connection {
     http: Http<HttpsConnector<HttpConnector>, Full<Bytes>>,
     url: String,
     authorization: Option<HeaderValue>,
+    deadline: Duration,
+    patient: bool,
 }
 
 /// One question.
@@ -63,19 +65,24 @@ pub(super) struct Question {
     /// The type of the body; empty without one.
     pub(super) content_type: &'static str,
     pub(super) body: Bytes,
-    pub(super) deadline: Duration,
 }
 
 impl Connection {
-    /// Reads the files that the configuration names; nothing is asked yet. `url` is its address.
-    pub(super) fn new(config: &Upstream, url: String) -> Result<Connection, Fault> {
+    /// Reads the files that the configuration names; nothing is asked yet. `url` is its address,
+    /// and an answer that takes longer than `deadline` does not come.
+    pub(super) fn new(config: &Upstream, url: String, deadline: Duration) -> Result<Connection, Fault> {
         let connector = HttpsConnectorBuilder::new()
             .with_tls_config(tls(config.ca_file.as_deref(), &url)?)
             .https_or_http()
             .enable_http1()
             .build();
         let http = Http::builder(TokioExecutor::new()).build(connector);
-        Ok(Connection { http, url, authorization: authorization(config)? })
+        Ok(Connection { http, url, authorization: authorization(config)?, deadline, patient: true })
+    }
+
+    /// The same for somebody who will not wait: asks once, and no longer than `deadline`.
+    pub(super) fn within(self, deadline: Duration) -> Connection {
+        Connection { deadline, patient: false, ..self }
     }
 
     /// The address that is asked.
@@ -85,7 +92,7 @@ impl Connection {
 
     /// Asks once: status and body of whatever is answered.
     pub(super) async fn ask(&self, question: Question) -> Result<(StatusCode, Bytes), Fault> {
-        let Question { method, path, content_type, body, deadline } = question;
+        let Question { method, path, content_type, body } = question;
         let mut request = Request::builder().method(method).uri(format!("{}{path}", self.url));
         if !content_type.is_empty() {
             request = request.header(CONTENT_TYPE, content_type);
@@ -94,7 +101,7 @@ impl Connection {
             request = request.header(AUTHORIZATION, authorization);
         }
         let request = request.body(Full::new(body)).map_err(|error| Fault::Unreachable(error.to_string()))?;
-        let answered = timeout(deadline, async {
+        let answered = timeout(self.deadline, async {
             let response = self.http.request(request).await;
             let response = response.map_err(|error| Fault::Unreachable(innermost(&error)))?;
             let status = response.status();
@@ -106,20 +113,21 @@ impl Connection {
         });
         answered.await.map_err(|_| Fault::Late)?
     }
-}
 
-/// Asks until something else comes than an error that may pass, or patience is over.
-pub(super) async fn patiently<T, E, F: Future<Output = Result<T, E>>>(
-    ask: impl Fn() -> F,
-    may_pass: impl Fn(&E) -> bool,
-) -> Result<T, E> {
-    for pause in PAUSES {
-        match ask().await {
-            Err(error) if may_pass(&error) => tokio::time::sleep(pause).await,
-            answer => return answer,
+    /// Asks until something else comes than an error that may pass, or patience is over.
+    pub(super) async fn patiently<T, E, F: Future<Output = Result<T, E>>>(
+        &self,
+        ask: impl Fn() -> F,
+        may_pass: impl Fn(&E) -> bool,
+    ) -> Result<T, E> {
+        for pause in PAUSES.iter().filter(|_| self.patient) {
+            match ask().await {
+                Err(error) if may_pass(&error) => tokio::time::sleep(*pause).await,
+                answer => return answer,
+            }
         }
+        ask().await
     }
-    ask().await
 }
 
 /// Whether a server, or a proxy before it, may answer otherwise a little later.
