@@ -89,6 +89,8 @@ pub(super) struct Reconciler {
     touched: Option<BTreeSet<ContainerId>>,
     /// Whether the list on its way is the first since a loss.
     resync: bool,
+    /// Containers of the very first list that have not been inspected yet.
+    awaited: BTreeSet<ContainerId>,
     /// When the list is read again.
     list_at: Duration,
     /// When the stream last said something.
@@ -120,6 +122,7 @@ impl Reconciler {
             engine: Engine::default(),
             touched: None,
             resync: true,
+            awaited: BTreeSet::new(),
             list_at: now.uptime,
             heard_at: now.uptime,
             doubts: Doubts::default(),
@@ -171,6 +174,7 @@ impl Reconciler {
             Input::ImageInspected(key, answer) => self.image_inspected(&key, answer),
             Input::Tick => {}
         }
+        self.be_complete();
         self.keep_time(now);
         self.ask_next();
         std::mem::take(&mut self.actions)
@@ -335,6 +339,10 @@ impl Reconciler {
                 false => self.calls.queue(id, Urgency::Normal),
             }
         }
+        if !self.engine.ever_connected {
+            let unsettled = self.entries.iter().filter(|(_, entry)| !entry.life.settled);
+            self.awaited = unsettled.map(|(id, _)| *id).collect();
+        }
         self.images.retry_failed();
         self.list_at = now.uptime + RELIST_EVERY;
         self.engine.synced_at = Some(now.wall);
@@ -358,10 +366,18 @@ impl Reconciler {
         self.phase = Phase::Live { since: now.uptime };
         self.resync = false;
         self.engine.connected = true;
-        self.engine.ever_connected = true;
         self.engine.last_error = None;
         let after = self.lost_at.take().map(|lost_at| now.uptime.saturating_sub(lost_at));
         self.actions.push(Action::Tell(Notice::Connected { after }));
+    }
+
+    /// Whoever waits for the first list waits until everything on it can be shown.
+    fn be_complete(&mut self) {
+        let live = matches!(self.phase, Phase::Live { .. });
+        if live && !self.engine.ever_connected && self.awaited.is_empty() {
+            self.engine.ever_connected = true;
+            self.changes.engine = true;
+        }
     }
 
     fn listed_one(&mut self, summary: Summary, touched: &BTreeSet<ContainerId>) {
@@ -477,6 +493,7 @@ impl Reconciler {
         let Some(entry) = self.entries.get_mut(&id) else { return };
         entry.life.removed(now.wall);
         entry.drop_at.get_or_insert(now.uptime + self.linger);
+        self.awaited.remove(&id);
         self.changes.containers.insert(id);
         self.calls.cancel(id);
         self.want_image(id);
@@ -490,6 +507,7 @@ impl Reconciler {
 
     fn inspected(&mut self, id: ContainerId, answer: Answer<Box<Details>>, now: Moment) {
         let overtaken = self.calls.answered(id);
+        self.awaited.remove(&id);
         let removed = self.is_removed(id);
         let Some(entry) = self.entries.get_mut(&id) else { return };
         match answer {

@@ -11,7 +11,7 @@ use crate::tenant::LabelValue;
 pub struct Engine {
     /// Whether the event stream is up and the list has been read since.
     pub connected: bool,
-    /// Whether a list has ever been read.
+    /// Whether a list has ever been read, and every container on it been inspected.
     pub ever_connected: bool,
     /// Name and version, as `Docker Engine 28.5.2`.
     pub version: Option<String>,

@@ -126,6 +126,19 @@ fn the_subscription_stands_before_the_list_is_asked_for() {
 }
 
 #[test]
+fn nobody_is_told_that_it_is_complete_before_all_of_the_first_list_can_be_shown() {
+    let mut bench = Bench::live(vec![summary(1, Status::Running), summary(2, Status::Running)]);
+    let complete = |bench: &Bench| bench.reconciler.engine().ever_connected;
+    assert!(!complete(&bench));
+    bench.give(Input::Inspected(id(1), found(details(1, Status::Running, 7, 10))));
+    assert!(!complete(&bench));
+    bench.event(3, Happening::Create, 11);
+    bench.event(2, Happening::Destroy, 12);
+    assert!(complete(&bench), "one that comes later is not waited for, and none that has gone");
+    assert!(bench.reconciler.take_changes().engine);
+}
+
+#[test]
 fn a_container_that_starts_while_the_list_is_on_its_way_is_not_missed() {
     let mut bench = Bench::new();
     bench.give(Input::Tick);
