@@ -2,8 +2,10 @@
 
 use std::env;
 use std::fs::OpenOptions;
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::path::PathBuf;
+use std::sync::Once;
+use std::{panic, thread};
 
 /// A server or program that may be missing on a machine.
 #[derive(Clone, Copy, Debug)]
@@ -93,6 +95,7 @@ impl Component {
 
     /// Its path; where it is missing the running test is reported as skipped.
     pub(crate) fn path(self) -> Option<PathBuf> {
+        say_failures_at_once();
         let found = env::var_os(self.variable()).map(PathBuf::from);
         if found.is_none() {
             let reason = env::var(format!("{}_MISSING", self.variable()))
@@ -116,4 +119,18 @@ pub(crate) fn skip(reason: &str) {
     }
     let forbidden = env::var("CI").is_ok_and(|ci| ci == "true");
     assert!(!forbidden, "with CI=true nothing is skipped: {reason}");
+}
+
+/// Has a story that fails say why at once, and not only after all others have ended.
+fn say_failures_at_once() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let usual = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            let thread = thread::current();
+            // Nobody may be there to read it.
+            let _ = writeln!(io::stderr(), "{}: {info}", thread.name().unwrap_or_default());
+            usual(info);
+        }));
+    });
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::{Answer, Outcome};
 
 /// Neither side waits longer for the other.
-const SILENCE: Duration = Duration::from_secs(20);
+const SILENCE: Duration = Duration::from_secs(60);
 
 /// After this many datagrams the sender waits until the receiver has them all, and says so with
 /// a datagram of one byte: no queue on the way overflows, however slow the machine.
