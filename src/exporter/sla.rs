@@ -209,10 +209,14 @@ fn alerts(due: &Due, records: &[Record], report: &Path, now: Timestamp) -> Vec<N
     }
     let alert = |(team, records): (&str, Vec<&Record>)| {
         let missed = records.iter().filter(|record| !record.standing.is_met()).count();
-        let summary = match missed {
-            0 => format!("{}: all {} objectives of {team} were met", due.name, records.len()),
-            _ => format!("{}: {missed} of {} objectives of {team} were not met", due.name, records.len()),
+        let all = records.len();
+        let outcome = match (missed, all) {
+            (0, 1) => format!("the objective of {team} was met"),
+            (_, 1) => format!("the objective of {team} was not met"),
+            (0, _) => format!("all {all} objectives of {team} were met"),
+            _ => format!("{missed} of {all} objectives of {team} were not met"),
         };
+        let summary = format!("{}: {outcome}", due.name);
         let pairs = |pairs: &[(&str, &str)]| {
             pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
         };

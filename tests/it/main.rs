@@ -77,5 +77,6 @@ mod socket_proxy;
 mod tenants;
 mod truth;
 mod web;
+mod webhook;
 mod whose;
 mod work;

@@ -22,7 +22,7 @@ use crate::page::unexpected_complaints;
 use crate::poll::eventually;
 use crate::prometheus::free_address;
 
-mod server;
+pub(crate) mod server;
 mod slow;
 mod stuck;
 

@@ -13,6 +13,9 @@ use crate::engine::done;
 use crate::http;
 use crate::poll::eventually;
 
+/// Stands in a configuration for the address of the Prometheus that reads it.
+pub(crate) const ITSELF: &str = "itself:9090";
+
 /// Makes it keep exemplars.
 const EXEMPLARS: &str = "--enable-feature=exemplar-storage";
 
@@ -77,10 +80,10 @@ impl Prometheus {
         fs::remove_file(input).expect("the input");
         let configuration = storage.path().join("prometheus.yml");
         fs::write(&configuration, "global: {}\n").expect("its configuration");
-        Some(Self::run(&binary, &["--storage.tsdb.retention.time=20y"], storage))
+        Some(Self::run(&binary, &["--storage.tsdb.retention.time=20y"], storage, free_address()))
     }
 
-    /// Starts the release's own with a configuration.
+    /// Starts the release's own with a configuration, in which [`ITSELF`] is its own address.
     pub(crate) fn configured(configuration: &str) -> Option<Self> {
         Some(Self::reading(&Component::Prometheus.path()?, &[], configuration))
     }
@@ -92,8 +95,10 @@ impl Prometheus {
 
     fn reading(binary: &Path, flags: &[&str], configuration: &str) -> Self {
         let storage = tempfile::tempdir().expect("a temporary directory");
+        let address = free_address();
+        let configuration = configuration.replace(ITSELF, &address.to_string());
         fs::write(storage.path().join("prometheus.yml"), configuration).expect("its configuration");
-        Self::run(binary, flags, storage)
+        Self::run(binary, flags, storage, address)
     }
 
     fn start(binary: &Path, flags: &[&str], settings: &str, job: &str, target: SocketAddr) -> Self {
@@ -105,9 +110,8 @@ impl Prometheus {
     }
 
     /// Starts one whose configuration lies in its folder.
-    fn run(binary: &Path, flags: &[&str], storage: TempDir) -> Self {
+    fn run(binary: &Path, flags: &[&str], storage: TempDir, address: SocketAddr) -> Self {
         let configuration = storage.path().join("prometheus.yml");
-        let address = free_address();
         let child = Command::new(binary)
             .arg(format!("--config.file={}", configuration.display()))
             .arg(format!("--storage.tsdb.path={}", storage.path().join("data").display()))
@@ -159,6 +163,15 @@ impl Prometheus {
         let answer = http::get(self.address, &path, &[]).expect("Prometheus answers").json();
         let text = |key: &str| Some(answer["data"][family][0][key].as_str()?.to_owned());
         Some((text("type")?, text("unit")?))
+    }
+
+    /// The rules that it has read: name and expression.
+    pub(crate) fn rules(&self) -> Vec<(String, String)> {
+        let answer = http::get(self.address, "/api/v1/rules", &[]).expect("Prometheus answers").json();
+        let groups = answer["data"]["groups"].as_array().expect("groups");
+        let rules = groups.iter().flat_map(|group| group["rules"].as_array().expect("rules"));
+        let text = |rule: &serde_json::Value, key: &str| rule[key].as_str().expect("a text").to_owned();
+        rules.map(|rule| (text(rule, "name"), text(rule, "query"))).collect()
     }
 
     /// The answer to an instant query, by the value of one label.

@@ -188,7 +188,9 @@ fn rounds(run: &Run, until: i64, within: Option<&std::ops::Range<i64>>) -> i64 {
 /// What a run shows at a time: labels and value of each sample.
 type Samples<'s> = &'s dyn Fn(&Run, i64) -> Vec<(String, f64)>;
 
-fn openmetrics() -> String {
+/// What was scraped of all runs, as if it had been the 24 hours from `day` on and some after.
+pub(crate) fn openmetrics(day: i64) -> String {
+    let later = day - DAY;
     let mut text = String::new();
     let mut family = |name: &str, kind: &str, samples: Samples<'_>| {
         let _ = writeln!(text, "# TYPE {} {kind}", name.trim_end_matches("_total"));
@@ -198,7 +200,8 @@ fn openmetrics() -> String {
                     let instance = run.instance;
                     let _ = writeln!(
                         text,
-                        "{name}{{job=\"dockmeter\",instance=\"{instance}\"{labels}}} {value} {time}"
+                        "{name}{{job=\"dockmeter\",instance=\"{instance}\"{labels}}} {value} {}",
+                        time + later
                     );
                 }
             }
@@ -213,7 +216,9 @@ fn openmetrics() -> String {
         (run.before + run.requests * rounds) as f64
     };
     family("dockmeter_build_info", "gauge", &|_, _| vec![(String::new(), 1.0)]);
-    family("process_start_time_seconds", "gauge", &|run, _| vec![(String::new(), run.start as f64)]);
+    family("process_start_time_seconds", "gauge", &|run, _| {
+        vec![(String::new(), (run.start + later) as f64)]
+    });
     family("slo_objective_ratio", "gauge", &|run, time| {
         let availability = if time < DAY + 20 * HOUR { 0.999 } else { 0.99 };
         let mut all = vec![(labels("availability"), availability)];
@@ -237,7 +242,8 @@ fn openmetrics() -> String {
         let failing = (run.start < DAY).then_some((run.end + 10..DAY + 15 * HOUR).step_by(SCRAPES as usize));
         let ups = scrapes(run).map(|time| (time, 1));
         for (time, up) in ups.chain(failing.into_iter().flatten().map(|time| (time, 0))) {
-            let _ = writeln!(text, "up{{job=\"dockmeter\",instance=\"{}\"}} {up} {time}", run.instance);
+            let _ =
+                writeln!(text, "up{{job=\"dockmeter\",instance=\"{}\"}} {up} {}", run.instance, time + later);
         }
     }
     text + "# EOF\n"
@@ -267,7 +273,7 @@ fn slo<'a>(json: &'a Value, name: &str) -> &'a Value {
 
 #[test]
 fn a_month_of_a_restart_a_gap_and_a_new_host_is_reported_as_it_was() {
-    let Some(prometheus) = Prometheus::holding(&openmetrics()) else { return };
+    let Some(prometheus) = Prometheus::holding(&openmetrics(DAY)) else { return };
     let url = prometheus.url();
     let berlin = ["--month=2026-10", "--time-zone=Europe/Berlin"];
     let (october, status) = json(&url, &berlin);
@@ -328,7 +334,7 @@ fn a_month_of_a_restart_a_gap_and_a_new_host_is_reported_as_it_was() {
 
 #[test]
 fn every_format_of_a_report_says_the_same_and_mistakes_are_told() {
-    let Some(prometheus) = Prometheus::holding(&openmetrics()) else { return };
+    let Some(prometheus) = Prometheus::holding(&openmetrics(DAY)) else { return };
     let url = prometheus.url();
     let day = ["--from=2026-10-31", "--to=2026-11-01"];
     let text = |format: &str| {
@@ -389,7 +395,7 @@ async fn listener() -> (Upstream, Arc<Mutex<Vec<Value>>>) {
 
 #[tokio::test]
 async fn at_a_month_s_end_the_report_is_written_once_and_every_team_is_told() {
-    let Some(prometheus) = Prometheus::holding(&openmetrics()) else { return };
+    let Some(prometheus) = Prometheus::holding(&openmetrics(DAY)) else { return };
     let (alertmanager, told) = listener().await;
     let url = prometheus.url();
     let prometheus = Upstream { url: Some(url.clone()), ..Upstream::default() };

@@ -15,13 +15,13 @@ use crate::engine::{Container, Engine, done};
 use crate::poll::eventually;
 
 /// The versions that there are, by their components.
-pub(super) const VERSIONS: [&str; 3] = ["postgres", "postgres17", "postgres18"];
+pub(crate) const VERSIONS: [&str; 3] = ["postgres", "postgres17", "postgres18"];
 
 /// The password of the role `dockmeter`.
-pub(super) const PASSWORD: &str = "correct horse";
+pub(crate) const PASSWORD: &str = "correct horse";
 
 /// The shared engine with images of all versions, if all of that can be had.
-pub(super) fn engine() -> Option<Engine> {
+pub(crate) fn engine() -> Option<Engine> {
     static MADE: OnceLock<()> = OnceLock::new();
     let engine = Engine::shared()?;
     Component::Postgres.path()?;
@@ -36,14 +36,14 @@ pub(super) fn engine() -> Option<Engine> {
 }
 
 /// A server, removed when dropped.
-pub(super) struct Server<'e> {
-    pub(super) container: Container<'e>,
+pub(crate) struct Server<'e> {
+    pub(crate) container: Container<'e>,
 }
 
 impl<'e> Server<'e> {
     /// Starts one with the library of statistics, options of the container, and settings as
     /// `name=value`.
-    pub(super) fn start(
+    pub(crate) fn start(
         engine: &'e Engine,
         version: &str,
         name: &str,
@@ -67,7 +67,7 @@ impl<'e> Server<'e> {
     }
 
     /// Makes the role `dockmeter` with the rights that the documentation names, and the extension.
-    pub(super) fn set_up(&self) {
+    pub(crate) fn set_up(&self) {
         let admin = self.connect();
         admin.run("CREATE EXTENSION pg_stat_statements");
         admin.run(&format!("CREATE ROLE dockmeter LOGIN PASSWORD '{PASSWORD}'"));
@@ -75,7 +75,7 @@ impl<'e> Server<'e> {
     }
 
     /// Where it listens.
-    pub(super) fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         let ip: IpAddr = eventually("the server has an address", || {
             self.container.inspect("{{.NetworkSettings.IPAddress}}").parse().ok()
         });
@@ -83,21 +83,21 @@ impl<'e> Server<'e> {
     }
 
     /// A superuser's connection, as soon as there can be one.
-    pub(super) fn connect(&self) -> Person {
+    pub(crate) fn connect(&self) -> Person {
         let address = self.address();
         eventually("the server takes a connection", || Person::connect(address, "postgres").ok())
     }
 }
 
 /// Somebody with a connection.
-pub(super) struct Person {
+pub(crate) struct Person {
     // Before the runtime, which carries it.
     client: std::sync::Arc<Client>,
     runtime: std::sync::Arc<Runtime>,
 }
 
 impl Person {
-    pub(super) fn connect(address: SocketAddr, user: &str) -> Result<Self, String> {
+    pub(crate) fn connect(address: SocketAddr, user: &str) -> Result<Self, String> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
@@ -116,16 +116,16 @@ impl Person {
     }
 
     /// Runs something that has to succeed.
-    pub(super) fn run(&self, sql: &str) {
+    pub(crate) fn run(&self, sql: &str) {
         self.try_run(sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
     }
 
-    pub(super) fn try_run(&self, sql: &str) -> Result<(), String> {
+    pub(crate) fn try_run(&self, sql: &str) -> Result<(), String> {
         self.runtime.block_on(self.client.batch_execute(sql)).map_err(|error| format!("{error:?}"))
     }
 
     /// Begins with something that will wait.
-    pub(super) fn begin(&self, sql: &str) -> JoinHandle<Result<(), String>> {
+    pub(crate) fn begin(&self, sql: &str) -> JoinHandle<Result<(), String>> {
         let (client, runtime, sql) = (self.client.clone(), self.runtime.clone(), sql.to_owned());
         std::thread::spawn(move || {
             runtime.block_on(client.batch_execute(&sql)).map_err(|error| format!("{error:?}"))
@@ -133,7 +133,7 @@ impl Person {
     }
 
     /// The only value of an answer.
-    pub(super) fn value(&self, sql: &str) -> String {
+    pub(crate) fn value(&self, sql: &str) -> String {
         let rows = self.runtime.block_on(self.client.simple_query(sql)).unwrap();
         let value = |message: &SimpleQueryMessage| match message {
             SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),

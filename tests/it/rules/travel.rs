@@ -2,87 +2,34 @@
 //! the team that owns it.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex};
 
-use serde_json::Value;
+use dockmeter::config::{Every, SlaReport, Upstream};
+use dockmeter::exporter::SlaReporter;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 
 use super::Folder;
 use crate::alertmanager::Alertmanager;
 use crate::component::Component;
-use crate::engine::{Engine, IDLE};
+use crate::engine::{BUSY, Engine, IDLE};
 use crate::exporter::Exporter;
 use crate::poll::eventually;
 use crate::prometheus::Prometheus;
+use crate::sla;
+use crate::webhook::Receiver;
 
-/// A web server that keeps what it is sent: the path, and each alert of the message.
-struct Receiver {
-    address: SocketAddr,
-    alerts: Arc<Mutex<Vec<(String, Value)>>>,
-}
-
-impl Receiver {
-    fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let receiver = Receiver { address: listener.local_addr().unwrap(), alerts: Arc::default() };
-        let alerts = receiver.alerts.clone();
-        std::thread::spawn(move || {
-            for connection in listener.incoming().flatten() {
-                let alerts = alerts.clone();
-                // Connections stay open; one must not hold up another.
-                std::thread::spawn(move || keep(connection, &alerts));
-            }
-        });
-        receiver
-    }
-
-    /// Alerts of a name about a container that came to a path, in order.
-    fn heard(&self, path: &str, name: &str, container: &str) -> Vec<Value> {
-        let alerts = self.alerts.lock().unwrap();
-        let wanted = alerts.iter().filter(|(to, alert)| {
-            to == path && alert["labels"]["alertname"] == name && alert["labels"]["name"] == container
-        });
-        wanted.map(|(_, alert)| alert.clone()).collect()
-    }
-
-    /// Waits for an alert in a state.
-    fn until(&self, path: &str, name: &str, container: &str, status: &str) -> Value {
-        eventually(&format!("{name} of {container} is {status} at {path}"), || {
-            self.heard(path, name, container).into_iter().find(|alert| alert["status"] == status)
-        })
-    }
-}
-
-/// Answers requests of a connection until it ends.
-fn keep(connection: TcpStream, alerts: &Mutex<Vec<(String, Value)>>) -> Option<()> {
-    let mut answers = connection.try_clone().ok()?;
-    let mut requests = BufReader::new(connection);
-    loop {
-        let mut line = String::new();
-        requests.read_line(&mut line).ok().filter(|read| *read > 0)?;
-        let path = line.split(' ').nth(1)?.to_owned();
-        let mut length = 0;
-        loop {
-            let mut header = String::new();
-            requests.read_line(&mut header).ok()?;
-            if header.trim().is_empty() {
-                break;
-            }
-            if let Some((name, value)) = header.split_once(':')
-                && name.eq_ignore_ascii_case("content-length")
-            {
-                length = value.trim().parse().ok()?;
-            }
-        }
-        let mut body = vec![0; length];
-        requests.read_exact(&mut body).ok()?;
-        let message: Value = serde_json::from_slice(&body).ok()?;
-        let mut kept = alerts.lock().ok()?;
-        kept.extend(message["alerts"].as_array()?.iter().map(|alert| (path.clone(), alert.clone())));
-        drop(kept);
-        answers.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").ok()?;
-    }
+/// An Alertmanager that tells two teams, at `/ops` and `/core`.
+fn told() -> Option<(Folder, Receiver, Alertmanager)> {
+    let receiver = Receiver::start();
+    let hook = receiver.address;
+    let folder = Folder::rendered(&format!(
+        "alerting:\n  group_wait: 1s\n  group_interval: 1s\n  receivers:\n    ops: {{webhook: {{url: 'http://{hook}/ops'}}}}\n    \
+         core: {{webhook: {{url: 'http://{hook}/core'}}}}\n  teams: {{platform: {{receiver: ops}}, core: {{receiver: core}}}}\n  \
+         alerts: {{ContainerGone: {{for: 0s}}, ContainerCpuThrottled: {{for: 0s}}}}\n"
+    ));
+    let configuration = fs::read_to_string(folder.alertmanager()).unwrap();
+    let alertmanager = Alertmanager::run(&Component::Alertmanager.path()?, &configuration);
+    Some((folder, receiver, alertmanager))
 }
 
 /// Everything from a container to its team's receiver.
@@ -95,15 +42,7 @@ struct Stack {
 
 impl Stack {
     fn start(exporter: &Exporter) -> Option<Self> {
-        let receiver = Receiver::start();
-        let hook = receiver.address;
-        let folder = Folder::rendered(&format!(
-            "alerting:\n  group_wait: 1s\n  group_interval: 1s\n  receivers:\n    ops: {{webhook: {{url: 'http://{hook}/ops'}}}}\n    \
-             core: {{webhook: {{url: 'http://{hook}/core'}}}}\n  teams: {{platform: {{receiver: ops}}, travel-core: {{receiver: core}}}}\n  \
-             alerts: {{ContainerGone: {{for: 0s}}}}\n"
-        ));
-        let configuration = fs::read_to_string(folder.alertmanager()).unwrap();
-        let alertmanager = Alertmanager::run(&Component::Alertmanager.path()?, &configuration);
+        let (folder, receiver, alertmanager) = told()?;
         let address = alertmanager.address;
         let prometheus = Prometheus::configured(&format!(
             "global: {{scrape_interval: 1s, evaluation_interval: 1s}}\n\
@@ -119,10 +58,15 @@ impl Stack {
     }
 }
 
+/// An alert about a container.
+fn of<'a>(alert: &'a str, container: &'a str) -> [(&'static str, &'a str); 2] {
+    [("alertname", alert), ("name", container)]
+}
+
 const CORE: [&str; 3] = [
     "--label=dockmeter.user=travel-ann",
     "--label=dockmeter.project=travel-shop",
-    "--label=dockmeter.team=travel-core",
+    "--label=dockmeter.team=core",
 ];
 
 #[test]
@@ -140,11 +84,11 @@ fn a_kill_for_want_of_memory_is_told_to_the_team_that_owns_the_container() {
     // What the kernel ends is the process that takes the memory.
     let ended = engine.try_docker(&["exec", "travel-oom", "tail", "/dev/zero"]);
     assert!(!ended.status.success());
-    let alert = stack.receiver.until("/core", "ContainerOomKilled", "travel-oom", "firing");
+    let alert = stack.receiver.until("/core", &of("ContainerOomKilled", "travel-oom"), "firing");
     for (label, value) in [
         ("user", "travel-ann"),
         ("project", "travel-shop"),
-        ("team", "travel-core"),
+        ("team", "core"),
         ("severity", "critical"),
         ("audience", "tenant"),
     ] {
@@ -157,7 +101,10 @@ fn a_kill_for_want_of_memory_is_told_to_the_team_that_owns_the_container() {
     assert!(annotation("action").starts_with("1. Look at "), "{alert}");
     assert!(annotation("dashboard_url").contains("&var-project=travel-shop&"), "{alert}");
     assert!(annotation("runbook_url").ends_with("#containeroomkilled"), "{alert}");
-    assert!(stack.receiver.heard("/ops", "ContainerOomKilled", "travel-oom").is_empty(), "it is told once");
+    assert!(
+        stack.receiver.heard("/ops", &of("ContainerOomKilled", "travel-oom")).is_empty(),
+        "it is told once"
+    );
     drop(container);
 }
 
@@ -172,39 +119,68 @@ fn what_is_over_is_told_too_also_by_an_alertmanager_that_was_restarted() {
         exporter.until_value("container_state", &[("name", name), ("state", "running")], 1.0);
     }
     let Some(mut stack) = Stack::start(&exporter) else { return };
-    owned.docker(&["stop", "--time=0"]);
+    owned.docker(&["kill"]);
     unowned.docker(&["stop", "--time=0"]);
-    stack.receiver.until("/core", "ContainerGone", "travel-gone", "firing");
+    stack.receiver.until("/core", &of("ContainerGone", "travel-gone"), "firing");
     // Whose it is nobody knows; the platform team hears of it.
-    stack.receiver.until("/ops", "ContainerGone", "travel-unowned", "firing");
+    stack.receiver.until("/ops", &of("ContainerGone", "travel-unowned"), "firing");
     stack.alertmanager.restart();
     owned.docker(&["start"]);
-    stack.receiver.until("/core", "ContainerGone", "travel-gone", "resolved");
-    let heard = stack.receiver.heard("/core", "ContainerGone", "travel-gone");
+    stack.receiver.until("/core", &of("ContainerGone", "travel-gone"), "resolved");
+    let heard = stack.receiver.heard("/core", &of("ContainerGone", "travel-gone"));
     let firing = heard.iter().filter(|alert| alert["status"] == "firing").count();
     assert_eq!(firing, 1, "nothing is told twice: {heard:?}");
 }
 
-/// What recording rules are made of is on a real page.
 #[test]
-fn rules_find_what_they_are_made_of_on_a_real_page() {
+fn a_team_is_told_that_its_container_is_throttled_until_it_has_more_cpu() {
     let Some(engine) = Engine::shared() else { return };
     let exporter = Exporter::of(&engine);
     let Some(stack) = Stack::start(&exporter) else { return };
-    let _container = engine.run("travel-page", &[&CORE[..], &["--memory=64m", "--cpus=0.5"]].concat(), IDLE);
-    for series in [
-        "container:cpu_usage:cores{name=\"travel-page\"}",
-        "container:cpu_limit:cores{name=\"travel-page\"} == 0.5",
-        "container:cpu_share:ratio{name=\"travel-page\"}",
-        "container:memory_limit:bytes{name=\"travel-page\"} == 64 * 1024 * 1024",
-        "container:memory_share:ratio{name=\"travel-page\"}",
-        "host:cpu_share:ratio",
-        "host:memory_share:ratio",
-        "host:utilisation:ratio",
-        "host:performance_score:ratio",
+    let container = engine.run("travel-throttled", &[&CORE[..], &["--cpus=0.1"]].concat(), BUSY);
+    let alert = stack.receiver.until("/core", &of("ContainerCpuThrottled", "travel-throttled"), "firing");
+    let annotation = |name: &str| alert["annotations"][name].as_str().unwrap_or_default();
+    assert_eq!(
+        (&alert["labels"]["user"], annotation("limit")),
+        (&"travel-ann".into(), "0.10 cores"),
+        "{alert}"
+    );
+    let share: f64 = annotation("value").trim_end_matches('%').parse().unwrap();
+    assert!(share > 50.0, "{alert}");
+    assert!(annotation("action").starts_with("1. Raise the container's CPU limit."), "{alert}");
+    container.docker(&["update", "--cpus=2"]);
+    stack.receiver.until("/core", &of("ContainerCpuThrottled", "travel-throttled"), "resolved");
+}
+
+/// The month that is over has the figures that `tests/it/sla.rs` has computed by hand.
+#[tokio::test]
+async fn every_team_hears_of_the_report_on_its_objectives_of_the_last_month() {
+    let Some((_folder, receiver, alertmanager)) = told() else { return };
+    let today = Timestamp::now().to_zoned(TimeZone::UTC);
+    let first = today.first_of_month().and_then(|first| first.start_of_day()).unwrap();
+    let last_day = first.yesterday().unwrap();
+    let Some(prometheus) = Prometheus::holding(&sla::openmetrics(last_day.timestamp().as_second())) else {
+        return;
+    };
+    let reports = tempfile::tempdir().unwrap();
+    let config =
+        SlaReport { folder: Some(reports.path().to_owned()), every: Every::Month, zone: TimeZone::UTC };
+    let at = |url: String| Upstream { url: Some(url), ..Upstream::default() };
+    let mut reporter =
+        SlaReporter::new(&config, &at(prometheus.url()), &at(alertmanager.url()), "platform").unwrap();
+    // Not in the first minutes of a month, in which its last scrapes may not have come.
+    reporter.look(Timestamp::now().max(first.timestamp() + SignedDuration::from_mins(10))).await;
+    let period = last_day.strftime("%Y-%m").to_string();
+    let report = [("alertname", "SlaReport"), ("period", period.as_str())];
+    for (path, team, summary) in [
+        ("/core", "core", "1 of 2 objectives of core were not met"),
+        ("/ops", "platform", "the objective of platform was met"),
     ] {
-        eventually(series, || stack.prometheus.value(series));
+        let alert = receiver.until(path, &report, "firing");
+        assert_eq!(alert["labels"]["team"], team);
+        assert_eq!(alert["annotations"]["summary"], format!("{period}: {summary}"), "{alert}");
+        let more = format!("or `dockmeter report sla --month={period} --team={team}`");
+        assert!(alert["annotations"]["report"].as_str().unwrap().ends_with(&more), "{alert}");
+        assert_eq!(receiver.heard(path, &report).len(), 1, "it is told once, and to nobody else");
     }
-    let failed = stack.prometheus.by("alertname", "ALERTS{alertname=\"PrometheusRulesFailing\"}");
-    assert!(failed.is_empty(), "{failed:?}");
 }
