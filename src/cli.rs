@@ -22,6 +22,7 @@ use crate::paths::ROOT_IN_A_CONTAINER;
 use crate::tenant::Resolver;
 use crate::web::entrance::Prepared;
 
+mod grafana;
 mod healthcheck;
 mod report;
 mod rules;
@@ -80,6 +81,7 @@ fn execute(
     let sources = Sources { flags: flags(leaf), ..sources };
     let done = match path.as_slice() {
         ["rules", "render"] => return rules::render(leaf, &sources.load()?, out),
+        ["grafana", "render"] => return grafana::render(leaf, &sources.load()?, out),
         [] | ["serve"] => {
             let config = sources.load()?;
             crate::log::start(config.log);
@@ -155,6 +157,7 @@ fn command() -> Command {
         .subcommand(Command::new("serve").about("Run the exporter; the same as no command"))
         .subcommand(config)
         .subcommand(rules::command())
+        .subcommand(grafana::command())
         .subcommand(report::command())
         .subcommand(healthcheck::command())
         .subcommand(token::command())
@@ -177,6 +180,7 @@ fn after_help() -> String {
            dockmeter config check --config.file=dockmeter.yml\n  \
            dockmeter report cost --month=2026-10\n  \
            dockmeter rules render --output=/etc/dockmeter/prometheus\n  \
+           dockmeter grafana render --output=/var/lib/grafana/dashboards/dockmeter\n  \
            dockmeter report sla --month=2026-10\n  \
            dockmeter token new --name=shop --project=shop",
         host::OPT_IN.join(", "),

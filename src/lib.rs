@@ -14,6 +14,8 @@ pub mod config;
 #[cfg(feature = "server")]
 pub mod container;
 #[cfg(feature = "server")]
+pub mod dashboards;
+#[cfg(feature = "server")]
 pub mod discovery;
 #[cfg(feature = "server")]
 pub mod disk;
@@ -21,6 +23,8 @@ pub mod disk;
 pub mod docker;
 #[cfg(feature = "server")]
 pub mod exporter;
+#[cfg(feature = "server")]
+pub mod files;
 #[cfg(feature = "server")]
 pub mod health;
 #[cfg(feature = "server")]

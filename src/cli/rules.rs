@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::config::Config;
-use crate::rules;
+use crate::{files, rules};
 
 /// The status of a check that finds other files than there should be.
 const STALE: u8 = 2;
@@ -77,18 +77,18 @@ pub(super) fn render(
 ) -> anyhow::Result<ExitCode> {
     let folder = arguments.get_one::<PathBuf>("output").map_or(Path::new("prometheus"), PathBuf::as_path);
     let catalogue = rules::catalogue(&config.alerting, config.slo.period)?;
-    let files = rules::render(&catalogue, config);
+    let rendered = rules::render(&catalogue, config);
     let shown = |path: &PathBuf| folder.join(path).display().to_string();
     let mut said = String::new();
     if arguments.get_flag("check") {
-        let stale = rules::stale(folder, &files);
+        let stale = files::stale(folder, &rendered, rules::OURS);
         for path in &stale {
             let _ = writeln!(said, "`{}` is stale; `dockmeter rules render` renews it", shown(path));
         }
         super::write(out, &said)?;
         return Ok(if stale.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(STALE) });
     }
-    for path in rules::write(folder, &files)? {
+    for path in files::write(folder, &rendered, rules::OURS)? {
         let written = if folder.join(&path).exists() { "wrote" } else { "removed" };
         let _ = writeln!(said, "{written} `{}`", shown(&path));
     }

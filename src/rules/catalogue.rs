@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::known::Known;
 use crate::config::Severity;
 
 /// Everything.
@@ -13,6 +14,8 @@ use crate::config::Severity;
 pub struct Catalogue {
     /// Groups in the order of their files.
     pub groups: Vec<Group>,
+    /// The names that expressions may use, recorded series among them.
+    pub(crate) known: Known,
 }
 
 impl Catalogue {

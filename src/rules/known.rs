@@ -9,7 +9,7 @@ use crate::metrics::catalogue::ALL;
 
 /// The labels of a metric.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Labels {
+pub(crate) enum Labels {
     /// These, and no others.
     These(BTreeSet<String>),
     /// Nobody here knows; they are taken on trust.
@@ -18,7 +18,7 @@ pub(super) enum Labels {
 
 impl Labels {
     /// Whether there may be such a label.
-    pub(super) fn has(&self, label: &str) -> bool {
+    pub(crate) fn has(&self, label: &str) -> bool {
         match self {
             // Which Docker labels are shown is configuration.
             Labels::These(labels) => {
@@ -74,13 +74,14 @@ fn is_theirs(name: &str) -> bool {
 }
 
 /// Every name that an expression may use.
-pub(super) struct Known {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Known {
     metrics: BTreeMap<String, Labels>,
 }
 
 impl Known {
     /// All but recording rules and what files declare.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut known = Known { metrics: BTreeMap::new() };
         for metric in ALL {
             let labels = [metric.labels.names(), metric.own_labels, &SCRAPED].concat();
@@ -105,17 +106,17 @@ impl Known {
     }
 
     /// Adds a metric; whether it is new.
-    pub(super) fn add(&mut self, name: &str, labels: Labels) -> bool {
+    pub(crate) fn add(&mut self, name: &str, labels: Labels) -> bool {
         self.metrics.insert(name.to_owned(), labels).is_none()
     }
 
     /// The labels of a metric, if there is one.
-    pub(super) fn labels(&self, name: &str) -> Option<Labels> {
+    pub(crate) fn labels(&self, name: &str) -> Option<Labels> {
         self.metrics.get(name).cloned().or_else(|| is_theirs(name).then_some(Labels::Any))
     }
 
     /// The name that was meant, if one is close.
-    pub(super) fn close_to(&self, name: &str) -> Option<&str> {
+    pub(crate) fn close_to(&self, name: &str) -> Option<&str> {
         let distance = |known: &&String| strsim::damerau_levenshtein(known, name);
         self.metrics.keys().min_by_key(distance).filter(|known| distance(known) <= 4).map(String::as_str)
     }

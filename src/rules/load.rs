@@ -66,7 +66,7 @@ pub(super) fn load(sources: &[Source], terms: &Terms) -> Result<Catalogue, Mista
     let groups: Vec<Group> = groups.collect();
     loader.doubled(&files);
     match loader.mistakes.is_empty() {
-        true => Ok(Catalogue { groups }),
+        true => Ok(Catalogue { groups, known: loader.known }),
         false => Err(Mistakes(loader.mistakes)),
     }
 }

@@ -10,12 +10,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::config::{AlertChange, Alerting, Config, ConfigError};
+use crate::files::{Ours, Rendered};
 
 mod alertmanager;
 pub mod catalogue;
 mod docs;
 mod entry;
-mod files;
 mod known;
 mod load;
 mod prometheus;
@@ -27,8 +27,9 @@ mod text;
 mod unit;
 
 pub use catalogue::{Alert, Audience, Catalogue, Direction, Group, Record};
-pub use files::{Rendered, WriteError, stale, write};
+pub(crate) use known::{Known, Labels};
 pub use load::{Mistakes, Source};
+pub(crate) use promql::labels_of;
 pub use unit::Unit;
 
 use terms::Terms;
@@ -54,6 +55,12 @@ const FILES: [(&str, &str); 11] = delivered![
     "aggregates_5m",
     "aggregates_1h"
 ];
+
+/// What stands at the head of a file that we have made.
+const HEAD: &str = "# Made by `dockmeter rules render` from the catalogue `alerting/`; do not edit.\n";
+
+/// The files that [`render`] has made.
+pub const OURS: Ours = Ours { folders: &["rules", "tests"], is_ours: |text| text.starts_with(HEAD) };
 
 /// Why nothing was made of the catalogue.
 #[derive(Debug, thiserror::Error)]
@@ -144,8 +151,7 @@ fn apply(catalogue: &mut Catalogue, name: &str, change: &AlertChange) -> Result<
 /// Every file for Prometheus and Alertmanager.
 pub fn render(catalogue: &Catalogue, config: &Config) -> Vec<Rendered> {
     let alerting = &config.alerting;
-    let file =
-        |path: String, text: String| Rendered { path: path.into(), text: format!("{}{text}", files::HEAD) };
+    let file = |path: String, text: String| Rendered { path: path.into(), text: format!("{}{text}", HEAD) };
     let mut rendered = Vec::new();
     for group in &catalogue.groups {
         let rules = prometheus::rules(group, alerting).document();

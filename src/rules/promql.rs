@@ -16,7 +16,7 @@ use super::known::{Known, Labels};
 ///
 /// # Errors
 /// It does not parse, or names a metric or a label that there is not; a sentence.
-pub(super) fn labels_of(expr: &str, known: &Known) -> Result<Labels, String> {
+pub(crate) fn labels_of(expr: &str, known: &Known) -> Result<Labels, String> {
     let parsed =
         promql_parser::parser::parse(expr).map_err(|error| format!("no PromQL: {}", first_line(&error)))?;
     match parsed.value_type() {

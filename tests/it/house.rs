@@ -17,6 +17,7 @@ const ROOMS: &[&str] = &[
     "label",
     "middleware",
     "yaml",
+    "files",
     "paths",
     "tenant",
     "inventory",
@@ -39,6 +40,7 @@ const ROOMS: &[&str] = &[
     "analysis",
     "health",
     "rules",
+    "dashboards",
     "report",
     "web",
     "exporter",
@@ -61,8 +63,8 @@ const OUTSIDE: &[&[&str]] = &[
 ];
 
 /// Rooms that read text into types which is not the engine's: configuration and map files,
-/// the catalogue of alerts, the answers of a Prometheus, and what programs send.
-const READS_FILES: &[&str] = &["config", "yaml", "prometheus", "rules", "ingest"];
+/// the catalogue of alerts, templates of dashboards, the answers of a Prometheus, and what programs send.
+const READS_FILES: &[&str] = &["config", "yaml", "prometheus", "rules", "dashboards", "ingest"];
 
 /// The catalogue names each metric's source for people.
 const CATALOGUE: &str = "src/metrics/catalogue";

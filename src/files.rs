@@ -5,12 +5,14 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-/// Folders in which every file is ours.
-const OURS: [&str; 2] = ["rules", "tests"];
-
-/// What stands at the head of a file that we have made.
-pub(super) const HEAD: &str =
-    "# Made by `dockmeter rules render` from the catalogue `alerting/`; do not edit.\n";
+/// Which files of a folder we have made, so that those we would not make now can go.
+#[derive(Clone, Copy, Debug)]
+pub struct Ours {
+    /// The folders within it in which such files lie; `""` is the folder itself.
+    pub folders: &'static [&'static str],
+    /// Tells a file of ours from others by its text.
+    pub is_ours: fn(&str) -> bool,
+}
 
 /// A rendered file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,21 +32,21 @@ pub struct WriteError {
 }
 
 /// The files of a folder that are not as they would be rendered: other, missing, or left over.
-pub fn stale(folder: &Path, files: &[Rendered]) -> Vec<PathBuf> {
+pub fn stale(folder: &Path, files: &[Rendered], ours: Ours) -> Vec<PathBuf> {
     let other = files
         .iter()
         .filter(|file| fs::read_to_string(folder.join(&file.path)).map_or(true, |text| text != file.text));
-    other.map(|file| file.path.clone()).chain(left_over(folder, files)).collect()
+    other.map(|file| file.path.clone()).chain(left_over(folder, files, ours)).collect()
 }
 
 /// Files that we have made and would not make now.
-fn left_over(folder: &Path, files: &[Rendered]) -> Vec<PathBuf> {
+fn left_over(folder: &Path, files: &[Rendered], ours: Ours) -> Vec<PathBuf> {
     let wanted: BTreeSet<&Path> = files.iter().map(|file| file.path.as_path()).collect();
     let mut left = Vec::new();
-    for room in OURS {
+    for room in ours.folders {
         for entry in fs::read_dir(folder.join(room)).into_iter().flatten().flatten() {
             let path = Path::new(room).join(entry.file_name());
-            let is_ours = || fs::read_to_string(entry.path()).is_ok_and(|text| text.starts_with(HEAD));
+            let is_ours = || fs::read_to_string(entry.path()).is_ok_and(|text| (ours.is_ours)(&text));
             if !wanted.contains(path.as_path()) && is_ours() {
                 left.push(path);
             }
@@ -59,8 +61,8 @@ fn left_over(folder: &Path, files: &[Rendered]) -> Vec<PathBuf> {
 ///
 /// # Errors
 /// A file cannot be written; no old one has then been touched, unless renaming failed.
-pub fn write(folder: &Path, files: &[Rendered]) -> Result<Vec<PathBuf>, WriteError> {
-    let stale: Vec<PathBuf> = stale(folder, files);
+pub fn write(folder: &Path, files: &[Rendered], ours: Ours) -> Result<Vec<PathBuf>, WriteError> {
+    let stale: Vec<PathBuf> = stale(folder, files, ours);
     let changed: Vec<&Rendered> = files.iter().filter(|file| stale.contains(&file.path)).collect();
     let mut staged: Vec<(PathBuf, PathBuf)> = Vec::new();
     let outcome = changed.iter().try_for_each(|file| {
@@ -79,7 +81,7 @@ pub fn write(folder: &Path, files: &[Rendered]) -> Result<Vec<PathBuf>, WriteErr
     for (temporary, target) in &staged {
         fs::rename(temporary, target).map_err(|source| WriteError { path: target.clone(), source })?;
     }
-    for path in left_over(folder, files) {
+    for path in left_over(folder, files, ours) {
         let path = folder.join(path);
         fs::remove_file(&path).map_err(|source| WriteError { path, source })?;
     }
@@ -104,6 +106,9 @@ fn stage(path: &Path, text: &str) -> io::Result<()> {
 mod tests {
     use super::*;
 
+    const HEAD: &str = "# ours\n";
+    const OURS: Ours = Ours { folders: &["rules"], is_ours: |text| text.starts_with(HEAD) };
+
     fn rendered(path: &str, text: &str) -> Rendered {
         Rendered { path: path.into(), text: format!("{HEAD}{text}") }
     }
@@ -112,13 +117,13 @@ mod tests {
     fn only_what_changed_is_written_and_what_is_left_over_goes() {
         let folder = tempfile::tempdir().unwrap();
         let first = [rendered("rules/a.yml", "1"), rendered("rules/b.yml", "1")];
-        assert_eq!(write(folder.path(), &first).unwrap().len(), 2);
-        assert!(stale(folder.path(), &first).is_empty());
+        assert_eq!(write(folder.path(), &first, OURS).unwrap().len(), 2);
+        assert!(stale(folder.path(), &first, OURS).is_empty());
         fs::write(folder.path().join("rules/mine.yml"), "groups: []").unwrap();
         let second = [rendered("rules/a.yml", "2")];
         let changed = [PathBuf::from("rules/a.yml"), PathBuf::from("rules/b.yml")];
-        assert_eq!(stale(folder.path(), &second), changed);
-        assert_eq!(write(folder.path(), &second).unwrap(), changed);
+        assert_eq!(stale(folder.path(), &second, OURS), changed);
+        assert_eq!(write(folder.path(), &second, OURS).unwrap(), changed);
         assert!(!folder.path().join("rules/b.yml").exists());
         assert!(folder.path().join("rules/mine.yml").exists(), "what we have not made stays");
     }
@@ -126,10 +131,10 @@ mod tests {
     #[test]
     fn if_one_cannot_be_written_none_is() {
         let folder = tempfile::tempdir().unwrap();
-        write(folder.path(), &[rendered("rules/a.yml", "1")]).unwrap();
+        write(folder.path(), &[rendered("rules/a.yml", "1")], OURS).unwrap();
         fs::write(folder.path().join("blocked"), "").unwrap();
-        let error =
-            write(folder.path(), &[rendered("rules/a.yml", "2"), rendered("blocked/b", "2")]).unwrap_err();
+        let error = write(folder.path(), &[rendered("rules/a.yml", "2"), rendered("blocked/b", "2")], OURS)
+            .unwrap_err();
         assert!(error.to_string().starts_with("could not write `"), "{error}");
         assert!(fs::read_to_string(folder.path().join("rules/a.yml")).unwrap().ends_with('1'));
         assert_eq!(

@@ -1,0 +1,165 @@
+//! Grafana's dashboards: short templates in `grafana/templates/`, and the JSON that is made of
+//! them.
+//!
+//! The templates are embedded. What is made is Grafana's classic format, schema version 42,
+//! which every version from 10 on reads. Ids of panels are given, not counted, so that links to
+//! them stay. Invariant: what is rendered comes from templates in which nothing is wrong.
+
+mod annotations;
+mod entry;
+mod layout;
+mod links;
+mod load;
+mod look;
+mod panel;
+mod query;
+mod table;
+mod terms;
+mod variables;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use crate::files::{Ours, Rendered};
+use crate::rules::Catalogue;
+
+pub use load::Mistakes;
+use load::{Source, Template};
+
+/// The format's version.
+const SCHEMA_VERSION: u32 = 42;
+
+/// The tag of every dashboard that we have made.
+pub const TAG: &str = "dockmeter";
+
+/// The name of each file and what is in it.
+macro_rules! delivered {
+    ($($name:literal),* $(,)?) => {
+        [$((
+            concat!("grafana/templates/", $name, ".yml"),
+            include_str!(concat!("../../grafana/templates/", $name, ".yml")),
+        )),*]
+    };
+}
+
+/// The templates, in the order in which a reader would open what they make.
+const FILES: &[(&str, &str)] = &delivered!["system-overview", "container"];
+
+/// The dashboards that [`files`] has made.
+pub const OURS: Ours =
+    Ours { folders: &[""], is_ours: |text| text.starts_with('{') && text.contains("\n    \"dockmeter\"") };
+
+/// A dashboard.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dashboard {
+    /// What its address, and links to it, have.
+    pub uid: String,
+    /// What people call it.
+    pub title: String,
+    /// The question it answers.
+    pub question: String,
+    /// All of it, as `POST /api/dashboards/db` takes it.
+    pub json: Value,
+}
+
+/// Why no dashboards were made.
+#[derive(Debug, thiserror::Error)]
+pub enum DashboardsError {
+    /// The folder of templates cannot be read.
+    #[error("could not read `{}`: {source}; check `--templates`", path.display())]
+    Read {
+        /// The folder or file.
+        path: PathBuf,
+        /// What came back.
+        source: std::io::Error,
+    },
+    /// Something in a template is wrong.
+    #[error(transparent)]
+    Mistakes(#[from] Mistakes),
+}
+
+/// Every dashboard; `own` is a folder of templates besides those that are delivered, and in the
+/// place of those with the same uid.
+///
+/// # Errors
+/// The folder cannot be read, or every mistake in a template, with its place.
+pub fn dashboards(catalogue: &Catalogue, own: Option<&Path>) -> Result<Vec<Dashboard>, DashboardsError> {
+    let embedded = FILES.iter().map(|(path, text)| Source { path: path.into(), text: (*text).to_owned() });
+    let mut sources: Vec<Source> = embedded.collect();
+    if let Some(folder) = own {
+        sources.extend(further(folder)?);
+    }
+    let templates = load::load(&sources)?;
+    let mut mistakes = Vec::new();
+    let made = templates.iter().map(|template| made(template, &templates, catalogue, &mut mistakes));
+    let made: Vec<Dashboard> = made.collect();
+    if mistakes.is_empty() { Ok(made) } else { Err(Mistakes(mistakes).into()) }
+}
+
+/// The templates of a folder, by name.
+fn further(folder: &Path) -> Result<Vec<Source>, DashboardsError> {
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |source| DashboardsError::Read { path, source }
+    };
+    let entries = fs::read_dir(folder).map_err(failed(folder))?;
+    let mut paths = entries
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(failed(folder))?;
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "yml" || extension == "yaml"));
+    paths.sort();
+    let read = |path: PathBuf| {
+        let text = fs::read_to_string(&path).map_err(failed(&path))?;
+        Ok(Source { path, text })
+    };
+    paths.into_iter().map(read).collect()
+}
+
+/// The files of dashboards, named by their uids.
+pub fn files(dashboards: &[Dashboard]) -> Vec<Rendered> {
+    let file = |dashboard: &Dashboard| Rendered {
+        path: PathBuf::from(format!("{}.json", dashboard.uid)),
+        text: format!("{:#}\n", dashboard.json),
+    };
+    dashboards.iter().map(file).collect()
+}
+
+fn made(
+    template: &Template,
+    all: &[Template],
+    catalogue: &Catalogue,
+    mistakes: &mut Vec<String>,
+) -> Dashboard {
+    let mut maker = panel::Maker { template, all, known: &catalogue.known, mistakes };
+    let panels = layout::panels(template, &mut maker);
+    let mut tags = vec![TAG];
+    tags.extend(template.tags.iter().map(String::as_str));
+    let json = json!({
+        "uid": template.uid,
+        "title": template.title,
+        "description": template.question,
+        "tags": tags,
+        "schemaVersion": SCHEMA_VERSION,
+        "editable": false,
+        "graphTooltip": 1,
+        "timezone": "browser",
+        "fiscalYearStartMonth": 0,
+        "liveNow": false,
+        "preload": false,
+        "refresh": template.refresh,
+        "time": {"from": template.since, "to": "now"},
+        "timepicker": {},
+        "templating": {"list": variables::list(template, &catalogue.known)},
+        "annotations": {"list": annotations::list(template)},
+        "links": links::siblings(),
+        "panels": panels,
+    });
+    let (uid, title) = (template.uid.clone(), template.title.clone());
+    Dashboard { uid, title, question: template.question.clone(), json }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,278 @@
+//! A panel in Grafana's format: what is usual of its kind, and what its template says besides.
+
+use serde_json::{Map, Value, json};
+
+use super::entry::{Kind, Panel, Role, Text};
+use super::links;
+use super::load::Template;
+use super::look;
+use super::query::{self, Asked};
+use super::table;
+use crate::rules::{Known, Labels, labels_of};
+use crate::yaml::Spanned;
+
+/// What a value of nothing is called, if a panel does not say.
+const NOTHING: &str = "no data";
+
+/// Makes the panels of a dashboard.
+pub(super) struct Maker<'m> {
+    pub(super) template: &'m Template,
+    pub(super) all: &'m [Template],
+    pub(super) known: &'m Known,
+    pub(super) mistakes: &'m mut Vec<String>,
+}
+
+impl Maker<'_> {
+    /// The panel at its place.
+    pub(super) fn panel(&mut self, panel: &Spanned<Panel>, place: Value) -> Value {
+        let panel = &panel.value;
+        let asked = query::asked(panel);
+        let mut made = json!({
+            "id": panel.id,
+            "type": type_of(panel.kind),
+            "title": panel.title,
+            "description": panel.says.trim(),
+            "gridPos": place,
+            "options": options(panel, &asked),
+        });
+        let mut more = Map::new();
+        if panel.kind != Kind::Text {
+            let targets = asked.iter().map(|asked| asked.target(panel)).collect::<Vec<_>>();
+            more.insert("datasource".into(), json!({"type": "prometheus", "uid": "${datasource}"}));
+            more.insert("targets".into(), targets.into());
+            more.insert("fieldConfig".into(), self.fields(panel, &asked));
+        }
+        if panel.kind == Kind::Table || !panel.transform.is_empty() {
+            more.insert("transformations".into(), table::transformations(panel, &asked).into());
+        }
+        more.extend(panel.last.as_ref().map(|last| ("timeFrom".to_owned(), last.as_str().into())));
+        more.extend(panel.step.as_ref().map(|step| ("interval".to_owned(), step.as_str().into())));
+        if let Some(made) = made.as_object_mut() {
+            made.extend(more);
+        }
+        made
+    }
+
+    fn fields(&mut self, panel: &Panel, asked: &[Asked<'_>]) -> Value {
+        let mut defaults = look::options(panel.look());
+        let below_zero = panel.signed || asked.iter().any(|asked| asked.query.role == Some(Role::Down));
+        if !below_zero && !panel.log && matches!(panel.kind, Kind::Timeseries | Kind::Bars) {
+            defaults.entry("min").or_insert(json!(0));
+        }
+        defaults.entry("color").or_insert_with(|| colours(panel));
+        defaults.entry("mappings").or_insert_with(|| json!([]));
+        defaults
+            .entry("thresholds")
+            .or_insert_with(|| json!({"mode": "absolute", "steps": [{"value": null, "color": "green"}]}));
+        defaults.insert("noValue".into(), panel.empty.as_deref().unwrap_or(NOTHING).into());
+        if let Some(custom) = custom(panel) {
+            defaults.insert("custom".into(), custom);
+        }
+        let leads: Vec<Value> = panel.link.iter().filter_map(|to| self.link(panel, asked, to)).collect();
+        let overrides = match panel.kind {
+            Kind::Table => {
+                let columns = table::overrides(asked).into_iter();
+                // A whole row leads to what its first column names.
+                let first = panel.labels.first().map(|label| table::title(label));
+                let linked = first.filter(|_| !leads.is_empty()).map(|first| {
+                    json!({
+                        "matcher": {"id": "byName", "options": first},
+                        "properties": [query::property("links", leads.clone().into())],
+                    })
+                });
+                columns.chain(linked).collect()
+            }
+            _ => {
+                if !leads.is_empty() {
+                    defaults.insert("links".into(), leads.into());
+                }
+                series(panel, asked)
+            }
+        };
+        json!({"defaults": defaults, "overrides": overrides})
+    }
+
+    fn link(&mut self, panel: &Panel, asked: &[Asked<'_>], to: &Text) -> Option<Value> {
+        let Some(target) = self.all.iter().find(|template| template.uid == to.value) else {
+            let message = format!("there is no dashboard `{}`", to.value);
+            self.mistakes.push(self.template.mistake(to.referenced, message));
+            return None;
+        };
+        // The labels that series of every query have.
+        let labels = asked.first().map(|asked| super::terms::without_variables(&asked.expr()));
+        let labels = labels.and_then(|expr| labels_of(&expr, self.known).ok()).unwrap_or(Labels::Any);
+        let columns = table::columns(panel);
+        let shown = (panel.kind == Kind::Table).then_some(columns.as_slice());
+        Some(links::data(self.template, target, &labels, shown))
+    }
+}
+
+fn type_of(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Timeseries => "timeseries",
+        Kind::Stat => "stat",
+        Kind::Gauge => "gauge",
+        Kind::Bargauge => "bargauge",
+        Kind::Table => "table",
+        Kind::Heatmap => "heatmap",
+        Kind::Timeline => "state-timeline",
+        Kind::Bars => "barchart",
+        Kind::Pie => "piechart",
+        Kind::Text => "text",
+    }
+}
+
+fn colours(panel: &Panel) -> Value {
+    match panel.kind {
+        Kind::Stat | Kind::Gauge | Kind::Bargauge | Kind::Table | Kind::Timeline => {
+            json!({"mode": "thresholds"})
+        }
+        _ => json!({"mode": "palette-classic"}),
+    }
+}
+
+/// How each query's series differ from the others.
+fn series(panel: &Panel, asked: &[Asked<'_>]) -> Vec<Value> {
+    let differing = asked.iter().map(|one| (one, one.properties(panel, asked)));
+    let differing = differing.filter(|(_, properties)| !properties.is_empty());
+    let shown = differing.map(|(asked, properties)| {
+        json!({
+            "matcher": {"id": "byFrameRefID", "options": asked.letter},
+            "properties": properties,
+        })
+    });
+    shown.collect()
+}
+
+/// What only this kind of panel says of its fields.
+fn custom(panel: &Panel) -> Option<Value> {
+    let scale = if panel.log { json!({"type": "log", "log": 2}) } else { json!({"type": "linear"}) };
+    let stacking = json!({"mode": if panel.stack { "normal" } else { "none" }, "group": "A"});
+    let lines = if panel.look().levels.is_empty() { "off" } else { "dashed" };
+    Some(match panel.kind {
+        Kind::Timeseries => json!({
+            "drawStyle": if panel.bars { "bars" } else { "line" },
+            "lineInterpolation": "linear",
+            "lineWidth": 1,
+            "fillOpacity": if panel.stack || panel.bars { 40 } else { 8 },
+            "gradientMode": "none",
+            "showPoints": "never",
+            "spanNulls": false,
+            "stacking": stacking,
+            "axisPlacement": "auto",
+            "scaleDistribution": scale,
+            "thresholdsStyle": {"mode": lines},
+        }),
+        Kind::Timeline => json!({"fillOpacity": 70, "lineWidth": 0, "spanNulls": false}),
+        Kind::Bars => {
+            json!({"fillOpacity": 80, "lineWidth": 0, "gradientMode": "none", "axisPlacement": "auto"})
+        }
+        Kind::Heatmap => json!({"scaleDistribution": {"type": "linear"}}),
+        Kind::Table => json!({"align": "auto", "filterable": true, "cellOptions": {"type": "auto"}}),
+        _ => return None,
+    })
+}
+
+/// The options of a panel's kind.
+fn options(panel: &Panel, asked: &[Asked<'_>]) -> Value {
+    let legend = json!({
+        "showLegend": true,
+        "displayMode": if panel.calcs.is_empty() { "list" } else { "table" },
+        "placement": if panel.calcs.is_empty() || panel.width < 16 { "bottom" } else { "right" },
+        "calcs": panel.calcs,
+    });
+    let last = json!({"calcs": ["lastNotNull"], "fields": "", "values": false});
+    match panel.kind {
+        Kind::Timeseries => json!({"legend": legend, "tooltip": {"mode": "multi", "sort": "desc"}}),
+        Kind::Stat => json!({
+            "reduceOptions": last,
+            "orientation": "auto",
+            "textMode": if asked.len() > 1 { "value_and_name" } else { "auto" },
+            "wideLayout": true,
+            "colorMode": if panel.fill { "background" } else { "value" },
+            "graphMode": if panel.graph { "area" } else { "none" },
+            "justifyMode": "auto",
+            "showPercentChange": false,
+            "percentChangeColorMode": "standard",
+        }),
+        Kind::Gauge => json!({
+            "reduceOptions": last,
+            "orientation": "auto",
+            "showThresholdLabels": false,
+            "showThresholdMarkers": true,
+            "sizing": "auto",
+            "minVizWidth": 75,
+            "minVizHeight": 75,
+        }),
+        Kind::Bargauge => json!({
+            "reduceOptions": last,
+            "orientation": "horizontal",
+            "displayMode": "basic",
+            "valueMode": "color",
+            "namePlacement": "left",
+            "showUnfilled": true,
+            "sizing": "auto",
+            "minVizWidth": 8,
+            "minVizHeight": 16,
+            "maxVizHeight": 28,
+            "legend": {"showLegend": false, "displayMode": "list", "placement": "bottom", "calcs": []},
+        }),
+        Kind::Table => table_options(panel),
+        Kind::Heatmap => json!({
+            "calculate": false,
+            "cellGap": 1,
+            "cellValues": {},
+            "color": {"mode": "scheme", "scheme": "Oranges", "fill": "dark-orange", "exponent": 0.5, "steps": 64, "reverse": false},
+            "exemplars": {"color": "rgba(255,0,255,0.7)"},
+            "filterValues": {"le": 1e-9},
+            "legend": {"show": true},
+            "rowsFrame": {"layout": "auto"},
+            "showValue": "never",
+            "tooltip": {"mode": "single", "yHistogram": true, "showColorScale": true},
+            "yAxis": {"axisPlacement": "left", "reverse": false, "unit": panel.unit},
+        }),
+        Kind::Timeline => json!({
+            "mergeValues": true,
+            "showValue": "auto",
+            "alignValue": "left",
+            "rowHeight": 0.85,
+            "legend": legend,
+            "tooltip": {"mode": "single", "sort": "none"},
+        }),
+        Kind::Bars => json!({
+            "orientation": "auto",
+            "xTickLabelRotation": 0,
+            "xTickLabelSpacing": 0,
+            "stacking": if panel.stack { "normal" } else { "none" },
+            "showValue": "auto",
+            "barWidth": 0.9,
+            "groupWidth": 0.8,
+            "fullHighlight": false,
+            "legend": legend,
+            "tooltip": {"mode": "multi", "sort": "desc"},
+        }),
+        Kind::Pie => json!({
+            "reduceOptions": last,
+            "pieType": "donut",
+            "orientation": "auto",
+            "legend": {
+                "showLegend": true, "displayMode": "table", "placement": "right",
+                "calcs": [], "values": ["value", "percent"],
+            },
+            "tooltip": {"mode": "single", "sort": "none"},
+        }),
+        Kind::Text => {
+            json!({"mode": "markdown", "content": panel.text.as_deref().unwrap_or_default().trim()})
+        }
+    }
+}
+
+fn table_options(panel: &Panel) -> Value {
+    let sorted = panel.sort.as_ref().map(|column| json!({"displayName": column, "desc": true}));
+    json!({
+        "showHeader": true,
+        "cellHeight": "sm",
+        "frameIndex": 0,
+        "sortBy": sorted.into_iter().collect::<Vec<_>>(),
+    })
+}
