@@ -82,6 +82,7 @@ fn execute(
     let done = match path.as_slice() {
         ["rules", "render"] => return rules::render(leaf, &sources.load()?, out),
         ["grafana", "render"] => return grafana::render(leaf, &sources.load()?, out),
+        ["grafana", "lint"] => return grafana::lint(leaf, &sources.load()?, out),
         [] | ["serve"] => {
             let config = sources.load()?;
             crate::log::start(config.log);

@@ -5,6 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::config::Config;
@@ -28,6 +29,21 @@ Examples:
   dockmeter grafana render --output=dashboards --templates=my-templates
   dockmeter grafana render --check";
 
+/// What `lint` says of itself, with the rules.
+fn lint_help() -> String {
+    let rules: String =
+        dashboards::RULES.iter().map(|(name, says)| format!("  {name:<14} {says}\n")).collect();
+    format!(
+        "Looked at are the dashboards that are delivered and those of --templates, and with FILE dashboards\n\
+         that Grafana has exported. Nothing is asked of anybody. The exit status is 0 if nothing is wrong,\n\
+         2 if something is, 1 if it could not be told.\n\n\
+         Rules:\n{rules}\n\
+         Examples:\n  \
+           dockmeter grafana lint\n  \
+           dockmeter grafana lint --templates=my-templates exported.json"
+    )
+}
+
 /// The command as clap knows it.
 pub(super) fn command() -> Command {
     let render = Command::new("render")
@@ -48,7 +64,22 @@ pub(super) fn command() -> Command {
                 .action(ArgAction::SetTrue)
                 .help("Write nothing, and say which files are not current"),
         );
-    Command::new("grafana").about("Dashboards for Grafana").subcommand_required(true).subcommand(render)
+    let lint = Command::new("lint")
+        .about("Say what is wrong with dashboards")
+        .after_help(lint_help())
+        .arg(templates())
+        .arg(
+            Arg::new("file")
+                .value_name("FILE")
+                .help("Dashboards as JSON, besides")
+                .action(ArgAction::Append)
+                .value_parser(clap::value_parser!(PathBuf)),
+        );
+    Command::new("grafana")
+        .about("Dashboards for Grafana")
+        .subcommand_required(true)
+        .subcommand(render)
+        .subcommand(lint)
 }
 
 fn templates() -> Arg {
@@ -94,4 +125,23 @@ pub(super) fn render(
     }
     super::write(out, &said)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Says what is wrong with dashboards.
+pub(super) fn lint(arguments: &ArgMatches, config: &Config, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    let catalogue = rules::catalogue(&config.alerting, config.slo.period)?;
+    let mut looked_at = made(arguments, config)?;
+    let mut found = dashboards::alerts(&looked_at, &catalogue);
+    for path in arguments.get_many::<PathBuf>("file").into_iter().flatten() {
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("could not read `{}`; check the path", path.display()))?;
+        let read = dashboards::read(&text).map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))?;
+        looked_at.push(read);
+    }
+    found.extend(dashboards::lint(&looked_at, &catalogue));
+    let mut said: String = found.iter().map(|finding| format!("{finding}\n")).collect();
+    let panels: usize = looked_at.iter().map(|dashboard| dashboards::panels(&dashboard.json).count()).sum();
+    let _ = writeln!(said, "{} dashboards, {panels} panels, {} findings", looked_at.len(), found.len());
+    super::write(out, &said)?;
+    Ok(if found.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(FOUND) })
 }

@@ -9,12 +9,14 @@ mod annotations;
 mod entry;
 mod layout;
 mod links;
+mod lint;
 mod load;
 mod look;
 mod panel;
 mod query;
 mod table;
 mod terms;
+mod units;
 mod variables;
 
 use std::fs;
@@ -25,6 +27,7 @@ use serde_json::{Value, json};
 use crate::files::{Ours, Rendered};
 use crate::rules::Catalogue;
 
+pub use lint::{Finding, RULES, alerts, lint, panels};
 pub use load::Mistakes;
 use load::{Source, Template};
 
@@ -116,6 +119,20 @@ fn further(folder: &Path) -> Result<Vec<Source>, DashboardsError> {
         Ok(Source { path, text })
     };
     paths.into_iter().map(read).collect()
+}
+
+/// A dashboard from a file in Grafana's classic format, as it exports it.
+///
+/// # Errors
+/// It is not that; a sentence.
+pub fn read(text: &str) -> Result<Dashboard, String> {
+    let json: Value = serde_json::from_str(text).map_err(|error| format!("no JSON: {error}"))?;
+    if !json["panels"].is_array() {
+        return Err("no dashboard in Grafana's classic format: it has no `panels`".to_owned());
+    }
+    let said = |key: &str| json[key].as_str().unwrap_or_default().to_owned();
+    let (uid, title, question) = (said("uid"), said("title"), said("description"));
+    Ok(Dashboard { uid, title, question, json })
 }
 
 /// The files of dashboards, named by their uids.

@@ -62,7 +62,42 @@ const PROGRAMS: &[(&str, Kind, &[&str])] = &[
     ("db_client_connection_max", Kind::Gauge, &["db_client_connection_pool_name"]),
     ("db_client_connection_pending_requests", Kind::Gauge, &["db_client_connection_pool_name"]),
     ("db_deadlocks_total", Kind::Counter, &["db_client_connection_pool_name"]),
+    ("http_request_size_bytes", Kind::Histogram, &["method", "route", "status_code"]),
+    ("http_response_size_bytes", Kind::Histogram, &["method", "route", "status_code"]),
+    (
+        "http_server_request_body_size_bytes",
+        Kind::Histogram,
+        &["http_request_method", "http_route", "http_response_status_code"],
+    ),
+    (
+        "http_server_response_body_size_bytes",
+        Kind::Histogram,
+        &["http_request_method", "http_route", "http_response_status_code"],
+    ),
     ("tool_call_duration_seconds", Kind::Histogram, &["tool", "success"]),
+    ("active_users", Kind::Gauge, &[]),
+    ("feature_usage_total", Kind::Counter, &["feature"]),
+    ("project_creations_total", Kind::Counter, &[]),
+    ("template_usage_total", Kind::Counter, &["template"]),
+    ("nodejs_eventloop_delay_p50_seconds", Kind::Gauge, &[]),
+    ("nodejs_eventloop_delay_p99_seconds", Kind::Gauge, &[]),
+    ("nodejs_eventloop_delay_max_seconds", Kind::Gauge, &[]),
+    ("nodejs_eventloop_utilization_ratio", Kind::Gauge, &[]),
+    ("v8js_memory_heap_used_bytes", Kind::Gauge, &["v8js_heap_space_name"]),
+    ("v8js_memory_heap_limit_bytes", Kind::Gauge, &["v8js_heap_space_name"]),
+    ("v8js_gc_duration_seconds", Kind::Histogram, &["v8js_gc_type"]),
+    ("cpython_gc_collections_total", Kind::Counter, &[]),
+    ("process_memory_usage_bytes", Kind::Gauge, &[]),
+    ("jvm_memory_used_bytes", Kind::Gauge, &["jvm_memory_type", "jvm_memory_pool_name"]),
+    ("jvm_memory_limit_bytes", Kind::Gauge, &["jvm_memory_type", "jvm_memory_pool_name"]),
+    ("jvm_gc_duration_seconds", Kind::Histogram, &["jvm_gc_name", "jvm_gc_action"]),
+    ("jvm_thread_count", Kind::Gauge, &["jvm_thread_daemon", "jvm_thread_state"]),
+    ("go_memory_used_bytes", Kind::Gauge, &["go_memory_type"]),
+    ("go_memory_gc_goal_bytes", Kind::Gauge, &[]),
+    ("go_goroutine_count", Kind::Gauge, &[]),
+    ("go_schedule_duration_seconds", Kind::Histogram, &[]),
+    ("dotnet_gc_last_collection_heap_size_bytes", Kind::Gauge, &["gc_heap_generation"]),
+    ("dotnet_gc_pause_time_seconds_total", Kind::Counter, &[]),
 ];
 
 /// What Prometheus and Alertmanager tell of themselves begins with one of these.
@@ -77,12 +112,16 @@ fn is_theirs(name: &str) -> bool {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Known {
     metrics: BTreeMap<String, Labels>,
+    /// Those that only rise, and those that are levels, as far as anybody has said.
+    counters: BTreeSet<String>,
+    gauges: BTreeSet<String>,
 }
 
 impl Known {
     /// All but recording rules and what files declare.
     pub(crate) fn new() -> Self {
-        let mut known = Known { metrics: BTreeMap::new() };
+        let mut known =
+            Known { metrics: BTreeMap::new(), counters: BTreeSet::new(), gauges: BTreeSet::new() };
         for metric in ALL {
             let labels = [metric.labels.names(), metric.own_labels, &SCRAPED].concat();
             known.series(metric.name, metric.kind, &labels);
@@ -101,7 +140,13 @@ impl Known {
             self.metrics.insert(format!("{name}_bucket"), buckets);
             self.metrics.insert(format!("{name}_sum"), plain.clone());
             self.metrics.insert(format!("{name}_count"), plain.clone());
+            self.counters.extend(["bucket", "sum", "count"].map(|end| format!("{name}_{end}")));
         }
+        match kind {
+            Kind::Counter | Kind::Histogram => self.counters.insert(name.to_owned()),
+            Kind::Gauge => self.gauges.insert(name.to_owned()),
+            Kind::Summary | Kind::Untyped => false,
+        };
         self.metrics.insert(name.to_owned(), plain);
     }
 
@@ -113,6 +158,17 @@ impl Known {
     /// The labels of a metric, if there is one.
     pub(crate) fn labels(&self, name: &str) -> Option<Labels> {
         self.metrics.get(name).cloned().or_else(|| is_theirs(name).then_some(Labels::Any))
+    }
+
+    /// Whether it only rises.
+    pub(crate) fn is_counter(&self, name: &str) -> bool {
+        const ENDS: [&str; 4] = ["_total", "_bucket", "_sum", "_count"];
+        self.counters.contains(name) || (is_theirs(name) && ENDS.iter().any(|end| name.ends_with(end)))
+    }
+
+    /// Whether it is a level.
+    pub(crate) fn is_gauge(&self, name: &str) -> bool {
+        self.gauges.contains(name)
     }
 
     /// The name that was meant, if one is close.
