@@ -16,6 +16,7 @@ mod alertmanager;
 pub mod catalogue;
 mod docs;
 mod entry;
+pub mod grafana;
 mod known;
 mod load;
 mod prometheus;
@@ -25,6 +26,7 @@ mod server;
 mod terms;
 mod text;
 mod unit;
+mod words;
 
 pub use catalogue::{Alert, Audience, Catalogue, Direction, Group, Record};
 pub(crate) use known::{Known, Labels};

@@ -5,21 +5,9 @@
 //! none is told of twice.
 
 use super::catalogue::{Alert, Audience, Group, Record};
-use super::text::{Piece, pieces};
-use super::unit::Unit;
+use super::words::{Evaluator, annotations, labels};
 use crate::config::{Alerting, show_duration};
 use crate::yaml::write::Node;
-
-/// Labels that dashboards can be opened for, and their variables there.
-const VARIABLES: [(&str, &str); 7] = [
-    ("instance", "instance"),
-    ("user", "user"),
-    ("project", "project"),
-    ("team", "team"),
-    ("name", "container"),
-    ("service", "service"),
-    ("slo", "slo"),
-];
 
 /// Stands while Grafana evaluates the alerts of tenants.
 pub(super) const EVALUATED_BY_GRAFANA: &str = "dockmeter_alert_evaluator{evaluator=\"grafana\"}";
@@ -56,7 +44,9 @@ fn rule(alert: &Alert, alerting: &Alerting) -> Node {
     }
     let labels = labels(alert, alerting).into_iter().map(|(key, value)| (key, Node::from(value)));
     entries.push(("labels", Node::map(labels)));
-    let annotations = annotations(alert, alerting).into_iter().map(|(key, value)| (key, Node::from(value)));
+    let annotations = annotations(alert, alerting, Evaluator::Prometheus)
+        .into_iter()
+        .map(|(key, value)| (key, Node::from(value)));
     entries.push(("annotations", Node::map(annotations)));
     Node::map(entries)
 }
@@ -86,71 +76,4 @@ fn condition(alert: &Alert) -> String {
 
 fn indented(text: &str) -> String {
     text.lines().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n")
-}
-
-/// The labels that a rule adds. What is of no tenant is the platform team's.
-fn labels(alert: &Alert, alerting: &Alerting) -> Vec<(String, String)> {
-    let mut labels = vec![
-        ("severity".to_owned(), alert.severity.as_str().to_owned()),
-        ("audience".to_owned(), alert.audience.as_str().to_owned()),
-    ];
-    if alert.audience == Audience::Platform {
-        let whose = [("user", "system"), ("project", "system"), ("team", &alerting.platform_team)];
-        labels.extend(whose.map(|(key, value)| (key.to_owned(), value.to_owned())));
-    }
-    labels.extend(alert.marks.iter().map(|(key, value)| (key.clone(), value.clone())));
-    labels
-}
-
-fn annotations(alert: &Alert, alerting: &Alerting) -> Vec<(&'static str, String)> {
-    let mut annotations = vec![
-        ("summary", rendered(alert, &alert.summary)),
-        ("description", rendered(alert, &alert.description)),
-    ];
-    if alert.unit != Unit::State {
-        annotations.push(("value", alert.unit.template("$value")));
-        annotations.push(("threshold", alert.unit.show(alert.fire)));
-    }
-    annotations.extend(limit(alert).map(|limit| ("limit", limit)));
-    let actions = alert.actions.iter().enumerate();
-    let actions = actions.map(|(index, action)| format!("{}. {}", index + 1, rendered(alert, action)));
-    annotations.push(("action", actions.collect::<Vec<_>>().join("\n")));
-    annotations.push(("dashboard_url", dashboard(alert, alerting)));
-    annotations.push(("runbook_url", format!("{}#{}", alerting.runbook_url, alert.name.to_lowercase())));
-    annotations
-}
-
-/// The text as Prometheus's template.
-fn rendered(alert: &Alert, text: &str) -> String {
-    let piece = |piece: Piece<'_>| match piece {
-        Piece::Plain(text) => text.to_owned(),
-        Piece::Name("value") => alert.unit.template("$value"),
-        Piece::Name("threshold") => alert.unit.show(alert.fire),
-        Piece::Name("limit") => limit(alert).unwrap_or_else(|| alert.unit.show(alert.fire)),
-        Piece::Name(label) => format!("{{{{ $labels.{label} }}}}"),
-    };
-    pieces(text).into_iter().map(piece).collect()
-}
-
-/// How much there may be, asked when the alert fires.
-fn limit(alert: &Alert) -> Option<String> {
-    let (series, labels) = alert.limit.as_ref()?;
-    let matchers: Vec<String> = labels.iter().map(|label| format!("{label}=%q")).collect();
-    let values: Vec<String> = labels.iter().map(|label| format!(" $labels.{label}")).collect();
-    let query = format!("{series}{{{}}}", matchers.join(","));
-    let value = Unit::of_series(series).unwrap_or(Unit::Count).template(". | first | value");
-    Some(format!("{{{{ with printf \"{query}\"{} | query }}}}{value}{{{{ end }}}}", values.concat()))
-}
-
-fn dashboard(alert: &Alert, alerting: &Alerting) -> String {
-    let variables = VARIABLES.iter().filter(|(label, _)| alert.labels.iter().any(|own| own == label));
-    let variables =
-        variables.map(|(label, name)| format!("&var-{name}={{{{ $labels.{label} | urlquery }}}}"));
-    format!(
-        "{}/d/{}?viewPanel={}{}&from=now-3h&to=now",
-        alerting.grafana_url,
-        alert.dashboard,
-        alert.panel,
-        variables.collect::<String>()
-    )
 }

@@ -13,11 +13,11 @@ fn config(text: &str) -> Config {
     Sources { default_file: Some(path), ..Sources::default() }.load().unwrap()
 }
 
-fn alerting(text: &str) -> Alerting {
+pub(super) fn alerting(text: &str) -> Alerting {
     config(text).alerting
 }
 
-fn delivered() -> Catalogue {
+pub(super) fn delivered() -> Catalogue {
     catalogue(&alerting(""), PERIOD).unwrap_or_else(|error| panic!("\n{error}"))
 }
 
