@@ -26,7 +26,12 @@ impl Connection {
 
     /// The body of the page, asked for with headers like `Accept: text/plain`.
     pub(crate) fn page(&mut self, headers: &[&str]) -> io::Result<Vec<u8>> {
-        self.exchange("GET /metrics", headers, &[])
+        self.get("/metrics", headers)
+    }
+
+    /// The body of any other answer.
+    pub(crate) fn get(&mut self, path: &str, headers: &[&str]) -> io::Result<Vec<u8>> {
+        self.exchange(&format!("GET {path}"), headers, &[])
     }
 
     /// Sends a body and takes the answer's.

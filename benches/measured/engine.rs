@@ -49,7 +49,28 @@ impl Engine {
 
     /// Starts a container that sleeps.
     pub(crate) fn run_idle(&self, name: &str) -> io::Result<()> {
-        output(self.docker().args(["run", "-d", "--name", name, IMAGE, "sleep", "100000"])).map(drop)
+        self.run(name, &[], &["sleep", "100000"])
+    }
+
+    /// Starts a container with further flags that runs a command.
+    pub(crate) fn run(&self, name: &str, flags: &[&str], command: &[&str]) -> io::Result<()> {
+        let mut run = self.docker();
+        run.args(["run", "-d", "--name", name]).args(flags).arg(IMAGE).args(command);
+        output(&mut run).map(drop)
+    }
+
+    /// Has a container with a memory limit want more than that, until the kernel ends the process.
+    pub(crate) fn exhaust(&self, name: &str) -> io::Result<()> {
+        let ended = self.docker().args(["exec", name, "tail", "/dev/zero"]).output()?;
+        if ended.status.success() {
+            return Err(failure(format!("nothing was killed in `{name}`")));
+        }
+        Ok(())
+    }
+
+    /// Removes a container.
+    pub(crate) fn remove(&self, name: &str) -> io::Result<()> {
+        output(self.docker().args(["rm", "-f", name])).map(drop)
     }
 
     /// Name and id of every container.
