@@ -19,6 +19,9 @@ use crate::program::Program;
 /// How many teams there are, however many tenants.
 pub(crate) const TEAMS: usize = 50;
 
+/// How many programs send at most: a token each, and there may be a thousand.
+const PROGRAMS: usize = 1000;
+
 /// User, project and team of a tenant.
 pub(crate) fn tenant(number: usize) -> [String; 3] {
     [format!("user-{number:04}"), format!("project-{number:04}"), team(number)]
@@ -50,31 +53,32 @@ pub(crate) fn settle(bed: &mut Bed) {
     }
 }
 
-/// A dockmeter with two objectives and a token for every tenant.
+/// A dockmeter with an objective for every tenant, and another one for those with a program.
 pub(crate) struct Watched {
     pub(crate) dockmeter: Program,
     pub(crate) configuration: PathBuf,
+    /// The first so many tenants have a program that sends.
+    pub(crate) programs: usize,
     sender: Connection,
-    tenants: usize,
     _engine: Engine,
 }
 
 impl Watched {
     /// Starts it over a bed whose containers are settled.
     pub(crate) fn start(bed: &Bed, folder: &Path) -> io::Result<Self> {
-        let tenants = bed.inventory.containers.len();
+        let programs = bed.inventory.containers.len().min(PROGRAMS);
         let configuration = folder.join("dockmeter.yml");
-        fs::write(&configuration, settings(tenants))?;
+        fs::write(&configuration, settings(programs))?;
         let engine = Engine::start(&bed.inventory)?;
         let flags = [format!("--config.file={}", configuration.display())];
         let dockmeter = Program::dockmeter(&engine.host(), folder, &flags)?;
         let sender = dockmeter.connect()?;
-        Ok(Watched { dockmeter, configuration, sender, tenants, _engine: engine })
+        Ok(Watched { dockmeter, configuration, programs, sender, _engine: engine })
     }
 
     /// Every program tells of some requests, of which few fail.
     pub(crate) fn send(&mut self) -> io::Result<()> {
-        for number in 0..self.tenants {
+        for number in 0..self.programs {
             let mut records = String::new();
             for (route, status, seconds) in [
                 ("/", 200, 0.01 + number as f64 * 1e-5),
@@ -98,14 +102,14 @@ fn token(number: usize) -> String {
     format!("token-of-tenant-{number:04}")
 }
 
-fn settings(tenants: usize) -> String {
+fn settings(programs: usize) -> String {
     let mut text = String::from(
         "limits: {series_total: 400000}\n\
          slo:\n  objectives:\n  - {slo: availability, objective: 99.9}\n  - {slo: uptime, objective: 99.5}\n\
          auth:\n  tokens:\n",
     );
-    for number in 0..tenants {
-        let ([user, project, team], hash) = (tenant(number), TokenHash::of(&token(number)));
+    for number in 0..programs {
+        let ([user, project, team], hash) = (tenant(number), TokenHash::of(token(number)));
         let _ = writeln!(
             text,
             "  - {{name: t{number}, hash: '{hash}', scopes: [write], user: {user}, project: {project}, team: {team}}}"
