@@ -104,7 +104,7 @@ fn token(number: usize) -> String {
 
 fn settings(programs: usize) -> String {
     let mut text = String::from(
-        "limits: {series_total: 400000}\n\
+        "limits: {series_total: 400000, users: 10000, projects: 10000}\n\
          slo:\n  objectives:\n  - {slo: availability, objective: 99.9}\n  - {slo: uptime, objective: 99.5}\n\
          auth:\n  tokens:\n",
     );
