@@ -5,6 +5,7 @@
 
 use serde_json::Value;
 
+use super::grafana::MARK;
 use crate::config::{Alerting, NOBODY, QuietHours, Severity, Smtp, Team, clock, show_duration};
 use crate::yaml::{quoted, write::Node};
 
@@ -31,7 +32,7 @@ pub(super) fn configuration(alerting: &Alerting) -> Node {
     sections.push(("route", route(alerting)));
     sections.push((
         "inhibit_rules",
-        Node::list([inhibition("critical", "warning|info"), inhibition("warning", "info")]),
+        Node::list([inhibition("critical", "warning|info"), inhibition("warning", "info"), twins()]),
     ));
     let quiet = alerting.teams.iter().filter_map(|(name, team)| Some((name, team.quiet_hours.as_ref()?)));
     let quiet: Vec<Node> = quiet.map(|(name, hours)| time_interval(name, hours)).collect();
@@ -133,6 +134,17 @@ fn inhibition(source: &str, targets: &str) -> Node {
         ("source_matchers", about(format!("severity={}", quoted(source)))),
         ("target_matchers", about(format!("severity=~{}", quoted(targets)))),
         ("equal", Node::texts(SAME)),
+    ])
+}
+
+/// While Grafana takes over, it and Prometheus tell of the same alerts; Grafana's are heard.
+fn twins() -> Node {
+    let (label, value) = MARK;
+    let same = [&["alertname", "severity"], &SAME[..]].concat();
+    Node::map([
+        ("source_matchers", Node::texts([format!("{label}={}", quoted(value))])),
+        ("target_matchers", Node::texts([format!("{label}=\"\"")])),
+        ("equal", Node::texts(same)),
     ])
 }
 

@@ -11,6 +11,9 @@ use super::catalogue::{Alert, Audience, Catalogue, Direction};
 use super::words::{Evaluator, annotations, labels};
 use crate::config::{Alerting, show_duration};
 
+/// The label of every rule that Grafana has of us, and of the alerts that it tells of.
+pub const MARK: (&str, &str) = ("managed_by", "dockmeter");
+
 /// How often Grafana evaluates, in seconds; it counts in tens.
 const INTERVAL_SECONDS: u64 = 30;
 
@@ -46,8 +49,6 @@ pub struct Surroundings<'s> {
     pub data_source: &'s str,
     /// What uids of rules begin with.
     pub prefix: &'s str,
-    /// A label that every rule has.
-    pub mark: (&'s str, &'s str),
 }
 
 /// The groups of a catalogue: one of each group and team, and one of the platform's for what is
@@ -91,7 +92,7 @@ fn rule(
 ) -> Value {
     let text = |(key, value): (String, String)| (key, Value::String(value));
     let mut labels: Map<String, Value> = labels(alert, alerting).into_iter().map(text).collect();
-    labels.insert(surroundings.mark.0.to_owned(), surroundings.mark.1.into());
+    labels.insert(MARK.0.to_owned(), MARK.1.into());
     let said = annotations(alert, alerting, Evaluator::Grafana).into_iter();
     let mut annotations: Map<String, Value> =
         said.map(|(key, value)| text((key.to_owned(), value))).collect();
@@ -185,8 +186,7 @@ mod tests {
     use super::*;
     use crate::rules::tests::{alerting, delivered};
 
-    const HERE: Surroundings<'_> =
-        Surroundings { data_source: "prometheus", prefix: "dm-", mark: ("managed_by", "dockmeter") };
+    const HERE: Surroundings<'_> = Surroundings { data_source: "prometheus", prefix: "dm-" };
 
     fn all(scope: Scope, teams: &[&str]) -> Vec<GrafanaGroup> {
         let alerting = alerting("");
