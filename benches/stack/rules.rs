@@ -71,8 +71,8 @@ impl Measured {
         let mut bed = Bed::without_networks(PARENT, containers)?;
         tenants::settle(&mut bed);
         let folder = tempfile::tempdir()?;
-        let mut watched = Watched::start(&bed, folder.path())?;
-        let page = complete_page(&mut watched, containers)?;
+        let watched = Watched::start(&bed, folder.path())?;
+        let page = complete_page(&watched, containers)?;
         let stack = Stack::make(&watched, &folder)?;
         let rules = stack.folder.join("rules");
         let series = past::of(&page, watched.dockmeter.address, &rules)?;
@@ -80,12 +80,12 @@ impl Measured {
         let past = history::blocks(&server.promtool, &series, &stack.folder.join("data"))?;
         drop((series, page));
         let stack = stack.start(server)?;
-        stack.measure(&mut watched, containers, past, seconds)
+        stack.measure(&watched, containers, past, seconds)
     }
 }
 
 /// The page once every container and every program is on it.
-fn complete_page(watched: &mut Watched, containers: usize) -> io::Result<String> {
+fn complete_page(watched: &Watched, containers: usize) -> io::Result<String> {
     let mut connection = watched.dockmeter.connect()?;
     let deadline = Instant::now() + PATIENCE;
     loop {
@@ -155,7 +155,7 @@ struct Running {
 impl Running {
     fn measure(
         self,
-        watched: &mut Watched,
+        watched: &Watched,
         containers: usize,
         past: u64,
         seconds: Duration,

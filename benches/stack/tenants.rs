@@ -13,7 +13,6 @@ use dockmeter::tenant::{LabelValue, Tenant};
 
 use crate::bed::Bed;
 use crate::engine::Engine;
-use crate::measured::connection::Connection;
 use crate::program::Program;
 
 /// How many teams there are, however many tenants.
@@ -59,7 +58,6 @@ pub(crate) struct Watched {
     pub(crate) configuration: PathBuf,
     /// The first so many tenants have a program that sends.
     pub(crate) programs: usize,
-    sender: Connection,
     _engine: Engine,
 }
 
@@ -72,12 +70,13 @@ impl Watched {
         let engine = Engine::start(&bed.inventory)?;
         let flags = [format!("--config.file={}", configuration.display())];
         let dockmeter = Program::dockmeter(&engine.host(), folder, &flags)?;
-        let sender = dockmeter.connect()?;
-        Ok(Watched { dockmeter, configuration, programs, sender, _engine: engine })
+        Ok(Watched { dockmeter, configuration, programs, _engine: engine })
     }
 
     /// Every program tells of some requests, of which few fail.
-    pub(crate) fn send(&mut self) -> io::Result<()> {
+    pub(crate) fn send(&self) -> io::Result<()> {
+        // One that is not used for a minute is closed.
+        let mut sender = self.dockmeter.connect()?;
         for number in 0..self.programs {
             let mut records = String::new();
             for (route, status, seconds) in [
@@ -92,7 +91,7 @@ impl Watched {
             }
             let authorization = format!("Authorization: Bearer {}", token(number));
             let headers = [authorization.as_str(), "Content-Type: application/json"];
-            self.sender.post("/api/metrics/http", &headers, format!("[{records}]").as_bytes())?;
+            sender.post("/api/metrics/http", &headers, format!("[{records}]").as_bytes())?;
         }
         Ok(())
     }
