@@ -100,10 +100,12 @@ impl Grid {
         Some(if self.is_full(tick_ns) { Tick::Full } else { Tick::Fast })
     }
 
-    /// Everything was read between ticks. Whether this ends an interval, so that rates are made
-    /// of it: intervals are between three and five quarters of a full one.
-    pub fn read_between(&mut self, now: Instant) -> bool {
-        self.read_ns = self.since_start(now);
+    /// Everything was read between ticks, by a reading that began then. Whether this ends an
+    /// interval, so that rates are made of it: intervals are between three and five quarters of
+    /// a full one.
+    pub fn read_between(&mut self, began: Instant) -> bool {
+        // Under load a full tick may have been made since it began.
+        self.read_ns = self.since_start(began).max(self.read_ns);
         let ends = (self.read_ns - self.rated_ns) * 4 >= self.full_ns * 3;
         if ends {
             self.rated_ns = self.read_ns;
@@ -185,6 +187,16 @@ mod tests {
         assert_eq!(grid.due(after(start, 5_000)), Some(Tick::Full));
         assert_eq!((grid.deadline(), grid.overruns()), (after(start, 6_000), 3));
         assert!(!Grid::new(start, FAST, FULL, None).host_is_due(after(start, 5_000)));
+    }
+
+    #[test]
+    fn a_reading_that_began_before_the_last_full_tick_ends_no_interval() {
+        let start = Instant::now();
+        let mut grid = Grid::new(start, FAST, FULL, None);
+        assert_eq!(grid.due(after(start, 1_000)), Some(Tick::Full));
+        assert!(!grid.read_between(after(start, 990)));
+        assert_eq!(grid.due(after(start, 1_750)), Some(Tick::Fast));
+        assert_eq!(grid.due(after(start, 2_000)), Some(Tick::Full));
     }
 
     /// Scrapes just after a read share it, as they do in the thread.

@@ -167,12 +167,13 @@ impl Exporter {
 
 impl Drop for Exporter {
     fn drop(&mut self) {
-        if matches!(self.child.try_wait(), Ok(None)) {
+        let state = self.child.try_wait();
+        if std::thread::panicking() {
+            let log = self.log.lock().expect("the log").join("\n");
+            println!("dockmeter, of which is known {state:?}, has said:\n{log}");
+        }
+        if matches!(state, Ok(None)) {
             self.signal(Signal::TERM);
-            if std::thread::panicking() {
-                let log = self.log.lock().expect("the log").join("\n");
-                println!("dockmeter's log:\n{log}");
-            }
             self.ended();
         }
     }
