@@ -330,6 +330,9 @@ impl Driver {
                 if self.described.send_replace(Described::Not) == Described::NotYet {
                     tracing::warn!(%error, "the engine does not say where it keeps its files and how it works; what needs that is missing");
                 }
+                objects::note(&self.inventory, |facts| {
+                    facts.info.get_or_insert_default();
+                });
                 self.describe_at = (!forbidden).then(|| Instant::now() + DESCRIBED_RETRY);
                 return;
             }

@@ -64,22 +64,17 @@ fn seconds(time: Timestamp) -> Value {
     Value::Nanos(u64::try_from(time.as_nanosecond()).unwrap_or(0))
 }
 
-/// Shown once the engine has said anything of itself.
+/// Shown once the engine has been asked how it works, so that the labels of the one series do not
+/// change from a first page to the second.
 fn info(snapshot: &Snapshot, sink: &mut dyn Sink) {
-    let (engine, info) = (&snapshot.engine, snapshot.facts.info.as_ref());
-    if engine.version.is_none() && info.is_none() {
-        return;
-    }
+    let (engine, Some(info)) = (&snapshot.engine, snapshot.facts.info.as_ref()) else { return };
     let said = |text: &Option<String>| text.clone().unwrap_or_default();
-    let [storage, driver, version] = info.map_or(["", "", ""], |info| {
-        [info.storage_driver.as_str(), info.cgroup_driver.as_str(), info.cgroup_version.as_str()]
-    });
     let labels = [
         ("version", &*said(&engine.version)),
         ("api_version", &*said(&engine.api_version)),
-        ("storage_driver", storage),
-        ("cgroup_driver", driver),
-        ("cgroup_version", version),
+        ("storage_driver", info.storage_driver.as_str()),
+        ("cgroup_driver", info.cgroup_driver.as_str()),
+        ("cgroup_version", info.cgroup_version.as_str()),
     ];
     sink.family(&c::DOCKER_INFO);
     sink.sample(&LabelBlock::default(), &labels, Value::Int(1));

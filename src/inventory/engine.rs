@@ -28,7 +28,7 @@ pub struct Engine {
 /// What the engine says of itself and of what it holds beside containers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EngineFacts {
-    /// How it works; `None` before it has said so, and where that is not let through.
+    /// How it works; `None` before it has been asked, and empty where it has not said so.
     pub info: Option<EngineInfo>,
     /// Its images, likewise.
     pub images: Option<Images>,
@@ -39,7 +39,7 @@ pub struct EngineFacts {
 }
 
 /// How the engine works (`GET /info`); what it does not say is empty.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EngineInfo {
     /// `Driver`: how layers are stored, as `overlay2`.
     pub storage_driver: LabelValue,

@@ -11,6 +11,13 @@ pub use crate::label::MAX_LABEL_BYTES;
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LabelValue(Arc<str>);
 
+impl Default for LabelValue {
+    /// The empty value, which Prometheus takes for none.
+    fn default() -> Self {
+        LabelValue(Arc::from(""))
+    }
+}
+
 impl LabelValue {
     /// Makes any text safe: control characters become spaces, the ends are trimmed, and
     /// what is longer than [`MAX_LABEL_BYTES`] is cut at a character boundary and gets a

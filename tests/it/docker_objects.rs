@@ -38,6 +38,7 @@ fn everything_is_counted(engine: &Engine, used: &str, unused: &str, port: u16) {
     let page = exporter.until("everything has been listed", |page| {
         let unused = value(page, "dockmeter_docker_volumes_unused")?;
         let ports = page.value("dockmeter_docker_published_ports", &[("name", &format!("{used}-web"))])?;
+        page.all("dockmeter_docker_info", &[]).next()?;
         (unused >= 1.0 && ports == 1.0).then(|| page.clone())
     });
     assert_eq!(value(&page, "dockmeter_docker_images_unused"), Some(1.0), "the built one alone");

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::super::fake::{Engine, Reply};
 use super::*;
-use crate::inventory::{Container, ContainerId, Operation, Performed, Snapshot, Status};
+use crate::inventory::{Container, ContainerId, EngineInfo, Operation, Performed, Snapshot, Status};
 use crate::tenant::{EngineResources, Facts, Resources, Tenant};
 
 /// Rules for tests: the label `team`, unless it is the image's; `renamed` changes them.
@@ -312,6 +312,15 @@ async fn the_engine_describes_itself_once_a_connection() {
     watched.until(|snapshot| snapshot.engine.connected).await;
     engine.reply("/v1.51/info", Reply::Body(200, info("/moved")));
     watched.until(|snapshot| root(snapshot).as_deref() == Some("/moved")).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_engine_that_does_not_describe_itself_is_known_to_have_been_asked() {
+    let engine = Engine::start();
+    engine.reply("/v1.51/info", Reply::Body(403, "{}".into()));
+    let mut watched = Watched::plain(&engine);
+    let snapshot = watched.until(|snapshot| snapshot.facts.info.is_some()).await;
+    assert_eq!(snapshot.facts.info, Some(EngineInfo::default()));
 }
 
 #[tokio::test(start_paused = true)]
