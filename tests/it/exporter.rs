@@ -1,5 +1,6 @@
 //! A running dockmeter: the built binary, started as its users start it.
 
+use std::cell::Cell;
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -10,7 +11,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::engine::Engine;
 use crate::exposition::{Dialect, Page};
 use crate::http::{self, Response};
-use crate::poll::eventually;
+use crate::poll::{eventually, eventually_or};
 
 /// The binary under test.
 pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_dockmeter");
@@ -119,18 +120,20 @@ impl Exporter {
     }
 
     /// Scrapes until a page has what is waited for.
+    #[track_caller]
     pub(crate) fn until<T>(&self, what: &str, mut look: impl FnMut(&Page) -> Option<T>) -> T {
         eventually(what, || look(&self.page()))
     }
 
     /// Scrapes until a series has a value.
+    #[track_caller]
     pub(crate) fn until_value(&self, name: &str, labels: &[(&str, &str)], value: f64) {
-        let mut last = None;
-        let mut reached = |page: &Page| {
-            last = page.value(name, labels);
-            (last == Some(value)).then_some(())
-        };
-        self.until(&format!("`{name}` of {labels:?} is {value}"), &mut reached);
+        let last = Cell::new(None);
+        let what = || format!("`{name}` of {labels:?} is {value}; it was {:?} in the end", last.get());
+        eventually_or(what, || {
+            last.set(self.page().value(name, labels));
+            (last.get() == Some(value)).then_some(())
+        });
     }
 
     /// Whether a line of the log has all of these words.

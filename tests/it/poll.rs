@@ -19,15 +19,22 @@ pub(crate) fn patience() -> Duration {
 ///
 /// # Panics
 /// `attempt` has returned none within [`patience`]; `what` says what was waited for.
-pub(crate) fn eventually<T>(what: &str, mut attempt: impl FnMut() -> Option<T>) -> T {
+#[track_caller]
+pub(crate) fn eventually<T>(what: &str, attempt: impl FnMut() -> Option<T>) -> T {
+    eventually_or(|| what.to_owned(), attempt)
+}
+
+/// [`eventually`] with a text that is made when it has failed, as it then is.
+#[track_caller]
+pub(crate) fn eventually_or<T>(what: impl FnOnce() -> String, mut attempt: impl FnMut() -> Option<T>) -> T {
     let (started, patience) = (Instant::now(), patience());
-    loop {
+    while started.elapsed() < patience {
         if let Some(value) = attempt() {
             return value;
         }
-        assert!(started.elapsed() < patience, "waited {patience:?} in vain: {what}");
         pause(STEP);
     }
+    panic!("waited {patience:?} in vain: {}", what());
 }
 
 /// Lets time pass, for tests about what does *not* happen and for loads that need a duration.
