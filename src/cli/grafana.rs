@@ -16,10 +16,9 @@ const FOUND: u8 = 2;
 
 const RENDER_HELP: &str = "\
 Written is a file for each dashboard, named by its uid, in Grafana's classic format (schema version
-42), which can be imported by hand or provisioned from a folder. docs/dashboards.md says which there
-are. Nothing is written if anything is wrong; files that are as they should be are left alone. With
---check nothing is written: the exit status is 0 if all files are current, 2 if one is not, 1 if
-something is wrong.
+42), which can be imported by hand or provisioned from a folder. Nothing is written if anything is
+wrong; files that are as they should be are left alone. With --check nothing is written: the exit
+status is 0 if all files are current, 2 if one is not, 1 if something is wrong.
 
 A folder of templates of one's own, in the format of those in grafana/templates, adds to what is
 delivered; one with the uid of a delivered dashboard takes its place.
