@@ -12,6 +12,14 @@ fn alerts() -> std::io::Result<String> {
     Ok(dockmeter::rules::reference(&catalogue.map_err(std::io::Error::other)?))
 }
 
+/// The page of dashboards as they are delivered.
+fn dashboards() -> std::io::Result<String> {
+    let config = dockmeter::config::Sources::default().load().map_err(std::io::Error::other)?;
+    let catalogue = dockmeter::rules::catalogue(&config.alerting, config.slo.period);
+    let made = dockmeter::dashboards::dashboards(&catalogue.map_err(std::io::Error::other)?, None);
+    Ok(dockmeter::dashboards::reference(&made.map_err(std::io::Error::other)?))
+}
+
 #[allow(clippy::print_stderr, reason = "what this program is for")]
 fn main() -> std::io::Result<ExitCode> {
     let check = std::env::args().skip(1).any(|argument| argument == "--check");
@@ -20,6 +28,7 @@ fn main() -> std::io::Result<ExitCode> {
         ("docs/metrics.md", dockmeter::metrics::reference::markdown()),
         ("docs/configuration.md", dockmeter::config::reference()),
         ("docs/alerts.md", alerts()?),
+        ("docs/dashboards.md", dashboards()?),
     ];
     let mut stale = false;
     for (name, text) in references {

@@ -19,7 +19,12 @@ pub(super) struct File {
     pub(super) title: Option<Text>,
     /// What the dashboard answers.
     pub(super) question: Option<Text>,
+    /// How to read it, for `docs/dashboards.md`.
+    pub(super) reading: Option<String>,
     pub(super) tags: Vec<String>,
+    /// The label of which it shows one value: where that label stands elsewhere, a click on it
+    /// leads here.
+    pub(super) about: Option<String>,
     pub(super) refresh: Option<String>,
     /// How far back it looks when it is opened.
     pub(super) since: Option<String>,

@@ -24,7 +24,9 @@ pub(super) struct Template {
     pub(super) uid: String,
     pub(super) title: String,
     pub(super) question: String,
+    pub(super) reading: String,
     pub(super) tags: Vec<String>,
+    pub(super) about: Option<String>,
     pub(super) refresh: String,
     pub(super) since: String,
     pub(super) variables: Vec<Text>,
@@ -73,15 +75,16 @@ pub(super) fn load(sources: &[Source]) -> Result<Vec<Template>, Mistakes> {
                 continue;
             }
         };
+        let mut own = BTreeSet::new();
         for file in files {
             let Some(template) = template(path, file, &mut mistakes) else { continue };
+            if !own.insert(template.uid.clone()) {
+                let place = yaml::place(path, None);
+                mistakes.push(format!("{place}a second dashboard `{}`; keep one", template.uid));
+            }
             match templates.iter_mut().find(|other| other.uid == template.uid) {
+                Some(other) => *other = template,
                 None => templates.push(template),
-                Some(other) if other.file != template.file => *other = template,
-                Some(_) => {
-                    let place = yaml::place(path, None);
-                    mistakes.push(format!("{place}a second dashboard `{}`; keep one", template.uid));
-                }
             }
         }
     }
@@ -115,7 +118,9 @@ fn template(path: &Path, file: File, mistakes: &mut Vec<String>) -> Option<Templ
         uid: uid.value,
         title: title.value,
         question: question.value.trim().to_owned(),
+        reading: file.reading.unwrap_or_default().trim().to_owned(),
         tags: file.tags,
+        about: file.about,
         refresh: file.refresh.unwrap_or_else(|| REFRESH.to_owned()),
         since: file.since.unwrap_or_else(|| SINCE.to_owned()),
         variables: file.variables,

@@ -6,6 +6,7 @@
 //! them stay. Invariant: what is rendered comes from templates in which nothing is wrong.
 
 mod annotations;
+mod docs;
 mod entry;
 mod layout;
 mod links;
@@ -48,7 +49,21 @@ macro_rules! delivered {
 }
 
 /// The templates, in the order in which a reader would open what they make.
-const FILES: &[(&str, &str)] = &delivered!["system-overview", "container"];
+const FILES: &[(&str, &str)] = &delivered![
+    "system-overview",
+    "host",
+    "container",
+    "tenant",
+    "http",
+    "database",
+    "runtime",
+    "business",
+    "slo",
+    "trends",
+    "compare",
+    "alerts",
+    "self",
+];
 
 /// The dashboards that [`files`] has made.
 pub const OURS: Ours =
@@ -63,6 +78,8 @@ pub struct Dashboard {
     pub title: String,
     /// The question it answers.
     pub question: String,
+    /// How to read it.
+    pub reading: String,
     /// All of it, as `POST /api/dashboards/db` takes it.
     pub json: Value,
 }
@@ -132,7 +149,12 @@ pub fn read(text: &str) -> Result<Dashboard, String> {
     }
     let said = |key: &str| json[key].as_str().unwrap_or_default().to_owned();
     let (uid, title, question) = (said("uid"), said("title"), said("description"));
-    Ok(Dashboard { uid, title, question, json })
+    Ok(Dashboard { uid, title, question, reading: String::new(), json })
+}
+
+/// `docs/dashboards.md`.
+pub fn reference(dashboards: &[Dashboard]) -> String {
+    docs::page(dashboards)
 }
 
 /// The files of dashboards, named by their uids.
@@ -174,8 +196,13 @@ fn made(
         "links": links::siblings(),
         "panels": panels,
     });
-    let (uid, title) = (template.uid.clone(), template.title.clone());
-    Dashboard { uid, title, question: template.question.clone(), json }
+    Dashboard {
+        uid: template.uid.clone(),
+        title: template.title.clone(),
+        question: template.question.clone(),
+        reading: template.reading.clone(),
+        json,
+    }
 }
 
 #[cfg(test)]

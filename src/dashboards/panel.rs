@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::entry::{Kind, Panel, Role, Text};
+use super::entry::{Kind, Panel, Role};
 use super::links;
 use super::load::Template;
 use super::look;
@@ -22,7 +22,7 @@ pub(super) struct Maker<'m> {
     pub(super) mistakes: &'m mut Vec<String>,
 }
 
-impl Maker<'_> {
+impl<'m> Maker<'m> {
     /// The panel at its place.
     pub(super) fn panel(&mut self, panel: &Spanned<Panel>, place: Value) -> Value {
         let panel = &panel.value;
@@ -68,43 +68,69 @@ impl Maker<'_> {
         if let Some(custom) = custom(panel) {
             defaults.insert("custom".into(), custom);
         }
-        let leads: Vec<Value> = panel.link.iter().filter_map(|to| self.link(panel, asked, to)).collect();
-        let overrides = match panel.kind {
-            Kind::Table => {
-                let columns = table::overrides(asked).into_iter();
-                // A whole row leads to what its first column names.
-                let first = panel.labels.first().map(|label| table::title(label));
-                let linked = first.filter(|_| !leads.is_empty()).map(|first| {
+        let targets = self.targets(panel, asked);
+        let labels = labels(asked, self.known);
+        let overrides = if panel.kind == Kind::Table {
+            let columns = table::columns(panel);
+            let linked = columns.iter().enumerate().filter_map(|(place, (label, title))| {
+                // What a column names leads there; what none names, the first one does.
+                let about = |to: &&&Template| match &to.about {
+                    Some(about) if panel.labels.contains(about) => about == label,
+                    _ => place == 0,
+                };
+                let leads = targets.iter().filter(about);
+                let leads = leads.map(|to| links::data(self.template, to, &labels, Some(&columns)));
+                let leads: Vec<Value> = leads.collect();
+                (!leads.is_empty()).then(|| {
                     json!({
-                        "matcher": {"id": "byName", "options": first},
-                        "properties": [query::property("links", leads.clone().into())],
+                        "matcher": {"id": "byName", "options": title},
+                        "properties": [query::property("links", leads.into())],
                     })
-                });
-                columns.chain(linked).collect()
+                })
+            });
+            table::overrides(asked).into_iter().chain(linked).collect()
+        } else {
+            let leads = targets.iter().map(|to| links::data(self.template, to, &labels, None));
+            let leads: Vec<Value> = leads.collect();
+            if !leads.is_empty() {
+                defaults.insert("links".into(), leads.into());
             }
-            _ => {
-                if !leads.is_empty() {
-                    defaults.insert("links".into(), leads.into());
-                }
-                series(panel, asked)
-            }
+            series(panel, asked)
         };
         json!({"defaults": defaults, "overrides": overrides})
     }
 
-    fn link(&mut self, panel: &Panel, asked: &[Asked<'_>], to: &Text) -> Option<Value> {
-        let Some(target) = self.all.iter().find(|template| template.uid == to.value) else {
-            let message = format!("there is no dashboard `{}`", to.value);
-            self.mistakes.push(self.template.mistake(to.referenced, message));
-            return None;
+    /// Where a click leads: what the template says, and what the labels of series name.
+    fn targets(&mut self, panel: &Panel, asked: &[Asked<'_>]) -> Vec<&'m Template> {
+        let mut targets: Vec<&Template> = Vec::new();
+        for to in &panel.link {
+            match self.all.iter().find(|template| template.uid == to.value) {
+                Some(target) => targets.push(target),
+                None => {
+                    let message = format!("there is no dashboard `{}`", to.value);
+                    self.mistakes.push(self.template.mistake(to.referenced, message));
+                }
+            }
+        }
+        let labels = labels(asked, self.known);
+        let names = |label: &String| match panel.kind {
+            Kind::Table => panel.labels.contains(label),
+            _ => matches!(&labels, Labels::These(labels) if labels.contains(label)),
         };
-        // The labels that series of every query have.
-        let labels = asked.first().map(|asked| super::terms::without_variables(&asked.expr()));
-        let labels = labels.and_then(|expr| labels_of(&expr, self.known).ok()).unwrap_or(Labels::Any);
-        let columns = table::columns(panel);
-        let shown = (panel.kind == Kind::Table).then_some(columns.as_slice());
-        Some(links::data(self.template, target, &labels, shown))
+        let about = self.all.iter().filter(|template| template.about.as_ref().is_some_and(names));
+        for target in about {
+            if target.uid != self.template.uid && !targets.iter().any(|known| known.uid == target.uid) {
+                targets.push(target);
+            }
+        }
+        targets
     }
+}
+
+/// The labels that series of a panel's first query have.
+fn labels(asked: &[Asked<'_>], known: &Known) -> Labels {
+    let expr = asked.first().map(|asked| super::terms::without_variables(&asked.expr()));
+    expr.and_then(|expr| labels_of(&expr, known).ok()).unwrap_or(Labels::Any)
 }
 
 fn type_of(kind: Kind) -> &'static str {
@@ -168,7 +194,9 @@ fn custom(panel: &Panel) -> Option<Value> {
             json!({"fillOpacity": 80, "lineWidth": 0, "gradientMode": "none", "axisPlacement": "auto"})
         }
         Kind::Heatmap => json!({"scaleDistribution": {"type": "linear"}}),
-        Kind::Table => json!({"align": "auto", "filterable": true, "cellOptions": {"type": "auto"}}),
+        Kind::Table => json!({
+            "align": "auto", "filterable": true, "inspect": false, "cellOptions": {"type": "auto"},
+        }),
         _ => return None,
     })
 }

@@ -37,7 +37,7 @@ fn value_column(asked: &Asked<'_>, all: &[Asked<'_>]) -> String {
 fn heading(asked: &Asked<'_>) -> String {
     match (asked.is_past, asked.query.column.as_deref().unwrap_or("Value")) {
         (false, column) => column.to_owned(),
-        (true, column) => format!("{column}, $compare before"),
+        (true, column) => format!("{column} before"),
     }
 }
 

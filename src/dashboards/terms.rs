@@ -24,9 +24,10 @@ pub(super) fn fill(expr: &str, past: bool) -> String {
 
 /// What Grafana puts in the place of its variables outside of texts, for reading an expression.
 /// Times that it makes itself are told from those that a template names by their odd lengths.
-const VARIABLES: [(&str, &str); 11] = [
+const VARIABLES: [(&str, &str); 12] = [
     ("$__rate_interval", RATE_INTERVAL),
     ("$__interval", "60007ms"),
+    ("$__range_s", "10800"),
     ("$__range", RANGE),
     ("$__from", "1700000000000"),
     ("$__to", "1700003600000"),

@@ -46,3 +46,8 @@ pub(super) fn is_known(id: &str) -> bool {
     KNOWN.iter().any(|(known, _)| *known == id)
         || OWN.iter().any(|own| id.strip_prefix(own).is_some_and(|text| !text.trim().is_empty()))
 }
+
+#[cfg(test)]
+pub(super) fn ids() -> impl Iterator<Item = &'static str> {
+    KNOWN.iter().map(|(id, _)| *id)
+}

@@ -30,7 +30,7 @@ const fn label(name: &'static str, title: &'static str, says: &'static str) -> V
 
 /// Every variable but the data source, in the order in which they stand; each offers what those
 /// before it leave.
-const ALL: [Variable; 13] = [
+const ALL: [Variable; 12] = [
     label("instance", "Host", "Hosts, by the address at which Prometheus scrapes dockmeter."),
     label("team", "Team", "Teams."),
     label("project", "Project", "Projects of the teams that are chosen."),
@@ -42,8 +42,18 @@ const ALL: [Variable; 13] = [
         kind: Kind::Label { label: "name", of: None, many: false },
     },
     label("service", "Service", "Services, as programs call themselves."),
-    label("slo", "Objective", "Kinds of objectives."),
-    label("server", "Server", "Database servers."),
+    Variable {
+        name: "slo",
+        title: "Objective",
+        says: "Kinds of objectives.",
+        kind: Kind::Label { label: "slo", of: Some("slo_objective_ratio"), many: true },
+    },
+    Variable {
+        name: "server",
+        title: "Server",
+        says: "Database servers.",
+        kind: Kind::Label { label: "server", of: Some("pg_up"), many: true },
+    },
     Variable {
         name: "compare",
         title: "Compare with",
@@ -67,12 +77,6 @@ const ALL: [Variable; 13] = [
         title: "Price of a GiB-month on disk",
         says: "In the same currency.",
         kind: Kind::Typed("0.04"),
-    },
-    Variable {
-        name: "query_type",
-        title: "Kind of query",
-        says: "Kinds of database calls, as SELECT.",
-        kind: Kind::Label { label: "query_type", of: Some("db_queries_total"), many: true },
     },
 ];
 
@@ -105,7 +109,7 @@ pub(super) fn list(template: &Template, known: &Known) -> Vec<Value> {
         "label": "Data source",
         "description": "The Prometheus that scrapes dockmeter.",
         "query": "prometheus",
-        "current": {},
+        "current": {"selected": true, "text": "default", "value": "default"},
         "hide": 0,
         "includeAll": false,
         "multi": false,
@@ -148,7 +152,8 @@ fn shown(variable: &Variable, template: &Template, known: &Known, before: &[(&st
                 "includeAll": many,
                 // Every series has these labels, and none of them is ever empty.
                 "allValue": if many { json!(".+") } else { Value::Null },
-                "current": if many { all } else { json!({}) },
+                // Of one that takes a single value the first is chosen.
+                "current": if many { all } else { json!({"selected": false, "text": "", "value": ""}) },
                 "options": [],
             })
         }

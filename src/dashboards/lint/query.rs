@@ -15,6 +15,9 @@ const RATED: [&str; 3] = ["rate", "irate", "increase"];
 /// Functions that look at a counter over time without taking it for a level.
 const OVER_COUNTERS: [&str; 6] = ["rate", "irate", "increase", "changes", "resets", "count_over_time"];
 
+/// Texts of others that are counters by their type, and always 1.
+const ALWAYS_ONE: [&str; 1] = ["pg_stat_statements_query_id"];
+
 /// The shortest time that a query may name itself: an answer about hours is the same at any zoom.
 const SHORTEST: Duration = Duration::from_secs(3600);
 
@@ -88,7 +91,7 @@ impl Walk<'_> {
     /// A selector whose values stand as they are.
     fn level(&mut self, selector: &VectorSelector, place: Place) {
         let Some(name) = selector.name.as_deref() else { return };
-        if place == Place::Plain && self.known.is_counter(name) {
+        if place == Place::Plain && self.known.is_counter(name) && !ALWAYS_ONE.contains(&name) {
             let message =
                 format!("`{name}` is a counter and is shown as it stands; take `rate` or `increase` of it");
             self.found.push(("counter-rated", message));
