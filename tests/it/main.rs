@@ -45,6 +45,7 @@ mod compose;
 mod connections;
 mod container;
 mod cost;
+mod dashboards;
 mod discovery;
 mod disk;
 mod docker_objects;

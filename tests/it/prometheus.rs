@@ -185,6 +185,17 @@ impl Prometheus {
             .collect()
     }
 
+    /// Of an instant query of some seconds ago: how many rows it gives, and how many samples it
+    /// looks at.
+    pub(crate) fn cost(&self, query: &str, ago: i64) -> (usize, u64) {
+        let time = jiff::Timestamp::now().as_second() - ago;
+        let path = format!("/api/v1/query?stats=all&time={time}&query={}", http::encode(query));
+        let answer = http::get(self.address, &path, &[]).expect("Prometheus answers").json();
+        assert_eq!(answer["status"], "success", "{query}: {answer}");
+        let samples = answer["data"]["stats"]["samples"]["totalQueryableSamples"].as_u64();
+        (answer["data"]["result"].as_array().expect("a vector").len(), samples.expect("a number of samples"))
+    }
+
     /// The answer to an instant query, row by row as it came.
     pub(crate) fn rows(&self, query: &str) -> Vec<serde_json::Value> {
         let path = format!("/api/v1/query?query={}", http::encode(query));

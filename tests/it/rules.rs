@@ -11,7 +11,7 @@ use crate::component::Component;
 use crate::engine::done;
 use crate::exporter::BINARY;
 
-mod pages;
+pub(crate) mod pages;
 mod travel;
 
 /// Two teams, one of which sleeps at night.
