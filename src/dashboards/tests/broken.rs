@@ -18,8 +18,8 @@ fn found(good: &[Dashboard], catalogue: &Catalogue, path: &str, value: Value) ->
     let mut made = good.to_vec();
     let dashboard = made.last_mut().unwrap();
     *dashboard.json.pointer_mut(path).unwrap_or_else(|| panic!("{path}")) = value;
-    let findings = lint(&made, catalogue);
-    findings.iter().map(|finding| format!("{}: {}", finding.rule, finding.message)).collect()
+    let findings = lint(&made, catalogue).into_iter().filter(|finding| finding.dashboard == "own");
+    findings.map(|finding| format!("{}: {}", finding.rule, finding.message)).collect()
 }
 
 #[test]

@@ -17,7 +17,7 @@ use crate::exporter::{Exporter, bearer};
 use crate::http;
 use crate::poll::eventually;
 use crate::postgres::server::{PASSWORD, Server, engine};
-use crate::prometheus::{ITSELF, Prometheus};
+use crate::prometheus::{ITSELF, Prometheus, free_address};
 
 fn is_later(selector: &str) -> bool {
     // Baselines want a day of data; alerts go on by themselves only once they fire.
@@ -64,8 +64,8 @@ pub(crate) struct Scene<'s> {
 
 impl Scene<'_> {
     /// Sets the scene for an act; all names there begin with that of the project, and one port of
-    /// the host is published. Nothing happens where something is missing for it.
-    pub(crate) fn play(project: &str, port: u16, act: impl FnOnce(&Scene<'_>)) {
+    /// the host is published, which nobody has. Nothing happens where something is missing for it.
+    pub(crate) fn play(project: &str, act: impl FnOnce(&Scene<'_>)) {
         let (Some(engine), Some(alertmanager)) = (engine(), Alertmanager::silent()) else { return };
         let name = |of: &str| format!("{project}-{of}");
         let of = format!("--label=dockmeter.project={project}");
@@ -76,7 +76,7 @@ impl Scene<'_> {
         let limits = ["--memory=64m", "--cpus=0.5", "--pids-limit=50", "--restart=always"];
         let check = ["--health-cmd=true", "--health-interval=1s"];
         let labels = [&of, "--label=dockmeter.slo.uptime=99.5"];
-        let published = [&*format!("--publish=127.0.0.1:{port}:80")];
+        let published = [&*format!("--publish={}:80", free_address())];
         let _shop = engine.run(
             &name("shop"),
             &[&limits[..], &check, &labels, &published, &["--volume=/shelf"]].concat(),
@@ -88,7 +88,7 @@ impl Scene<'_> {
              instrumentation: {{names: both}}\n\
              slo: {{objectives: [{{slo: availability, objective: 99.9, project: {project}}}, {{slo: latency, objective: 99, threshold: 500ms, project: {project}}}]}}\n\
              probes: [{{name: alertmanager, http: '{}/-/healthy', interval: 1s, timeout: 1s}}]\n",
-            TokenHash::of(&token(project)),
+            TokenHash::of(token(project)),
             alertmanager.url()
         ));
         fs::write(folder.path("postgres"), PASSWORD).unwrap();
@@ -161,7 +161,7 @@ fn token(project: &str) -> String {
 
 #[test]
 fn every_expression_finds_its_metrics_on_real_pages() {
-    Scene::play("pages", 18419, |scene| {
+    Scene::play("pages", |scene| {
         let prometheus = &scene.prometheus;
         let mut missing = eventually("Prometheus has read the rules", || {
             Some(selectors(prometheus)).filter(|selectors| !selectors.is_empty())
