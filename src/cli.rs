@@ -80,6 +80,10 @@ fn execute(
     let (path, leaf) = leaf(&matches);
     let sources = Sources { flags: flags(leaf), ..sources };
     let done = match path.as_slice() {
+        ["grafana", "plan"] => return grafana::plan(leaf, &sources.load()?, out),
+        ["grafana", "apply"] => return grafana::apply(leaf, &sources.load()?, out),
+        ["grafana", "destroy"] => return grafana::destroy(leaf, &sources.load()?, out),
+        ["grafana", "token"] => grafana::token(leaf, &sources.load()?, out),
         ["rules", "render"] => return rules::render(leaf, &sources.load()?, out),
         ["grafana", "render"] => return grafana::render(leaf, &sources.load()?, out),
         ["grafana", "lint"] => return grafana::lint(leaf, &sources.load()?, out),
@@ -182,6 +186,7 @@ fn after_help() -> String {
            dockmeter report cost --month=2026-10\n  \
            dockmeter rules render --output=/etc/dockmeter/prometheus\n  \
            dockmeter grafana render --output=/var/lib/grafana/dashboards/dockmeter\n  \
+           dockmeter grafana plan --config.file=dockmeter.yml\n  \
            dockmeter report sla --month=2026-10\n  \
            dockmeter token new --name=shop --project=shop",
         host::OPT_IN.join(", "),

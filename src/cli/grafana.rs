@@ -1,4 +1,5 @@
-//! `dockmeter grafana`: dashboards made of templates, and what is wrong with them.
+//! `dockmeter grafana`: dashboards made of templates, and what is wrong with them; what is to be
+//! in a Grafana (`provision.rs`).
 
 use std::fmt::Write as _;
 use std::io::Write;
@@ -10,6 +11,10 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::config::Config;
 use crate::{dashboards, files, rules};
+
+mod provision;
+
+pub(super) use provision::{apply, destroy, plan, token};
 
 /// The status of a check that finds something.
 const FOUND: u8 = 2;
@@ -75,10 +80,11 @@ pub(super) fn command() -> Command {
                 .value_parser(clap::value_parser!(PathBuf)),
         );
     Command::new("grafana")
-        .about("Dashboards for Grafana")
+        .about("Dashboards, alerts, folders and teams for Grafana")
         .subcommand_required(true)
         .subcommand(render)
         .subcommand(lint)
+        .subcommands(provision::commands())
 }
 
 fn templates() -> Arg {

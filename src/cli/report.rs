@@ -158,7 +158,7 @@ pub(super) fn sla(config: &Config, arguments: &ArgMatches) -> anyhow::Result<sla
     Ok(report?)
 }
 
-fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+pub(super) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_current_thread().enable_all().build().context("could not start the runtime")
 }
 

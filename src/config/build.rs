@@ -14,7 +14,7 @@ use super::value;
 use super::variables;
 use super::{
     Config, ConfigError, ContainerSource, Disk, Host, Ingest, ListenAddress, Log, LogFormat, Naming, Sources,
-    Web, alerting, cost, database, discovery, docker, folder_of, health, probe, report, scrape, slo,
+    Web, alerting, cost, database, discovery, docker, folder_of, grafana, health, probe, report, scrape, slo,
     upstream,
 };
 use crate::metrics::catalogue::{COLLECTORS, host as of_host};
@@ -85,6 +85,7 @@ pub(super) fn config(sources: Sources) -> Result<Config, ConfigError> {
         value::duration(text, SECOND..=MAX_SAMPLING)
     })?;
     let prometheus = upstream::upstream(layers, &upstream::PROMETHEUS, &file.prometheus)?;
+    let alertmanager = upstream::upstream(layers, &upstream::ALERTMANAGER, &file.alertmanager)?;
     let config = Config {
         paths: paths(layers, &sources)?,
         docker: docker::docker(layers, &file, &sources)?,
@@ -121,8 +122,9 @@ pub(super) fn config(sources: Sources) -> Result<Config, ConfigError> {
         disabled_collectors: disabled_collectors(layers, &file)?,
         log: log(layers, &file.log)?,
         sla_report: report::sla(layers, &file.report.sla, &prometheus)?,
+        grafana: grafana::grafana(layers, &file.grafana, &prometheus, &alertmanager)?,
         prometheus,
-        alertmanager: upstream::upstream(layers, &upstream::ALERTMANAGER, &file.alertmanager)?,
+        alertmanager,
         discovery: discovery::discovery(layers, &file.discovery)?,
         health: health::health(layers, &file.health)?,
         scrape: scrape::scrape(layers, &file.scrape)?,

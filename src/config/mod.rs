@@ -16,6 +16,7 @@ mod discovery;
 mod docker;
 mod endpoint;
 mod file;
+mod grafana;
 mod health;
 mod layers;
 mod listen;
@@ -49,6 +50,7 @@ pub use database::{DatabaseUrl, Postgres, PostgresServer, SslMode};
 pub use discovery::Discovery;
 pub use docker::{Docker, TlsFiles};
 pub use endpoint::{Endpoint, EndpointError};
+pub use grafana::{Grafana, GrafanaAlerts, GrafanaTeam};
 pub use health::Health;
 pub use layers::Origin;
 pub use listen::{InvalidListenAddress, ListenAddress};
@@ -117,6 +119,8 @@ pub struct Config {
     pub prometheus: Upstream,
     /// Where alerts go.
     pub alertmanager: Upstream,
+    /// Where dashboards go, and what else is to be there.
+    pub grafana: Grafana,
     /// How Prometheus reaches containers that expose metrics.
     pub discovery: Discovery,
     /// From when on something is a warning, or unhealthy.

@@ -248,6 +248,34 @@ settings! {
         "The file that holds a bearer token for it, instead of a password.";
     ALERTMANAGER_CA_FILE Some("alertmanager.ca-file"), Some("alertmanager.ca_file"), One "FILE" []
         "Certificates (PEM) of the authorities that its certificate has to come from; the system's if none is named.";
+    GRAFANA_URL Some("grafana.url"), Some("grafana.url"), One "URL" []
+        "The Grafana that `dockmeter grafana plan` and `apply` work on, `http://HOST:PORT` or `https://…`.";
+    GRAFANA_TOKEN_FILE Some("grafana.token-file"), Some("grafana.token_file"), One "FILE" []
+        "The file that holds a token of a service account there with the role Admin; `dockmeter grafana token` makes one.";
+    GRAFANA_USERNAME Some("grafana.username"), Some("grafana.username"), One "NAME" []
+        "The user of basic auth with it, instead of a token; an administrator.";
+    GRAFANA_PASSWORD_FILE Some("grafana.password-file"), Some("grafana.password_file"), One "FILE" []
+        "The file that holds that user's password.";
+    GRAFANA_CA_FILE Some("grafana.ca-file"), Some("grafana.ca_file"), One "FILE" []
+        "Certificates (PEM) of the authorities that its certificate has to come from; the system's if none is named.";
+    GRAFANA_PROMETHEUS_URL Some("grafana.prometheus-url"), Some("grafana.prometheus_url"), One "URL" []
+        "Prometheus as Grafana reaches it; `prometheus.url` if nothing is said.";
+    GRAFANA_ALERTMANAGER_URL Some("grafana.alertmanager-url"), Some("grafana.alertmanager_url"), One "URL" []
+        "Alertmanager as Grafana reaches it; `alertmanager.url` if nothing is said.";
+    GRAFANA_ALERTS Some("grafana.alerts"), Some("grafana.alerts"), One "WHICH" ["tenants"]
+        "Which alerts Grafana evaluates: those about `tenants`, `all`, or `none`. Prometheus' own give way while it does.";
+    GRAFANA_TEAMS None, Some("grafana.teams"), Many "TEAM" []
+        "Teams that get a folder with their own dashboards, beside those of `alerting.teams`, by the value of the label `team`: `core: {members: [ann@example.org]}`. With `members`, who is in the team is as listed here; without, that is left to Grafana.";
+    GRAFANA_CONTACT_POINTS None, Some("grafana.contact_points"), Many "CONTACT POINT" []
+        "Further contact points, by name: `{type: webhook, settings: {url: URL}}` with anything that Grafana takes. Grafana shows them as `dockmeter-NAME`.";
+    GRAFANA_MUTE_TIMINGS None, Some("grafana.mute_timings"), Many "TIMING" []
+        "Mute timings, by name, as lists of Grafana's time intervals: `nights: [{times: [{start_time: '22:00', end_time: '24:00'}]}]`. Grafana shows them as `dockmeter-NAME`.";
+    GRAFANA_TEMPLATES None, Some("grafana.templates"), Many "TEMPLATE" []
+        "Notification templates, by name, as text. Grafana shows them as `dockmeter-NAME`.";
+    GRAFANA_POLICIES None, Some("grafana.policies"), Many "POLICY" []
+        "Notification policies, in Grafana's own form, for alerts that dockmeter made: each is a branch of the organisation's tree that takes only alerts with `managed_by=dockmeter`. All other branches stay as they are.";
+    GRAFANA_STATE_FILE Some("grafana.state-file"), Some("grafana.state_file"), One "FILE" ["dockmeter-grafana.json"]
+        "Where `apply` notes what it made, so that the next `plan` can tell changes made in Grafana from changes made here. It holds no secrets.";
     DISCOVERY_NETWORKS Some("discovery.network"), Some("discovery.networks"), Many "NAME" []
         "A network of the engine that Prometheus is in. `/api/sd/prometheus` names the address that a container has in the first of these that it is in, and no container that is in none; without any, the address in its first network by name.";
     DISCOVERY_PUBLISHED_ADDRESS Some("discovery.published-address"), Some("discovery.published_address"), One "HOST" []

@@ -60,6 +60,17 @@ pub(super) static ALERTMANAGER: Kind = Kind {
     ca_file: &settings::ALERTMANAGER_CA_FILE,
 };
 
+/// Where dashboards go.
+pub(super) static GRAFANA: Kind = Kind {
+    what: "a Grafana",
+    example: "http://127.0.0.1:3000",
+    url: &settings::GRAFANA_URL,
+    username: &settings::GRAFANA_USERNAME,
+    password_file: &settings::GRAFANA_PASSWORD_FILE,
+    bearer_token_file: &settings::GRAFANA_TOKEN_FILE,
+    ca_file: &settings::GRAFANA_CA_FILE,
+};
+
 /// Puts together how a server is asked.
 pub(super) fn upstream(
     layers: &mut Layers<'_>,
@@ -89,7 +100,7 @@ pub(super) fn upstream(
     Ok(Upstream { url, username, password_file, bearer_token_file, ca_file })
 }
 
-fn url(kind: &Kind, text: &str) -> Result<Option<String>, String> {
+pub(super) fn url(kind: &Kind, text: &str) -> Result<Option<String>, String> {
     if text.is_empty() {
         return Ok(None);
     }
@@ -115,7 +126,7 @@ fn url(kind: &Kind, text: &str) -> Result<Option<String>, String> {
 }
 
 /// A path; one in the file is meant from the file's folder.
-fn path(
+pub(super) fn path(
     layers: &mut Layers<'_>,
     setting: &'static Setting,
     in_file: Option<&file::Text>,

@@ -25,7 +25,7 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use crate::config::Upstream;
 
 /// What is larger is asked for in smaller parts.
-pub(super) const BODY_LIMIT: usize = 64 << 20;
+pub(crate) const BODY_LIMIT: usize = 64 << 20;
 
 /// Pauses before a server that is away or busy is asked again.
 const PAUSES: [Duration; 3] = [Duration::from_millis(500), Duration::from_secs(1), Duration::from_secs(2)];
@@ -35,7 +35,7 @@ const MESSAGE_CHARS: usize = 300;
 
 /// Why there is no answer.
 #[derive(Debug)]
-pub(super) enum Fault {
+pub(crate) enum Fault {
     /// A file of credentials or certificates is of no use.
     File(PathBuf, String),
     /// No connection, or it broke.
@@ -48,7 +48,7 @@ pub(super) enum Fault {
 
 /// The way to one server.
 #[derive(Clone, Debug)]
-pub(super) struct Connection {
+pub(crate) struct Connection {
     http: Http<HttpsConnector<HttpConnector>, Full<Bytes>>,
     url: String,
     authorization: Option<HeaderValue>,
@@ -58,19 +58,19 @@ pub(super) struct Connection {
 
 /// One question.
 #[derive(Clone, Debug)]
-pub(super) struct Question {
-    pub(super) method: Method,
+pub(crate) struct Question {
+    pub(crate) method: Method,
     /// What stands behind the server's address, `/` first.
-    pub(super) path: String,
+    pub(crate) path: String,
     /// The type of the body; empty without one.
-    pub(super) content_type: &'static str,
-    pub(super) body: Bytes,
+    pub(crate) content_type: &'static str,
+    pub(crate) body: Bytes,
 }
 
 impl Connection {
     /// Reads the files that the configuration names; nothing is asked yet. `url` is its address,
     /// and an answer that takes longer than `deadline` does not come.
-    pub(super) fn new(config: &Upstream, url: String, deadline: Duration) -> Result<Connection, Fault> {
+    pub(crate) fn new(config: &Upstream, url: String, deadline: Duration) -> Result<Connection, Fault> {
         let connector = HttpsConnectorBuilder::new()
             .with_tls_config(tls(config.ca_file.as_deref(), &url)?)
             .https_or_http()
@@ -81,19 +81,31 @@ impl Connection {
     }
 
     /// The same for somebody who will not wait: asks once, and no longer than `deadline`.
-    pub(super) fn within(self, deadline: Duration) -> Connection {
+    pub(crate) fn within(self, deadline: Duration) -> Connection {
         Connection { deadline, patient: false, ..self }
     }
 
     /// The address that is asked.
-    pub(super) fn url(&self) -> &str {
+    pub(crate) fn url(&self) -> &str {
         &self.url
     }
 
     /// Asks once: status and body of whatever is answered.
-    pub(super) async fn ask(&self, question: Question) -> Result<(StatusCode, Bytes), Fault> {
+    pub(crate) async fn ask(&self, question: Question) -> Result<(StatusCode, Bytes), Fault> {
+        self.ask_with(question, &[]).await
+    }
+
+    /// The same with further headers.
+    pub(crate) async fn ask_with(
+        &self,
+        question: Question,
+        headers: &[(&'static str, &'static str)],
+    ) -> Result<(StatusCode, Bytes), Fault> {
         let Question { method, path, content_type, body } = question;
         let mut request = Request::builder().method(method).uri(format!("{}{path}", self.url));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
         if !content_type.is_empty() {
             request = request.header(CONTENT_TYPE, content_type);
         }
@@ -115,7 +127,7 @@ impl Connection {
     }
 
     /// Asks until something else comes than an error that may pass, or patience is over.
-    pub(super) async fn patiently<T, E, F: Future<Output = Result<T, E>>>(
+    pub(crate) async fn patiently<T, E, F: Future<Output = Result<T, E>>>(
         &self,
         ask: impl Fn() -> F,
         may_pass: impl Fn(&E) -> bool,
@@ -131,7 +143,7 @@ impl Connection {
 }
 
 /// Whether a server, or a proxy before it, may answer otherwise a little later.
-pub(super) fn busy(status: StatusCode) -> bool {
+pub(crate) fn busy(status: StatusCode) -> bool {
     matches!(
         status,
         StatusCode::TOO_MANY_REQUESTS
@@ -142,7 +154,7 @@ pub(super) fn busy(status: StatusCode) -> bool {
 }
 
 /// What is repeated of a server's words.
-pub(super) fn shortened(message: &str) -> String {
+pub(crate) fn shortened(message: &str) -> String {
     message.chars().take(MESSAGE_CHARS).collect()
 }
 
@@ -204,7 +216,7 @@ fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
     innermost.to_string()
 }
 
-pub(super) fn form_encoded(text: &str) -> String {
+pub(crate) fn form_encoded(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len() * 2);
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {

@@ -8,7 +8,7 @@
 mod alertmanager;
 mod answer;
 mod client;
-mod connection;
+pub(crate) mod connection;
 
 use std::collections::BTreeMap;
 

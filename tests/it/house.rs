@@ -41,6 +41,7 @@ const ROOMS: &[&str] = &[
     "health",
     "rules",
     "dashboards",
+    "grafana",
     "report",
     "web",
     "exporter",
@@ -64,7 +65,7 @@ const OUTSIDE: &[&[&str]] = &[
 
 /// Rooms that read text into types which is not the engine's: configuration and map files,
 /// the catalogue of alerts, templates of dashboards, the answers of a Prometheus, and what programs send.
-const READS_FILES: &[&str] = &["config", "yaml", "prometheus", "rules", "dashboards", "ingest"];
+const READS_FILES: &[&str] = &["config", "yaml", "prometheus", "rules", "dashboards", "grafana", "ingest"];
 
 /// The catalogue names each metric's source for people.
 const CATALOGUE: &str = "src/metrics/catalogue";
@@ -157,7 +158,8 @@ fn engine_json_stays_with_docker(source: &Source) -> Vec<Finding> {
         let broken = match token {
             Token::Word(word) if word.starts_with("Deserialize") => !READS_FILES.contains(&room),
             Token::Word(word)
-                if word == "serde_json" && !["prometheus", "ingest", "dashboards"].contains(&room) =>
+                if word == "serde_json"
+                    && !["prometheus", "ingest", "dashboards", "grafana"].contains(&room) =>
             {
                 source.word(index + 3).is_some_and(|called| called.starts_with("from_"))
             }

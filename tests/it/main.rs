@@ -51,6 +51,7 @@ mod disk;
 mod docker_objects;
 mod engines;
 mod faults;
+mod grafana;
 mod health;
 mod histograms;
 mod host;
