@@ -95,8 +95,7 @@ pub struct RuleGroup {
 pub fn wanted(config: &Config, bundle: &Bundle) -> Result<Vec<Wanted>, DesiredError> {
     let section = &config.grafana;
     let platform = &config.alerting.platform_team;
-    let teams: BTreeSet<&String> =
-        section.teams.keys().chain(config.alerting.teams.keys()).filter(|team| *team != platform).collect();
+    let teams = teams(config);
     let mut all = Vec::new();
     all.extend(people(section, platform, &teams));
     all.extend(data_sources(config)?);
@@ -121,9 +120,15 @@ pub fn wanted(config: &Config, bundle: &Bundle) -> Result<Vec<Wanted>, DesiredEr
     }
     all.extend(dashboards.into_values());
     all.extend(alerting(section));
-    all.extend(bundle.rule_groups.iter().map(rule_group));
+    all.extend(bundle.rule_groups.iter().map(|group| rule_group(group, section)));
     all.sort_by(|one, other| one.key.cmp(&other.key));
     Ok(all)
+}
+
+/// The teams that have a folder: all that are named, but for the platform's.
+pub fn teams(config: &Config) -> BTreeSet<&str> {
+    let named = config.grafana.teams.keys().chain(config.alerting.teams.keys());
+    named.map(String::as_str).filter(|team| *team != config.alerting.platform_team).collect()
 }
 
 fn one(kind: Kind, id: &str, title: &str, body: Value) -> Wanted {
@@ -132,7 +137,7 @@ fn one(kind: Kind, id: &str, title: &str, body: Value) -> Wanted {
 
 /// Folders, teams, and who may do what. Without teams everybody sees everything; with them only
 /// the platform's team sees what is not theirs.
-fn people(section: &Section, platform: &str, teams: &BTreeSet<&String>) -> Vec<Wanted> {
+fn people(section: &Section, platform: &str, teams: &BTreeSet<&str>) -> Vec<Wanted> {
     let folder =
         |uid: &str, title: &str| one(Kind::Folder, uid, title, json!({"title": title, "parent": ""}));
     let rights = |uid: &str, title: &str, who: Value| one(Kind::Permissions, uid, title, who);
@@ -141,7 +146,7 @@ fn people(section: &Section, platform: &str, teams: &BTreeSet<&String>) -> Vec<W
     let everybody = json!({"role Viewer": "View", "role Editor": "View"});
     let who = if teams.is_empty() { everybody } else { of_team(platform) };
     all.push(rights(PLATFORM_FOLDER, "dockmeter", who));
-    let named = teams.iter().map(|name| name.as_str());
+    let named = teams.iter().copied();
     for name in named.chain((!teams.is_empty()).then_some(platform)) {
         let members = section.teams.get(name).and_then(|team| team.members.clone());
         let members = members.map(|mut members| {
@@ -291,10 +296,20 @@ fn branch(policy: &Value, section: &Section, outermost: bool) -> Value {
     policy
 }
 
-fn rule_group(group: &RuleGroup) -> Wanted {
+/// A group; what its rules find goes to the Alertmanager, unless policies say where.
+fn rule_group(group: &RuleGroup, section: &Section) -> Wanted {
+    let mut rules = group.rules.clone();
+    let notifies = section.alertmanager_url.is_some() && section.policies.is_empty();
+    for rule in rules.iter_mut().filter(|rule| notifies && rule["notification_settings"].is_null()) {
+        // The Alertmanager groups and repeats. It forgets an alert that it does not hear of for
+        // four evaluations.
+        rule["notification_settings"] = json!({
+            "receiver": ALERTMANAGER_CONTACT_POINT, "group_by": ["..."],
+            "group_wait": "1s", "group_interval": "30s", "repeat_interval": "1m",
+        });
+    }
     let body = json!({
-        "folderUid": group.folder, "title": group.name, "interval": group.interval_seconds,
-        "rules": group.rules,
+        "folderUid": group.folder, "title": group.name, "interval": group.interval_seconds, "rules": rules,
     });
     one(Kind::RuleGroup, &format!("{}/{}", group.folder, group.name), &group.name, body)
 }

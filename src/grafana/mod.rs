@@ -29,7 +29,8 @@ pub use bootstrap::{BootstrapError, Minted, mint_token};
 pub use client::{Calls, Grafana, GrafanaError};
 pub use desired::{
     ALERTMANAGER_CONTACT_POINT, ALERTMANAGER_DATA_SOURCE, Bundle, CONTRACT_UIDS, Dashboard, DesiredError,
-    PLATFORM_FOLDER, PROMETHEUS_DATA_SOURCE, RuleGroup, TENANT_TAG, team_dashboard, team_folder, wanted,
+    PLATFORM_FOLDER, PROMETHEUS_DATA_SOURCE, RuleGroup, TENANT_TAG, team_dashboard, team_folder, teams,
+    wanted,
 };
 pub use diff::Change;
 pub use folder::{FolderError, dashboards};

@@ -5,14 +5,13 @@ use std::fmt;
 
 use serde_json::Value;
 
+pub use crate::rules::grafana::MARK;
+
 /// The beginning of every uid and name of ours that nothing else prescribes.
 pub const PREFIX: &str = "dockmeter-";
 
 /// The tag of every dashboard of ours.
 pub const TAG: &str = "dockmeter";
-
-/// The label of every rule of ours, and its value.
-pub const MARK: (&str, &str) = ("managed_by", "dockmeter");
 
 /// What an object is, in the order in which objects are made; they are removed in reverse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -320,7 +320,9 @@ impl Deed {
             Deed::EditInterval(at) => change(&mut world.groups, *at, |group| group.interval = 120),
             Deed::RemoveGroup(at) => drop(remove(&mut world.groups, *at)),
             Deed::StrangersRule => {
-                let theirs = json!({"uid": "theirs", "title": "theirs", "data": [{}], "provenance": ""});
+                let theirs = json!({"uid": "theirs", "title": "theirs", "data": [], "provenance": "", "orgID": 1,
+                    "folderUID": "elsewhere", "ruleGroup": "theirs", "condition": "A", "noDataState": "OK",
+                    "execErrState": "OK", "for": "0s"});
                 let group = super::world::Group { interval: 60, rules: vec![theirs] };
                 world.groups.insert(("elsewhere".to_owned(), "theirs".to_owned()), group);
             }
