@@ -11,8 +11,8 @@ use super::{made, templates};
 use crate::cli::{report, write};
 use crate::config::{Config, GrafanaAlerts};
 use crate::grafana::{
-    self, Bundle, Dashboard, Grafana, Options, Outcome, Palette, Plan, Progress, RuleGroup, State, Verb,
-    Wanted,
+    self, ApplyError, Bundle, Dashboard, Grafana, Options, Outcome, Palette, Plan, Progress, RuleGroup,
+    State, Verb, Wanted,
 };
 use crate::rules;
 use crate::rules::grafana::{GrafanaGroup, Scope, Surroundings};
@@ -301,8 +301,11 @@ async fn run(
     })
     .await;
     progress.clear();
-    let outcome = outcome
-        .context("not everything was done; what was is noted, and the next `apply` goes on from there")?;
+    let outcome = match outcome {
+        Err(error @ ApplyError::TooManyDeletes { .. }) => Err(error.into()),
+        other => other
+            .context("not everything was done; what was is noted, and the next `apply` goes on from there"),
+    }?;
     broken.map_or(Ok(outcome), Err)
 }
 
