@@ -1,6 +1,7 @@
 //! Where the program is put together: the list of collectors, start, reload and stop.
 
 mod engine;
+mod evaluator;
 mod healthcheck;
 mod own;
 mod processes;
@@ -28,6 +29,7 @@ use crate::slo::{Objectives, SloCollector};
 use crate::tenant::Resolver;
 
 pub use engine::{EngineCollector, PortsCollector};
+pub use evaluator::Evaluator;
 pub use healthcheck::healthcheck;
 pub use own::OwnCollector;
 pub use reloads::Reloads;
@@ -41,6 +43,8 @@ pub struct Shown {
     pub resolver: Option<Arc<Resolver>>,
     /// Tells of its configuration, if it has any.
     pub reloads: Option<Arc<Reloads>>,
+    /// Who evaluates tenants' alerts.
+    pub evaluator: Evaluator,
     /// What came of probes.
     pub probes: probe::Board,
     /// What programs have sent.
@@ -55,7 +59,7 @@ pub struct Shown {
 
 /// Every collector there is, in the order of the page. `started_at` is the start of the process.
 pub fn collectors(started_at: Timestamp, shown: Shown) -> Vec<Box<dyn Collector>> {
-    let Shown { resolver, reloads, probes, programs, servers, health, objectives } = shown;
+    let Shown { resolver, reloads, evaluator, probes, programs, servers, health, objectives } = shown;
     let mut all = collectors::all();
     all.push(Box::new(ContainerDiskCollector));
     all.push(Box::new(MachineCollector));
@@ -66,7 +70,7 @@ pub fn collectors(started_at: Timestamp, shown: Shown) -> Vec<Box<dyn Collector>
     all.push(Box::new(Programs::new(programs)));
     all.push(Box::new(HealthCollector::new(health)));
     all.push(Box::new(SloCollector::new(objectives)));
-    all.push(Box::new(OwnCollector::new(started_at, resolver, reloads)));
+    all.push(Box::new(OwnCollector::new(started_at, resolver, reloads, evaluator)));
     all.push(Box::new(PostgresCollector::new(servers)));
     all.extend(host::collectors::all());
     all

@@ -12,15 +12,12 @@ use jiff::Timestamp;
 use rustix::process::{Resource, getrlimit};
 use rustix::time::{ClockId, clock_gettime};
 
-use super::Reloads;
+use super::{Evaluator, Reloads};
 use crate::collect::{CollectError, Collector};
 use crate::metrics::{LabelBlock, Metric, Sink, Value, catalogue as c};
 use crate::paths::Paths;
 use crate::snapshot::{Snapshot, Sources};
 use crate::tenant::Resolver;
-
-/// Who may evaluate tenants' alerts, and whether he does. Nobody gives rules to Grafana yet.
-const ALERT_EVALUATORS: [(&str, bool); 2] = [("prometheus", true), ("grafana", false)];
 
 /// `dockmeter_build_info`, `process_*` and the sampler's own counters.
 #[derive(Debug)]
@@ -28,18 +25,20 @@ pub struct OwnCollector {
     started_at: Timestamp,
     resolver: Option<Arc<Resolver>>,
     reloads: Option<Arc<Reloads>>,
+    evaluator: Evaluator,
     stat: Stat,
 }
 
 impl OwnCollector {
-    /// For a process that was started then, attributes containers by `resolver` and has a
-    /// configuration that `reloads` tells of.
+    /// For a process that was started then, attributes containers by `resolver`, has a
+    /// configuration that `reloads` tells of, and knows who evaluates alerts.
     pub fn new(
         started_at: Timestamp,
         resolver: Option<Arc<Resolver>>,
         reloads: Option<Arc<Reloads>>,
+        evaluator: Evaluator,
     ) -> Self {
-        OwnCollector { started_at, resolver, reloads, stat: Stat::default() }
+        OwnCollector { started_at, resolver, reloads, evaluator, stat: Stat::default() }
     }
 }
 
@@ -65,7 +64,8 @@ impl Collector for OwnCollector {
             sink.sample(&plain, &[], Value::Nanos(succeeded_ns));
         }
         sink.family(&c::ALERT_EVALUATOR);
-        for (evaluator, evaluates) in ALERT_EVALUATORS {
+        let is_grafana = self.evaluator.is_grafana();
+        for (evaluator, evaluates) in [("prometheus", !is_grafana), ("grafana", is_grafana)] {
             sink.sample(&plain, &[("evaluator", evaluator)], Value::Int(evaluates.into()));
         }
         sink.family(&c::SAMPLE_OVERRUNS);

@@ -22,6 +22,7 @@ use crate::container::thread::SamplerThread;
 use crate::disk::thread::DiskThread;
 use crate::disk::{self, Board};
 use crate::docker::{self, EngineStatistics, Watcher};
+use crate::grafana::{self, Grafana};
 use crate::health::{Monitor, Wanted};
 use crate::host;
 use crate::ingest::intake::Pace;
@@ -43,7 +44,7 @@ use crate::web::{Context, Surroundings, router};
 
 use super::processes::Processes;
 use super::systemd::{Notifier, Sockets};
-use super::{Reloads, Shown, SlaReporter};
+use super::{Evaluator, Reloads, Shown, SlaReporter};
 
 /// Threads that serve the network; reading has a thread of its own.
 const WORKER_THREADS: usize = 2;
@@ -174,6 +175,7 @@ impl Exporter {
             Shown {
                 resolver: attributing,
                 reloads: reloading,
+                evaluator: evaluator(&config, &cancel)?,
                 probes: probed.clone(),
                 programs: receiver.clone(),
                 servers: said.clone(),
@@ -408,6 +410,20 @@ fn follow_objectives(objectives: &Arc<Objectives>, inventory: &Inventory, cancel
             tokio::time::sleep(began.elapsed() * REST).await;
         }
     }));
+}
+
+/// Who evaluates tenants' alerts, watched for as long as nobody cancels.
+fn evaluator(config: &Config, cancel: &CancellationToken) -> anyhow::Result<Evaluator> {
+    let evaluator = Evaluator::default();
+    if config.grafana.upstream.url.is_none() {
+        return Ok(evaluator);
+    }
+    if let Some(evaluation) = grafana::evaluation(config)? {
+        let grafana = Grafana::new(&config.grafana.upstream)?;
+        let watch = evaluator.clone().watch(grafana, evaluation);
+        tokio::spawn(cancel.clone().run_until_cancelled_owned(watch));
+    }
+    Ok(evaluator)
 }
 
 /// Removes series that programs send no more, or whose container is gone; never ends.

@@ -15,7 +15,9 @@ mod bootstrap;
 mod client;
 mod desired;
 mod diff;
+mod evaluator;
 mod folder;
+mod groups;
 mod normal;
 mod object;
 mod plan;
@@ -33,7 +35,9 @@ pub use desired::{
     wanted,
 };
 pub use diff::Change;
+pub use evaluator::Evaluation;
 pub use folder::{FolderError, dashboards};
+pub use groups::{evaluation, rule_groups};
 pub use object::{Key, Kind, MARK, PREFIX, Saved, TAG, Wanted};
 pub use plan::{Action, Blocked, Cause, Plan, Verb};
 pub use show::{Palette, action as show_action, plan as show_plan};

@@ -9,13 +9,11 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::{made, templates};
 use crate::cli::{report, write};
-use crate::config::{Config, GrafanaAlerts};
+use crate::config::Config;
 use crate::grafana::{
-    self, ApplyError, Bundle, Dashboard, Grafana, Options, Outcome, Palette, Plan, Progress, RuleGroup,
-    State, Verb, Wanted,
+    self, ApplyError, Bundle, Dashboard, Grafana, Options, Outcome, Palette, Plan, Progress, State, Verb,
+    Wanted,
 };
-use crate::rules;
-use crate::rules::grafana::{GrafanaGroup, Scope, Surroundings};
 
 /// The status where something is to be done, or could not be.
 const PENDING: u8 = 2;
@@ -235,32 +233,7 @@ fn bundle(arguments: &ArgMatches, config: &Config) -> anyhow::Result<Bundle> {
             dashboards.push(one);
         }
     }
-    Ok(Bundle { dashboards, rule_groups: rule_groups(config)? })
-}
-
-/// The alerts that Grafana evaluates, if there is a data source for them.
-fn rule_groups(config: &Config) -> anyhow::Result<Vec<RuleGroup>> {
-    let scope = match config.grafana.alerts {
-        GrafanaAlerts::Tenants => Scope::Tenants,
-        GrafanaAlerts::All => Scope::All,
-        GrafanaAlerts::None => return Ok(Vec::new()),
-    };
-    if config.grafana.prometheus_url.is_none() {
-        return Ok(Vec::new());
-    }
-    let catalogue = rules::catalogue(&config.alerting, config.slo.period)?;
-    let teams: Vec<&str> = grafana::teams(config).into_iter().collect();
-    let surroundings = Surroundings { data_source: grafana::PROMETHEUS_DATA_SOURCE, prefix: grafana::PREFIX };
-    let groups = rules::grafana::groups(&catalogue, &config.alerting, scope, &teams, &surroundings);
-    let group = |group: GrafanaGroup| RuleGroup {
-        folder: group
-            .team
-            .map_or_else(|| grafana::PLATFORM_FOLDER.to_owned(), |team| grafana::team_folder(&team)),
-        name: group.name,
-        interval_seconds: group.interval_seconds,
-        rules: group.rules,
-    };
-    Ok(groups.into_iter().map(group).collect())
+    Ok(Bundle { dashboards, rule_groups: grafana::rule_groups(config)? })
 }
 
 /// What is wanted, and which members of teams Grafana does not know.
