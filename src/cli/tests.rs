@@ -128,5 +128,6 @@ fn the_manual_page_names_every_flag_and_command_and_no_page_that_does_not_exist(
     for (words, _) in teach::leaves(&command()) {
         assert!(page.contains(&words), "{words}");
     }
-    assert!(!page.contains("dockmeter-"), "another page is referred to");
+    let pages: Vec<&str> = page.split_whitespace().filter(|word| word.contains("(1)")).collect();
+    assert!(pages.iter().all(|page| !page.contains("dockmeter-")), "another page is referred to: {pages:?}");
 }

@@ -50,6 +50,11 @@ pub enum GrafanaAlerts {
 impl GrafanaAlerts {
     const WORDS: [(&'static str, GrafanaAlerts); 3] =
         [("tenants", GrafanaAlerts::Tenants), ("all", GrafanaAlerts::All), ("none", GrafanaAlerts::None)];
+
+    /// As it is written in the configuration.
+    pub fn as_str(self) -> &'static str {
+        Self::WORDS.iter().find_map(|(word, which)| (*which == self).then_some(*word)).unwrap_or_default()
+    }
 }
 
 /// A team of Grafana.

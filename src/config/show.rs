@@ -3,6 +3,8 @@
 use std::fmt::{Display, Write as _};
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
+
 use super::settings::{self, Setting};
 use super::upstream::{self, Kind};
 use super::value::{show_bytes, show_duration};
@@ -66,6 +68,7 @@ pub(super) fn page(config: &Config) -> String {
     page.databases();
     page.upstream(&upstream::PROMETHEUS, &config.prometheus);
     page.upstream(&upstream::ALERTMANAGER, &config.alertmanager);
+    page.grafana();
     page.many(&settings::DISCOVERY_NETWORKS, config.discovery.networks.iter().map(shown));
     let published = config.discovery.published_address.as_deref().unwrap_or_default();
     page.one(&settings::DISCOVERY_PUBLISHED_ADDRESS, quoted(published));
@@ -91,6 +94,16 @@ pub(super) fn page(config: &Config) -> String {
 /// A value as a text that YAML reads back.
 fn shown(value: &impl Display) -> String {
     quoted(&value.to_string())
+}
+
+/// A contact point of Grafana, whose settings may hold a secret anywhere.
+fn without_texts(point: &Value) -> Value {
+    let mut point = point.clone();
+    let settings = point["settings"].as_object_mut().into_iter().flatten();
+    for (_, setting) in settings.filter(|(_, setting)| setting.is_string()) {
+        *setting = Value::from("****");
+    }
+    point
 }
 
 struct Page<'a> {
@@ -194,6 +207,34 @@ impl Page<'_> {
         self.one(kind.password_file, file(&upstream.password_file));
         self.one(kind.bearer_token_file, file(&upstream.bearer_token_file));
         self.one(kind.ca_file, file(&upstream.ca_file));
+    }
+
+    fn grafana(&mut self) {
+        let grafana = &self.config.grafana;
+        self.upstream(&upstream::GRAFANA, &grafana.upstream);
+        let text = |text: &Option<String>| quoted(text.as_deref().unwrap_or_default());
+        self.one(&settings::GRAFANA_PROMETHEUS_URL, text(&grafana.prometheus_url));
+        self.one(&settings::GRAFANA_ALERTMANAGER_URL, text(&grafana.alertmanager_url));
+        self.one(&settings::GRAFANA_ALERTS, grafana.alerts.as_str());
+        let teams = grafana.teams.iter().map(|(name, team)| {
+            let members = team.members.as_ref().map(|members| {
+                let members: Vec<String> = members.iter().map(shown).collect();
+                format!("members: [{}]", members.join(", "))
+            });
+            format!("{}: {{{}}}", quoted(name), members.unwrap_or_default())
+        });
+        self.named(&settings::GRAFANA_TEAMS, teams.collect());
+        let points = grafana.contact_points.iter();
+        let points = points.map(|(name, point)| format!("{}: {}", quoted(name), without_texts(point)));
+        self.named(&settings::GRAFANA_CONTACT_POINTS, points.collect());
+        let timings = grafana.mute_timings.iter();
+        let timings = timings.map(|(name, timing)| format!("{}: {timing}", quoted(name)));
+        self.named(&settings::GRAFANA_MUTE_TIMINGS, timings.collect());
+        let templates = grafana.templates.iter();
+        let templates = templates.map(|(name, text)| format!("{}: {}", quoted(name), quoted(text)));
+        self.named(&settings::GRAFANA_TEMPLATES, templates.collect());
+        self.many(&settings::GRAFANA_POLICIES, grafana.policies.iter());
+        self.one(&settings::GRAFANA_STATE_FILE, shown(&grafana.state_file.display()));
     }
 
     fn report(&mut self) {

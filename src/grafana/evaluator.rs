@@ -3,7 +3,7 @@
 //! A rule is evaluated if its last evaluation moves on; whose clock it is told by does not matter.
 //! Grafana is the evaluator once it has evaluated every rule for as long as the longest condition
 //! has to hold, since only then does it know everything that Prometheus knows, and it is not any
-//! more as soon as one rule stands still, fails, is paused or is not there.
+//! more as soon as one rule is paused or not there, or stands still or fails for some intervals.
 //!
 //! No I/O and no clock: answers and the time go in.
 
@@ -92,19 +92,28 @@ impl Evaluation {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         for group in groups.filter(|group| text(&group["name"]).starts_with(PREFIX)) {
             for rule in group["rules"].as_array().into_iter().flatten() {
-                if rule["health"] == "error" || rule["isPaused"] == true {
+                if rule["isPaused"] == true {
                     continue;
                 }
                 let key = [text(&group["file"]), text(&group["name"]), text(&rule["name"])];
                 let evaluated_at = text(&rule["lastEvaluation"]);
                 let moved_at = self.seen.get(&key).and_then(|before| {
-                    if before.evaluated_at == evaluated_at { before.moved_at } else { Some(now) }
+                    let moved = before.evaluated_at != evaluated_at && !has_failed(rule);
+                    if moved { Some(now) } else { before.moved_at }
                 });
                 there.insert(key, Seen { evaluated_at, moved_at });
             }
         }
         self.seen = there;
     }
+}
+
+/// Whether the last evaluation could not ask its data source. A rule that keeps what was known
+/// (`execErrState: KeepLast`) then has the health `ok`, and says so in the state of its alerts
+/// alone: `Normal (Error, KeepLast)`.
+fn has_failed(rule: &Value) -> bool {
+    let mut states = rule["alerts"].as_array().into_iter().flatten().map(|alert| &alert["state"]);
+    rule["health"] == "error" || states.any(|state| state.as_str().unwrap_or_default().contains("(Error"))
 }
 
 #[cfg(test)]
@@ -135,6 +144,12 @@ mod tests {
         ]}})
     }
 
+    /// One whose first rule could not ask and kept what it knew.
+    fn kept(mut answer: Value) -> Value {
+        answer["data"]["groups"][0]["rules"][0]["alerts"] = json!([{"state": "Alerting (Error, KeepLast)"}]);
+        answer
+    }
+
     /// One in which all have moved at `now`.
     fn moved(now: u64) -> Value {
         answer([now; 3], "ok")
@@ -162,7 +177,11 @@ mod tests {
         assert!(still.look(Some(&answer([390, 360, 390], "ok")), seconds(390)));
         assert!(still.look(Some(&answer([450, 360, 450], "ok")), seconds(450)));
         assert!(!still.look(Some(&answer([480, 360, 480], "ok")), seconds(480)));
-        assert!(!at_work().look(Some(&answer([390; 3], "error")), seconds(390)));
+        for failed in [answer([390; 3], "error"), kept(answer([390; 3], "ok"))] {
+            let mut failing = at_work();
+            assert!(failing.look(Some(&failed), seconds(450)), "what was known holds for a while");
+            assert!(!failing.look(Some(&failed), seconds(480)));
+        }
         assert!(!at_work().look(Some(&json!({"data": {"groups": []}})), seconds(390)));
         let mut away = at_work();
         assert!(away.look(None, seconds(420)));

@@ -13,6 +13,7 @@ use crate::exporter::BINARY;
 
 pub(crate) mod pages;
 mod travel;
+mod twins;
 
 /// Two teams, one of which sleeps at night.
 const TEAMS: &str = "\
