@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::desired::{PLATFORM_FOLDER, PROMETHEUS_DATA_SOURCE, RuleGroup, team_folder, teams};
 use super::evaluator::Evaluation;
 use super::object::PREFIX;
-use crate::config::{Config, GrafanaAlerts};
+use crate::config::Config;
 use crate::rules::grafana::{GrafanaGroup, Scope, Surroundings, groups};
 use crate::rules::{Catalogue, RulesError, catalogue};
 
@@ -29,14 +29,10 @@ pub fn evaluation(config: &Config) -> Result<Option<Evaluation>, RulesError> {
 
 fn with_catalogue(config: &Config) -> Result<(Vec<RuleGroup>, Catalogue), RulesError> {
     let catalogue = catalogue(&config.alerting, config.slo.period)?;
-    let scope = match config.grafana.alerts {
-        GrafanaAlerts::Tenants => Scope::Tenants,
-        GrafanaAlerts::All => Scope::All,
-        GrafanaAlerts::None => return Ok((Vec::new(), catalogue)),
-    };
-    if config.grafana.prometheus_url.is_none() {
+    let asked = config.grafana.prometheus_url.as_ref();
+    let Some((scope, _)) = Scope::of(config.grafana.alerts).zip(asked) else {
         return Ok((Vec::new(), catalogue));
-    }
+    };
     let teams: Vec<&str> = teams(config).into_iter().collect();
     let surroundings = Surroundings { data_source: PROMETHEUS_DATA_SOURCE, prefix: PREFIX };
     let group = |group: GrafanaGroup| RuleGroup {

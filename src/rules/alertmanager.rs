@@ -13,7 +13,7 @@ use crate::yaml::{quoted, write::Node};
 pub(super) const TEMPLATES: &str = include_str!("../../alerting/templates/dockmeter.tmpl");
 
 /// The alert that always fires, to show that alerts can.
-const WATCHDOG: &str = "Watchdog";
+pub(super) const WATCHDOG: &str = "Watchdog";
 
 /// The report of a period, which somebody is told of although nothing is wrong.
 const REPORT: &str = "SlaReport";

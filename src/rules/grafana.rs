@@ -7,9 +7,10 @@
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
+use super::alertmanager::WATCHDOG;
 use super::catalogue::{Alert, Audience, Catalogue, Direction};
 use super::words::{Evaluator, annotations, labels};
-use crate::config::{Alerting, show_duration};
+use crate::config::{Alerting, GrafanaAlerts, show_duration};
 
 /// The label of every rule that Grafana has of us, and of the alerts that it tells of.
 pub const MARK: (&str, &str) = ("managed_by", "dockmeter");
@@ -38,8 +39,27 @@ pub struct GrafanaGroup {
 pub enum Scope {
     /// Those of tenants.
     Tenants,
-    /// All.
+    /// All, but that which shows that Prometheus can tell of any.
     All,
+}
+
+impl Scope {
+    /// By the configuration; none if Grafana evaluates nothing.
+    pub fn of(alerts: GrafanaAlerts) -> Option<Scope> {
+        match alerts {
+            GrafanaAlerts::Tenants => Some(Scope::Tenants),
+            GrafanaAlerts::All => Some(Scope::All),
+            GrafanaAlerts::None => None,
+        }
+    }
+
+    /// Whether Grafana evaluates an alert, and Prometheus's copy of it stands by.
+    pub(super) fn has(self, alert: &Alert) -> bool {
+        match alert.audience {
+            Audience::Tenant => true,
+            Audience::Platform => self == Scope::All && alert.name != WATCHDOG,
+        }
+    }
 }
 
 /// What rules of a Grafana refer to.
@@ -63,10 +83,8 @@ pub fn groups(
     let mut groups = Vec::new();
     for group in &catalogue.groups {
         for team in teams.iter().copied().map(Some).chain([None]) {
-            let is_here = |alert: &&Alert| match alert.audience {
-                Audience::Tenant => true,
-                Audience::Platform => scope == Scope::All && team.is_none(),
-            };
+            let is_here =
+                |alert: &&Alert| scope.has(alert) && (alert.audience == Audience::Tenant || team.is_none());
             let rules: Vec<Value> = group
                 .alerts
                 .iter()

@@ -34,6 +34,7 @@ pub use load::{Mistakes, Source};
 pub(crate) use promql::labels_of;
 pub use unit::Unit;
 
+use grafana::Scope;
 use terms::Terms;
 
 /// The name of each file and what is in it.
@@ -154,11 +155,12 @@ fn apply(catalogue: &mut Catalogue, name: &str, change: &AlertChange) -> Result<
 pub fn render(catalogue: &Catalogue, config: &Config) -> Vec<Rendered> {
     let alerting = &config.alerting;
     let file = |path: String, text: String| Rendered { path: path.into(), text: format!("{}{text}", HEAD) };
+    let grafana = Scope::of(config.grafana.alerts).unwrap_or(Scope::Tenants);
     let mut rendered = Vec::new();
     for group in &catalogue.groups {
-        let rules = prometheus::rules(group, alerting).document();
+        let rules = prometheus::rules(group, alerting, grafana).document();
         rendered.push(file(format!("rules/{}.yml", group.name), rules));
-        let tests = promtool::tests(group).into_iter();
+        let tests = promtool::tests(group, grafana).into_iter();
         rendered.extend(tests.map(|(name, test)| file(format!("tests/{name}"), test.document())));
     }
     rendered.push(file("prometheus.yml".into(), server::configuration(config).document()));

@@ -1,23 +1,24 @@
 //! Rule files for Prometheus.
 //!
 //! Prometheus has no hysteresis of its own: an alert between its thresholds goes on only if
-//! `ALERTS` says that it fires. Alerts of tenants give way while Grafana evaluates them, so that
-//! none is told of twice.
+//! `ALERTS` says that it fires. Alerts that Grafana is given stand by while it evaluates them, so
+//! that none is told of twice.
 
-use super::catalogue::{Alert, Audience, Group, Record};
+use super::catalogue::{Alert, Group, Record};
+use super::grafana::Scope;
 use super::words::{Evaluator, annotations, labels};
 use crate::config::{Alerting, show_duration};
 use crate::yaml::write::Node;
 
-/// Stands while Grafana evaluates the alerts of tenants.
+/// Stands while Grafana evaluates the alerts that it was given.
 pub(super) const EVALUATED_BY_GRAFANA: &str = "dockmeter_alert_evaluator{evaluator=\"grafana\"}";
 
-/// The rule file of a group.
-pub(super) fn rules(group: &Group, alerting: &Alerting) -> Node {
+/// The rule file of a group, in which what Grafana may evaluate stands by.
+pub(super) fn rules(group: &Group, alerting: &Alerting, grafana: Scope) -> Node {
     let mut entries = vec![("name", Node::from(format!("dockmeter_{}", group.name)))];
     entries.extend(group.interval.map(|interval| ("interval", show_duration(interval).into())));
     let records = group.records.iter().map(record);
-    let alerts = group.alerts.iter().map(|alert| rule(alert, alerting));
+    let alerts = group.alerts.iter().map(|alert| rule(alert, alerting, grafana));
     entries.push(("rules", Node::list(records.chain(alerts))));
     Node::map([("groups", Node::list([Node::map(entries)]))])
 }
@@ -35,8 +36,9 @@ fn block(expr: &str) -> Node {
     Node::from(if expr.contains('\n') { format!("{expr}\n") } else { expr.to_owned() })
 }
 
-fn rule(alert: &Alert, alerting: &Alerting) -> Node {
-    let mut entries = vec![("alert", alert.name.as_str().into()), ("expr", block(&condition(alert)))];
+fn rule(alert: &Alert, alerting: &Alerting, grafana: Scope) -> Node {
+    let mut entries =
+        vec![("alert", alert.name.as_str().into()), ("expr", block(&condition(alert, grafana)))];
     for (key, duration) in [("for", alert.hold), ("keep_firing_for", alert.keep)] {
         if !duration.is_zero() {
             entries.push((key, show_duration(duration).into()));
@@ -52,7 +54,7 @@ fn rule(alert: &Alert, alerting: &Alerting) -> Node {
 }
 
 /// When an alert fires.
-fn condition(alert: &Alert) -> String {
+fn condition(alert: &Alert, grafana: Scope) -> String {
     let value = match alert.expr.contains('\n') {
         true => format!("(\n{}\n)", indented(&alert.expr)),
         false => format!("({})", alert.expr),
@@ -66,12 +68,10 @@ fn condition(alert: &Alert) -> String {
             alert.name
         );
     }
-    match alert.audience {
-        Audience::Tenant => {
-            format!("(\n{}\n)\nunless on () ({EVALUATED_BY_GRAFANA} == 1)", indented(&condition))
-        }
-        Audience::Platform => condition,
+    if grafana.has(alert) {
+        return format!("(\n{}\n)\nunless on () ({EVALUATED_BY_GRAFANA} == 1)", indented(&condition));
     }
+    condition
 }
 
 fn indented(text: &str) -> String {

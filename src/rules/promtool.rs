@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::catalogue::{Alert, AlertTest, Audience, Group, Record};
+use super::catalogue::{Alert, AlertTest, Group, Record};
+use super::grafana::Scope;
 use super::prometheus::EVALUATED_BY_GRAFANA;
 use crate::config::show_duration;
 use crate::yaml::write::Node;
@@ -23,7 +24,7 @@ const USUAL: [(&str, &str); 6] = [
 const STEP: Duration = Duration::from_secs(60);
 
 /// The files of a group's tests, by name.
-pub(super) fn tests(group: &Group) -> Vec<(String, Node)> {
+pub(super) fn tests(group: &Group, grafana: Scope) -> Vec<(String, Node)> {
     let mut by_interval: BTreeMap<Duration, Vec<Node>> = BTreeMap::new();
     for record in &group.records {
         if let Some((interval, test)) = recorded(record) {
@@ -31,7 +32,7 @@ pub(super) fn tests(group: &Group) -> Vec<(String, Node)> {
         }
     }
     for alert in group.alerts.iter().filter(|alert| !alert.is_changed) {
-        by_interval.entry(alert.test.interval).or_default().extend(fired(alert));
+        by_interval.entry(alert.test.interval).or_default().extend(fired(alert, grafana));
     }
     let file = |(interval, tests): (Duration, Vec<Node>)| {
         let interval_name = show_duration(interval);
@@ -76,7 +77,7 @@ fn case(name: &str, interval: Duration, input: &BTreeMap<String, String>, expect
     ])
 }
 
-fn fired(alert: &Alert) -> Vec<Node> {
+fn fired(alert: &Alert, grafana: Scope) -> Vec<Node> {
     let AlertTest { interval, input, quiet, fires, holds, clears, .. } = &alert.test;
     let expr = format!(
         "count by ({}) (ALERTS{{alertname=\"{}\",alertstate=\"firing\"}})",
@@ -94,7 +95,7 @@ fn fired(alert: &Alert) -> Vec<Node> {
     expected.extend(holds.map(|at| expectation(&expr, at, one())));
     expected.extend(clears.map(|at| expectation(&expr, at, nothing())));
     let mut cases = vec![case(&format!("{} fires and clears", alert.name), *interval, input, expected)];
-    if alert.audience == Audience::Tenant {
+    if grafana.has(alert) {
         let mut input = input.clone();
         input.insert(EVALUATED_BY_GRAFANA.to_owned(), "1x2000".to_owned());
         let expected = vec![expectation(&expr, *fires, nothing())];

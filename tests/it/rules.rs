@@ -116,6 +116,18 @@ fn changed_alerts_are_valid_rules() {
 }
 
 #[test]
+fn what_grafana_is_to_evaluate_stands_by_and_the_watchdog_never_does() {
+    let Some(promtool) = Component::Promtool.path() else { return };
+    let folder = Folder::rendered("grafana: {alerts: all}\n");
+    done(Command::new(promtool).args(["test", "rules"]).args(folder.files("tests")));
+    let tests: String = folder.files("tests").iter().map(|path| fs::read_to_string(path).unwrap()).collect();
+    for alert in ["ContainerCpuHigh", "HostCpuHigh", "DockmeterDown"] {
+        assert!(tests.contains(&format!("{alert} gives way to Grafana")), "{alert}");
+    }
+    assert!(!tests.contains("Watchdog gives way to Grafana"));
+}
+
+#[test]
 fn what_stands_in_the_tree_is_current() {
     let tree = Path::new(env!("CARGO_MANIFEST_DIR")).join("prometheus");
     let check = Command::new(BINARY)

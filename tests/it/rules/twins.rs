@@ -83,7 +83,10 @@ fn rules_in_grafana_pass_the_tests_of_their_twins_in_prometheus() {
         let alert = catalogue.alerts().find(|alert| rule["alert"] == *alert.name).expect("an alert");
         let twins = grafanas.iter().filter(|twin| twin["title"] == rule["alert"]);
         let twins: Vec<Value> = twins.map(|twin| written_back(twin, &alert.labels)).collect();
-        assert!(!twins.is_empty(), "{} is not in Grafana", alert.name);
+        if twins.is_empty() {
+            assert_eq!(alert.name, "Watchdog", "it shows that Prometheus can tell of any");
+            return vec![rule];
+        }
         for twin in &twins {
             assert_eq!(twin["labels"], rule["labels"], "{}", alert.name);
         }
