@@ -547,7 +547,7 @@ fn what_is_shown_can_be_read_back() {
                 probes: [{name: a, tcp: '[::1]:5'}, {name: b, http: 'https://b/c', status: [2xx, 404], ca_file: ca.pem, interval: 1m, timeout: 250ms}]\n\
                 databases: [{postgres: 'postgres://m@[::1]/a?sslmode=verify-ca', password_file: p, ca_file: ca.pem, project: shop}, {postgres: 'postgres://m@b', interval: 2s}]\n\
                 prometheus: {url: 'http://p'}\n\
-                grafana: {alerts: all, teams: {core: {members: [ann]}, web: {}}, mute_timings: {nights: [{weekdays: [sunday]}]}, templates: {short: \"a\\nb\"}, policies: [{receiver: ops}]}\n\
+                grafana: {alerts: all, teams: {core: {members: [ann]}, web: {}}, mute_timings: {nights: [{weekdays: [sunday]}]}, templates: {short: \"a\\nb\"}, policies: [{receiver: ops}], state_file: /s/grafana.json}\n\
                 report: {sla: {folder: reports, every: quarter, time_zone: Europe/Berlin}}\n\
                 slo: {period: 28d, objectives: [{slo: latency, objective: '99.50', threshold: 250ms, user: ann}, {slo: uptime, objective: 99}], custom: [{name: jobs, objective: 95, total: jobs_total, bad: 'jobs_total{result=\"failed\"}', service: a}]}\n";
     let without_origins = |page: String| -> Vec<String> {
