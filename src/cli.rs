@@ -24,6 +24,7 @@ use crate::web::entrance::Prepared;
 
 mod grafana;
 mod healthcheck;
+mod rendered;
 mod report;
 mod rules;
 mod teach;

@@ -1,4 +1,5 @@
-//! Rendered files in a folder: written all or not at all, or compared.
+//! Rendered files in a folder: written all or not at all, or compared; and what they are rendered
+//! of, where somebody adds to it.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -21,6 +22,44 @@ pub struct Rendered {
     pub path: PathBuf,
     /// What is in it.
     pub text: String,
+}
+
+/// A file of what is rendered.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// Its name, for mistakes.
+    pub path: PathBuf,
+    /// What is in it.
+    pub text: String,
+}
+
+/// Why files could not be read.
+#[derive(Debug, thiserror::Error)]
+#[error("could not read `{}`: {source}", path.display())]
+pub struct ReadError {
+    path: PathBuf,
+    source: io::Error,
+}
+
+/// The YAML files of a folder, by name.
+///
+/// # Errors
+/// The folder or one of them cannot be read.
+pub fn sources(folder: &Path) -> Result<Vec<Source>, ReadError> {
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |source| ReadError { path, source }
+    };
+    let entries = fs::read_dir(folder).map_err(failed(folder))?;
+    let paths = entries.map(|entry| entry.map(|entry| entry.path()));
+    let mut paths = paths.collect::<Result<Vec<_>, _>>().map_err(failed(folder))?;
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "yml" || extension == "yaml"));
+    paths.sort();
+    let read = |path: PathBuf| {
+        let text = fs::read_to_string(&path).map_err(failed(&path))?;
+        Ok(Source { path, text })
+    };
+    paths.into_iter().map(read).collect()
 }
 
 /// Why files could not be written.

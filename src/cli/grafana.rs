@@ -3,27 +3,29 @@
 
 use std::fmt::Write as _;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
+use super::rendered;
 use crate::config::Config;
-use crate::{dashboards, files, rules};
+use crate::{dashboards, rules};
 
 mod provision;
 
 pub(super) use provision::{apply, destroy, plan, token};
 
-/// The status of a check that finds something.
+/// The status of a lint that finds something.
 const FOUND: u8 = 2;
 
 const RENDER_HELP: &str = "\
 Written is a file for each dashboard, named by its uid, in Grafana's classic format (schema version
-42), which can be imported by hand or provisioned from a folder. Nothing is written if anything is
-wrong; files that are as they should be are left alone. With --check nothing is written: the exit
-status is 0 if all files are current, 2 if one is not, 1 if something is wrong.
+42), which can be imported by hand or provisioned from a folder. docs/dashboards.md says which there
+are. Nothing is written if anything is wrong; files that are as they should be are left alone. With
+--check nothing is written: the exit status is 0 if all files are current, 2 if one is not, 1 if
+something is wrong.
 
 A folder of templates of one's own, in the format of those in grafana/templates, adds to what is
 delivered; one with the uid of a delivered dashboard takes its place.
@@ -53,21 +55,8 @@ pub(super) fn command() -> Command {
     let render = Command::new("render")
         .about("Write the dashboards as files, made of their templates")
         .after_help(RENDER_HELP)
-        .arg(
-            Arg::new("output")
-                .long("output")
-                .value_name("DIRECTORY")
-                .help("Where the files lie")
-                .value_parser(clap::value_parser!(PathBuf))
-                .default_value("grafana/dashboards"),
-        )
-        .arg(templates())
-        .arg(
-            Arg::new("check")
-                .long("check")
-                .action(ArgAction::SetTrue)
-                .help("Write nothing, and say which files are not current"),
-        );
+        .args(rendered::arguments("grafana/dashboards"))
+        .arg(templates());
     let lint = Command::new("lint")
         .about("Say what is wrong with dashboards")
         .after_help(lint_help())
@@ -108,28 +97,10 @@ pub(super) fn render(
     config: &Config,
     out: &mut dyn Write,
 ) -> anyhow::Result<ExitCode> {
-    let folder =
-        arguments.get_one::<PathBuf>("output").map_or(Path::new("grafana/dashboards"), PathBuf::as_path);
-    let rendered = dashboards::files(&made(arguments, config)?);
-    let shown = |path: &PathBuf| folder.join(path).display().to_string();
-    let mut said = String::new();
-    if arguments.get_flag("check") {
-        let stale = files::stale(folder, &rendered, dashboards::OURS);
-        for path in &stale {
-            let _ = writeln!(said, "`{}` is stale; `dockmeter grafana render` renews it", shown(path));
-        }
-        super::write(out, &said)?;
-        return Ok(if stale.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(FOUND) });
-    }
-    for path in files::write(folder, &rendered, dashboards::OURS)? {
-        let written = if folder.join(&path).exists() { "wrote" } else { "removed" };
-        let _ = writeln!(said, "{written} `{}`", shown(&path));
-    }
-    if said.is_empty() {
-        let _ = writeln!(said, "all files in `{}` are current", folder.display());
-    }
+    let files = dashboards::files(&made(arguments, config)?);
+    let (said, status) = rendered::bring(arguments, &files, dashboards::OURS, "dockmeter grafana render")?;
     super::write(out, &said)?;
-    Ok(ExitCode::SUCCESS)
+    Ok(status)
 }
 
 /// Says what is wrong with dashboards.

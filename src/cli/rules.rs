@@ -1,17 +1,13 @@
 //! `dockmeter rules`: files for Prometheus and Alertmanager, made of the catalogue of alerts.
 
-use std::fmt::Write as _;
 use std::io::Write;
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Arg, ArgAction, ArgMatches, Command};
+use clap::{ArgMatches, Command};
 
+use super::rendered;
 use crate::config::Config;
-use crate::{files, rules};
-
-/// The status of a check that finds other files than there should be.
-const STALE: u8 = 2;
+use crate::rules;
 
 const RENDER_HELP: &str = "\
 Written are, into the folder of --output:
@@ -49,20 +45,7 @@ pub(super) fn command() -> Command {
     let render = Command::new("render")
         .about("Write Prometheus's rules, their tests and alertmanager.yml, made of the catalogue of alerts")
         .after_help(RENDER_HELP)
-        .arg(
-            Arg::new("output")
-                .long("output")
-                .value_name("DIRECTORY")
-                .help("Where the files lie")
-                .value_parser(clap::value_parser!(PathBuf))
-                .default_value("prometheus"),
-        )
-        .arg(
-            Arg::new("check")
-                .long("check")
-                .action(ArgAction::SetTrue)
-                .help("Write nothing, and say which files are not current"),
-        );
+        .args(rendered::arguments("prometheus"));
     Command::new("rules")
         .about("Alerts and recording rules for Prometheus, routes for Alertmanager")
         .subcommand_required(true)
@@ -75,32 +58,15 @@ pub(super) fn render(
     config: &Config,
     out: &mut dyn Write,
 ) -> anyhow::Result<ExitCode> {
-    let folder = arguments.get_one::<PathBuf>("output").map_or(Path::new("prometheus"), PathBuf::as_path);
     let catalogue = rules::catalogue(&config.alerting, config.slo.period)?;
-    let rendered = rules::render(&catalogue, config);
-    let shown = |path: &PathBuf| folder.join(path).display().to_string();
-    let mut said = String::new();
-    if arguments.get_flag("check") {
-        let stale = files::stale(folder, &rendered, rules::OURS);
-        for path in &stale {
-            let _ = writeln!(said, "`{}` is stale; `dockmeter rules render` renews it", shown(path));
-        }
-        super::write(out, &said)?;
-        return Ok(if stale.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(STALE) });
-    }
-    for path in files::write(folder, &rendered, rules::OURS)? {
-        let written = if folder.join(&path).exists() { "wrote" } else { "removed" };
-        let _ = writeln!(said, "{written} `{}`", shown(&path));
-    }
-    if said.is_empty() {
-        let _ = writeln!(said, "all files in `{}` are current", folder.display());
-    }
-    if config.alerting.platform_receiver().is_none() {
+    let files = rules::render(&catalogue, config);
+    let (mut said, status) = rendered::bring(arguments, &files, rules::OURS, "dockmeter rules render")?;
+    if config.alerting.platform_receiver().is_none() && !arguments.get_flag("check") {
         said.push_str(
             "nobody is told of alerts: no receiver is configured; \
              `dockmeter rules render --help` shows how\n",
         );
     }
     super::write(out, &said)?;
-    Ok(ExitCode::SUCCESS)
+    Ok(status)
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::entry::{File, Row, Text};
 use super::{annotations, layout, variables};
+use crate::files::Source;
 use crate::yaml::{self, Location, one_line};
 
 /// Why there are no dashboards: a line for each mistake.
@@ -49,15 +50,6 @@ impl Template {
 fn mistake(file: &Path, at: Location, message: impl AsRef<str>) -> String {
     let place = yaml::place(file, Some((at.line(), at.column())));
     format!("{place}{}", one_line(message.as_ref()))
-}
-
-/// A file of templates.
-#[derive(Clone, Debug)]
-pub(super) struct Source {
-    /// Its name, for mistakes.
-    pub(super) path: PathBuf,
-    /// What is in it.
-    pub(super) text: String,
 }
 
 /// Reads templates. Of two with one uid the later stands in the place of the earlier, unless

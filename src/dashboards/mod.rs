@@ -20,17 +20,16 @@ mod terms;
 mod units;
 mod variables;
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use crate::files::{Ours, Rendered};
+use crate::files::{self, Ours, ReadError, Rendered, Source};
 use crate::rules::Catalogue;
 
 pub use lint::{Finding, RULES, alerts, lint, panels};
 pub use load::Mistakes;
-use load::{Source, Template};
+use load::Template;
 
 /// The format's version.
 const SCHEMA_VERSION: u32 = 42;
@@ -88,13 +87,8 @@ pub struct Dashboard {
 #[derive(Debug, thiserror::Error)]
 pub enum DashboardsError {
     /// The folder of templates cannot be read.
-    #[error("could not read `{}`: {source}; check `--templates`", path.display())]
-    Read {
-        /// The folder or file.
-        path: PathBuf,
-        /// What came back.
-        source: std::io::Error,
-    },
+    #[error("{0}; check `--templates`")]
+    Read(#[from] ReadError),
     /// Something in a template is wrong.
     #[error(transparent)]
     Mistakes(#[from] Mistakes),
@@ -109,33 +103,13 @@ pub fn dashboards(catalogue: &Catalogue, own: Option<&Path>) -> Result<Vec<Dashb
     let embedded = FILES.iter().map(|(path, text)| Source { path: path.into(), text: (*text).to_owned() });
     let mut sources: Vec<Source> = embedded.collect();
     if let Some(folder) = own {
-        sources.extend(further(folder)?);
+        sources.extend(files::sources(folder)?);
     }
     let templates = load::load(&sources)?;
     let mut mistakes = Vec::new();
     let made = templates.iter().map(|template| made(template, &templates, catalogue, &mut mistakes));
     let made: Vec<Dashboard> = made.collect();
     if mistakes.is_empty() { Ok(made) } else { Err(Mistakes(mistakes).into()) }
-}
-
-/// The templates of a folder, by name.
-fn further(folder: &Path) -> Result<Vec<Source>, DashboardsError> {
-    let failed = |path: &Path| {
-        let path = path.to_owned();
-        move |source| DashboardsError::Read { path, source }
-    };
-    let entries = fs::read_dir(folder).map_err(failed(folder))?;
-    let mut paths = entries
-        .map(|entry| entry.map(|entry| entry.path()))
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(failed(folder))?;
-    paths.retain(|path| path.extension().is_some_and(|extension| extension == "yml" || extension == "yaml"));
-    paths.sort();
-    let read = |path: PathBuf| {
-        let text = fs::read_to_string(&path).map_err(failed(&path))?;
-        Ok(Source { path, text })
-    };
-    paths.into_iter().map(read).collect()
 }
 
 /// A dashboard from a file in Grafana's classic format, as it exports it.

@@ -3,6 +3,7 @@
 mod broken;
 mod schema;
 
+use std::fs;
 use std::path::Path;
 
 use super::*;

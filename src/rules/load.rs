@@ -2,7 +2,7 @@
 //! column.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use super::catalogue::{Catalogue, Group, Record, RecordTest};
@@ -11,6 +11,7 @@ use super::known::{Known, Labels};
 use super::promql;
 use super::terms::Terms;
 use crate::config::duration;
+use crate::files::Source;
 use crate::yaml::{self, Location, Spanned, one_line, one_of};
 
 mod alert;
@@ -27,15 +28,6 @@ const STEP: Duration = Duration::from_secs(60);
 #[derive(Debug, thiserror::Error)]
 #[error("{}", .0.join("\n"))]
 pub struct Mistakes(pub Vec<String>);
-
-/// A file of the catalogue.
-#[derive(Clone, Debug)]
-pub struct Source {
-    /// Its name, for mistakes.
-    pub path: PathBuf,
-    /// What is in it.
-    pub text: String,
-}
 
 /// Reads and checks a catalogue.
 ///

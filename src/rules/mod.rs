@@ -5,12 +5,10 @@
 //! configuration may add to it. Invariant: what is rendered comes from a catalogue in which
 //! nothing is wrong, and is complete in memory before the first file is touched.
 
-use std::fs;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::config::{AlertChange, Alerting, Config, ConfigError};
-use crate::files::{Ours, Rendered};
+use crate::files::{self, Ours, ReadError, Rendered, Source};
 
 mod alertmanager;
 pub mod catalogue;
@@ -30,7 +28,7 @@ mod words;
 
 pub use catalogue::{Alert, Audience, Catalogue, Direction, Group, Record};
 pub(crate) use known::{Known, Labels};
-pub use load::{Mistakes, Source};
+pub use load::Mistakes;
 pub(crate) use promql::labels_of;
 pub use unit::Unit;
 
@@ -69,13 +67,8 @@ pub const OURS: Ours = Ours { folders: &["rules", "tests"], is_ours: |text| text
 #[derive(Debug, thiserror::Error)]
 pub enum RulesError {
     /// The catalogue's directory cannot be read.
-    #[error("could not read `{}`: {source}; check `alerting.catalogue_directory`", path.display())]
-    Read {
-        /// The directory or file.
-        path: PathBuf,
-        /// What came back.
-        source: std::io::Error,
-    },
+    #[error("{0}; check `alerting.catalogue_directory`")]
+    Read(#[from] ReadError),
     /// Something in it is wrong.
     #[error(transparent)]
     Mistakes(#[from] Mistakes),
@@ -93,33 +86,13 @@ pub fn catalogue(alerting: &Alerting, period: Duration) -> Result<Catalogue, Rul
     let embedded = FILES.iter().map(|(path, text)| Source { path: path.into(), text: (*text).to_owned() });
     let mut sources: Vec<Source> = embedded.collect();
     if let Some(directory) = &alerting.catalogue_directory {
-        sources.extend(further(directory)?);
+        sources.extend(files::sources(directory)?);
     }
     let mut catalogue = load::load(&sources, &Terms::new(alerting, period))?;
     for (name, change) in &alerting.alerts {
         apply(&mut catalogue, name, change)?;
     }
     Ok(catalogue)
-}
-
-/// The files of a directory, by name.
-fn further(directory: &Path) -> Result<Vec<Source>, RulesError> {
-    let failed = |path: &Path| {
-        let path = path.to_owned();
-        move |source| RulesError::Read { path, source }
-    };
-    let entries = fs::read_dir(directory).map_err(failed(directory))?;
-    let mut paths = entries
-        .map(|entry| entry.map(|entry| entry.path()))
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(failed(directory))?;
-    paths.retain(|path| path.extension().is_some_and(|extension| extension == "yml" || extension == "yaml"));
-    paths.sort();
-    let read = |path: PathBuf| {
-        let text = fs::read_to_string(&path).map_err(failed(&path))?;
-        Ok(Source { path, text })
-    };
-    paths.into_iter().map(read).collect()
 }
 
 /// Changes an alert as the configuration says.
@@ -154,7 +127,7 @@ fn apply(catalogue: &mut Catalogue, name: &str, change: &AlertChange) -> Result<
 /// Every file for Prometheus and Alertmanager.
 pub fn render(catalogue: &Catalogue, config: &Config) -> Vec<Rendered> {
     let alerting = &config.alerting;
-    let file = |path: String, text: String| Rendered { path: path.into(), text: format!("{}{text}", HEAD) };
+    let file = |path: String, text: String| Rendered { path: path.into(), text: format!("{HEAD}{text}") };
     let grafana = Scope::of(config.grafana.alerts).unwrap_or(Scope::Tenants);
     let mut rendered = Vec::new();
     for group in &catalogue.groups {

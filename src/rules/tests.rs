@@ -1,5 +1,8 @@
 //! The catalogue that is delivered, and what comes of changes to it.
 
+use std::fs;
+use std::path::Path;
+
 use super::*;
 use crate::config::{Severity, Sources};
 
