@@ -65,14 +65,29 @@ pub fn lint(dashboards: &[Dashboard], catalogue: &Catalogue) -> Vec<Finding> {
     let mut found = Vec::new();
     let uids: BTreeSet<&str> = dashboards.iter().map(|dashboard| dashboard.uid.as_str()).collect();
     for dashboard in dashboards {
-        let mut linter = Linter { dashboard, catalogue, uids: &uids, panel: None, found: &mut found };
-        linter.whole();
-        for panel in panels(&dashboard.json) {
-            linter.panel = Some(panel);
-            linter.panel(panel);
-        }
+        look(dashboard, &uids, catalogue, &mut found);
     }
     found
+}
+
+/// Everything that is wrong with one dashboard, beside others of these uids.
+pub(super) fn lint_beside(
+    dashboard: &Dashboard,
+    uids: &BTreeSet<&str>,
+    catalogue: &Catalogue,
+) -> Vec<Finding> {
+    let mut found = Vec::new();
+    look(dashboard, uids, catalogue, &mut found);
+    found
+}
+
+fn look(dashboard: &Dashboard, uids: &BTreeSet<&str>, catalogue: &Catalogue, found: &mut Vec<Finding>) {
+    let mut linter = Linter { dashboard, catalogue, uids, panel: None, found };
+    linter.whole();
+    for panel in panels(&dashboard.json) {
+        linter.panel = Some(panel);
+        linter.panel(panel);
+    }
 }
 
 /// What alerts name and there is not. Only the dashboards that are delivered have to have it all.

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::entry::{File, Row, Text};
+use super::entry::{File, Panel, Row, Text};
 use super::{annotations, layout, variables};
 use crate::files::Source;
 use crate::yaml::{self, Location, one_line};
@@ -146,18 +146,24 @@ fn check(path: &Path, file: &File, mistakes: &mut Vec<String>) {
             let first = layout::FIRST_ROW;
             say(at, format!("the id {} of a panel is not its own, from 1 to {}", panel.id, first - 1));
         }
-        if panel.width == 0 || panel.width > layout::COLUMNS {
-            say(at, format!("panel {} has no width from 1 to {}", panel.id, layout::COLUMNS));
-        }
-        if panel.expr.is_some() != panel.queries.is_empty() && panel.text.is_none() {
-            say(at, format!("panel {} has either `expr` or `queries`", panel.id));
-        }
-        let levels =
-            panel.look().levels.iter().chain(panel.queries.iter().flat_map(|query| query.look().levels));
-        for (from, _) in levels {
-            if from != "base" && from.parse::<f64>().is_err() {
-                say(at, format!("panel {}: `{from}` in `levels` is not a number", panel.id));
-            }
+        wrong(panel).into_iter().for_each(|message| say(at, message));
+    }
+}
+
+/// What is wrong with a panel by itself.
+pub(super) fn wrong(panel: &Panel) -> Vec<String> {
+    let mut found = Vec::new();
+    if panel.width == 0 || panel.width > layout::COLUMNS {
+        found.push(format!("panel {} has no width from 1 to {}", panel.id, layout::COLUMNS));
+    }
+    if panel.expr.is_some() != panel.queries.is_empty() && panel.text.is_none() {
+        found.push(format!("panel {} has either `expr` or `queries`", panel.id));
+    }
+    let levels = panel.look().levels.iter().chain(panel.queries.iter().flat_map(|query| query.look().levels));
+    for (from, _) in levels {
+        if from != "base" && from.parse::<f64>().is_err() {
+            found.push(format!("panel {}: `{from}` in `levels` is not a number", panel.id));
         }
     }
+    found
 }

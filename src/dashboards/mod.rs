@@ -6,6 +6,8 @@
 //! them stay. Invariant: what is rendered comes from templates in which nothing is wrong.
 
 mod annotations;
+mod custom;
+mod customise;
 mod docs;
 mod entry;
 mod layout;
@@ -15,6 +17,8 @@ mod load;
 mod look;
 mod panel;
 mod query;
+mod selectors;
+mod shelf;
 mod table;
 mod terms;
 mod units;
@@ -27,9 +31,11 @@ use serde_json::{Value, json};
 use crate::files::{self, Ours, ReadError, Rendered, Source};
 use crate::rules::Catalogue;
 
+pub use custom::{Customisation, Fault};
 pub use lint::{Finding, RULES, alerts, lint, panels};
 pub use load::Mistakes;
 use load::Template;
+pub use shelf::{Shelf, Templates, listed_panels, listed_variables};
 
 /// The format's version.
 const SCHEMA_VERSION: u32 = 42;
