@@ -19,10 +19,11 @@ use crate::container::observed::ExposedLabels;
 use crate::container::parse::DeviceNumber;
 use crate::container::sampler;
 use crate::container::thread::SamplerThread;
+use crate::dashboards::Shelf;
 use crate::disk::thread::DiskThread;
 use crate::disk::{self, Board};
 use crate::docker::{self, EngineStatistics, Watcher};
-use crate::grafana::{self, Grafana};
+use crate::grafana::{self, Grafana, Workshop};
 use crate::health::{Monitor, Wanted};
 use crate::host;
 use crate::ingest::intake::Pace;
@@ -513,7 +514,20 @@ fn surroundings(config: &Config) -> anyhow::Result<Surroundings> {
     Ok(Surroundings {
         alertmanager: named.then(|| Alertmanager::new(&config.alertmanager)).transpose()?,
         discovery: config.discovery.clone(),
+        dashboards: Some(workshop(config)?),
     })
+}
+
+/// Somebody waits for what is done in Grafana: how long it is given when it is busy.
+const BUSY_PAUSE: Duration = Duration::from_millis(200);
+
+/// Who makes dashboards. Templates are read when they are first wanted.
+fn workshop(config: &Config) -> anyhow::Result<Workshop> {
+    let shelf = Arc::new(Shelf::new(config.alerting.clone(), config.slo.period));
+    let named = config.grafana.upstream.url.is_some();
+    let grafana = named.then(|| Grafana::new(&config.grafana.upstream)).transpose()?;
+    let grafana = grafana.map(|grafana| grafana.pausing(BUSY_PAUSE));
+    Ok(Workshop::new(shelf, grafana, &config.alerting.grafana_url))
 }
 
 /// How everything is judged, and who is asked for that. Credentials are read here, likewise.

@@ -347,7 +347,7 @@ fn digest(text: &str, bytes: usize) -> String {
 }
 
 /// Whether a dashboard shows nothing but what is of the teams that are chosen in it.
-fn is_of_tenants(dashboard: &Value) -> bool {
+pub(super) fn is_of_tenants(dashboard: &Value) -> bool {
     let variables = dashboard["templating"]["list"].as_array();
     let chooses = variables.into_iter().flatten().any(|variable| variable["name"] == "team");
     let mut queries = 0;
@@ -369,7 +369,7 @@ fn every_query(panels: &Value, holds: &mut dyn FnMut(&str) -> bool) -> bool {
 }
 
 /// A dashboard for one team: the team cannot be chosen, and links lead to the team's copies.
-fn pinned(dashboard: &Value, team: &str, copied: &BTreeSet<&str>) -> Value {
+pub(super) fn pinned(dashboard: &Value, team: &str, copied: &BTreeSet<&str>) -> Value {
     let mut dashboard = dashboard.clone();
     let uid = dashboard["uid"].as_str().map(|uid| team_dashboard(team, uid));
     if let Some(uid) = uid {

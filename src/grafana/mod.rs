@@ -5,6 +5,7 @@
 //!   dashboards;
 //! - [`make_plan`], [`apply`]: what is to be done, and doing it;
 //! - [`State`]: what was done;
+//! - [`Workshop`]: dashboards that somebody makes of a template, which are his from then on;
 //! - [`show`]: a plan as text.
 //!
 //! Invariants: nothing is changed or removed but what carries our mark or was made by us; a plan
@@ -18,6 +19,7 @@ mod diff;
 mod evaluator;
 mod folder;
 mod groups;
+mod made;
 mod normal;
 mod object;
 mod plan;
@@ -38,6 +40,7 @@ pub use diff::Change;
 pub use evaluator::Evaluation;
 pub use folder::{FolderError, dashboards};
 pub use groups::{evaluation, rule_groups};
+pub use made::{Listed, MADE_PREFIX, MADE_TAG, Made, MadeError, Who, Workshop};
 pub use object::{Key, Kind, MARK, PREFIX, Saved, TAG, Wanted};
 pub use plan::{Action, Blocked, Cause, Plan, Verb};
 pub use show::{Palette, action as show_action, plan as show_plan};

@@ -173,7 +173,7 @@ pub(super) async fn team(grafana: &Grafana, name: &str) -> Result<Option<Value>,
 }
 
 /// All pages of a list.
-async fn pages(
+pub(super) async fn pages(
     grafana: &Grafana,
     path: &str,
     list: impl Fn(&Value) -> Value,
@@ -195,7 +195,7 @@ pub(super) fn items(list: &Value) -> impl Iterator<Item = &Value> {
     list.as_array().into_iter().flatten()
 }
 
-fn text(value: &Value) -> String {
+pub(super) fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
@@ -322,7 +322,7 @@ fn hit_found(hit: &Value) -> Found {
     }
 }
 
-fn dashboard_found(uid: &str, answer: &Value) -> Found {
+pub(super) fn dashboard_found(uid: &str, answer: &Value) -> Found {
     let (dashboard, meta) = (&answer["dashboard"], &answer["meta"]);
     let provisioned = meta["provisioned"] == true;
     Found {

@@ -165,7 +165,7 @@ impl State {
 }
 
 /// JSON with its keys in order, however a map keeps them.
-fn canonical(value: &Value, out: &mut String) {
+pub(super) fn canonical(value: &Value, out: &mut String) {
     match value {
         Value::Object(fields) => {
             let sorted: BTreeMap<&String, &Value> = fields.iter().collect();

@@ -176,7 +176,8 @@ fn too_large(when: &str, limit: usize) -> Problem {
     Problem::new(Kind::TooLarge, detail)
 }
 
-fn is_packed(headers: &HeaderMap) -> Result<bool, Problem> {
+/// Whether a body is packed with gzip; in another way it is refused.
+pub(super) fn is_packed(headers: &HeaderMap) -> Result<bool, Problem> {
     let named =
         headers.get(header::CONTENT_ENCODING).map_or("identity", |value| value.to_str().unwrap_or("?"));
     match named.trim().to_ascii_lowercase().as_str() {

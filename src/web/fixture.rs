@@ -2,7 +2,7 @@
 //! the documentation), `shop-db-1` of bob without any, `idle-1` which has exited and belongs
 //! to nobody known, and `old-1` which was removed and lingers.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
@@ -26,9 +26,11 @@ use crate::tenant::{Binding, LabelValue, Tenant};
 
 use tower::ServiceExt;
 
-use super::Context;
 use super::access::{Access, Peer};
-use crate::config::{Scope, Token, TokenHash};
+use super::{Context, Surroundings};
+use crate::config::{Scope, Sources, Token, TokenHash};
+use crate::dashboards::Shelf;
+use crate::grafana::Workshop;
 
 /// How long a body of a program may be.
 pub(super) const BODY_BYTES: usize = 4096;
@@ -275,7 +277,19 @@ pub(super) fn context_of(source: Fixed, access: Access, max_requests: usize) -> 
     let monitor = Monitor::new(inventory(), Arc::default(), Box::new(|| false), Wanted::default());
     let context = context.with_monitor(Arc::new(monitor));
     let context = context.with_programs(Arc::new(receiver()), BODY_BYTES);
+    let dashboards = Some(Workshop::new(shelf(), None, ""));
+    context.set_surroundings(Surroundings { dashboards, ..Surroundings::default() });
     Arc::new(context.with_processes(Arc::new(TwoProcesses)))
+}
+
+/// The templates that are delivered, read once for all tests.
+pub(super) fn shelf() -> Arc<Shelf> {
+    static SHELF: OnceLock<Arc<Shelf>> = OnceLock::new();
+    let read = || {
+        let config = Sources::default().load().unwrap();
+        Arc::new(Shelf::new(config.alerting, config.slo.period))
+    };
+    SHELF.get_or_init(read).clone()
 }
 
 /// Has slow statements of ann's and bob's.

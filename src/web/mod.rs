@@ -15,6 +15,7 @@ mod caller;
 mod connection;
 mod crowd;
 mod current;
+mod dashboards;
 mod discovery;
 pub mod entrance;
 mod health;
@@ -57,6 +58,7 @@ use crate::inventory::Inventory;
 use crate::snapshot::{ProcessSource, Snapshot, Source};
 
 use crate::config::Discovery;
+use crate::grafana::Workshop;
 use crate::health::Monitor;
 use crate::prometheus::Alertmanager;
 
@@ -76,6 +78,8 @@ pub struct Surroundings {
     pub alertmanager: Option<Alertmanager>,
     /// How Prometheus reaches containers.
     pub discovery: Discovery,
+    /// Who makes dashboards.
+    pub dashboards: Option<Workshop>,
 }
 
 /// What every handler answers from.

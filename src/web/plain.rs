@@ -70,7 +70,7 @@ async fn take(
 }
 
 /// JSON by name, or a body that names no type.
-fn check_type(headers: &HeaderMap) -> Result<(), Problem> {
+pub(super) fn check_type(headers: &HeaderMap) -> Result<(), Problem> {
     let media = body::media_type(headers).to_ascii_lowercase();
     if media.is_empty() || media == JSON || media.ends_with("+json") {
         return Ok(());

@@ -26,6 +26,8 @@ pub(super) enum Kind {
     NotConfigured,
     /// The page is there, but not for this method.
     MethodNotAllowed,
+    /// It is not as who asks believes.
+    Conflict,
     /// The name fits more than one container.
     Ambiguous,
     /// The request is for a host that this server is not.
@@ -57,6 +59,7 @@ impl Kind {
             Kind::NotFound => "not-found",
             Kind::NotConfigured => "not-configured",
             Kind::MethodNotAllowed => "method-not-allowed",
+            Kind::Conflict => "conflict",
             Kind::Ambiguous => "ambiguous",
             Kind::Misdirected => "misdirected",
             Kind::MediaType => "media-type",
@@ -76,7 +79,7 @@ impl Kind {
             Kind::Forbidden => StatusCode::FORBIDDEN,
             Kind::NotFound | Kind::NotConfigured => StatusCode::NOT_FOUND,
             Kind::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Kind::Ambiguous => StatusCode::CONFLICT,
+            Kind::Ambiguous | Kind::Conflict => StatusCode::CONFLICT,
             Kind::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Kind::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Kind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,

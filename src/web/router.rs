@@ -18,6 +18,8 @@
 //! | `POST /api/metrics/http`, `/api/metrics/db`, `/api/metrics/custom` | sender | takes plain JSON; these and `/v1/…` are all that ingest listeners serve |
 //! | `/api/metrics/performance` | page | what services do now, by tenant |
 //! | `/api/queries/slow` | login with `read` | the slowest statements, without their values |
+//! | `/api/dashboards`, `/api/dashboards/{id}` | login with `read` | templates of dashboards, and what was made of them in Grafana |
+//! | `POST /api/dashboards`, `PUT /api/dashboards/{id}` | login with `write` | makes a dashboard, or makes it anew |
 //! | `/api/alerts` | page | what fires now, from Alertmanager |
 //! | `/api/system/health` | page | how everything is, with reasons and next steps |
 //! | `/api/sd/prometheus` | page | containers that expose metrics, for Prometheus' HTTP discovery |
@@ -44,8 +46,8 @@ use super::entrance::Rules;
 use super::problem::{Kind, Problem};
 use super::tls::Shown;
 use super::{
-    Context, alerts, api, discovery, health, landing, openapi, otlp, performance, plain, probe, processes,
-    queries, reload, scrape,
+    Context, alerts, api, dashboards, discovery, health, landing, openapi, otlp, performance, plain, probe,
+    processes, queries, reload, scrape,
 };
 use crate::config::Scope;
 use crate::ingest::{Correspondent, Found};
@@ -66,6 +68,10 @@ const OTLP_TRACES: &str = "/v1/traces";
 const PLAIN_HTTP: &str = "/api/metrics/http";
 const PLAIN_DATABASE: &str = "/api/metrics/db";
 const PLAIN_CUSTOM: &str = "/api/metrics/custom";
+
+/// Where dashboards are listed and made, and each of them.
+const DASHBOARDS: &str = "/api/dashboards";
+const DASHBOARD: &str = "/api/dashboards/{id}";
 
 /// Whether it is a path by which programs send what they measure.
 fn takes_metrics(path: &str) -> bool {
@@ -119,6 +125,20 @@ static ROUTES: &[Route] = &[
     get("/api/containers/stats/summary", Need::Page, |method| on(method, api::summary)),
     get("/api/metrics/performance", Need::Page, |method| on(method, performance::performance)),
     get("/api/queries/slow", Need::Login(Scope::Read), |method| on(method, queries::slow)),
+    get(DASHBOARDS, Need::Login(Scope::Read), |method| on(method, dashboards::list)),
+    Route {
+        method: MethodFilter::POST,
+        path: DASHBOARDS,
+        need: Need::Login(Scope::Write),
+        handler: |method| on(method, dashboards::create),
+    },
+    get(DASHBOARD, Need::Login(Scope::Read), |method| on(method, dashboards::one)),
+    Route {
+        method: MethodFilter::PUT,
+        path: DASHBOARD,
+        need: Need::Login(Scope::Write),
+        handler: |method| on(method, dashboards::change),
+    },
     get("/api/alerts", Need::Page, |method| on(method, alerts::alerts)),
     get("/api/system/health", Need::Page, |method| on(method, health::health)),
     get("/api/sd/prometheus", Need::Page, |method| on(method, discovery::prometheus)),

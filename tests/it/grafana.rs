@@ -11,6 +11,7 @@ use crate::exporter::BINARY;
 use standin::{Manners, Standin};
 
 mod interrupted;
+mod made;
 mod real;
 mod schema;
 mod standin;

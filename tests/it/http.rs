@@ -60,6 +60,12 @@ pub(crate) fn send(address: SocketAddr, path: &str, headers: &[&str], body: &[u8
     exchange(address, "POST", path, &[headers, &[&length]].concat(), body)
 }
 
+/// `PUT` of a body.
+pub(crate) fn put(address: SocketAddr, path: &str, headers: &[&str], body: &[u8]) -> io::Result<Response> {
+    let length = format!("Content-Length: {}", body.len());
+    exchange(address, "PUT", path, &[headers, &[&length]].concat(), body)
+}
+
 /// A request of any method, without a body.
 pub(crate) fn request(
     address: SocketAddr,

@@ -520,6 +520,10 @@ impl World {
         }
     }
 
+    fn folder_title(&self, uid: &str) -> String {
+        self.folders.get(uid).map_or_else(|| "General".to_owned(), |folder| folder.title.clone())
+    }
+
     fn search(&self, query: &BTreeMap<String, String>) -> Value {
         let tag = query.get("tag");
         let hits: Vec<Value> = self
@@ -530,9 +534,10 @@ impl World {
             })
             .map(|(uid, one)| {
                 let mut hit = json!({"id": 1, "uid": uid, "title": one.json["title"], "type": "dash-db",
-                    "tags": one.json["tags"], "isStarred": false});
+                    "url": format!("/d/{uid}/x"), "tags": one.json["tags"], "isStarred": false});
                 if !one.folder.is_empty() {
                     hit["folderUid"] = json!(one.folder);
+                    hit["folderTitle"] = json!(self.folder_title(&one.folder));
                 }
                 hit
             })
@@ -553,7 +558,8 @@ impl World {
                         json["id"] = json!(1);
                         json["version"] = json!(there.version);
                         let mut meta = json!({
-                            "type": "db", "canSave": true, "slug": "x", "version": there.version, "hasAcl": false,
+                            "type": "db", "canSave": true, "slug": "x", "url": format!("/d/{uid}/x"),
+                            "folderTitle": self.folder_title(&there.folder), "version": there.version, "hasAcl": false,
                             "isFolder": false, "folderUid": there.folder, "provisioned": there.provisioned,
                             "provisionedExternalId": if there.provisioned { "x.json" } else { "" },
                             "createdBy": "admin", "updatedBy": if there.version == 1 { "Anonymous" } else { &there.by }, "updated": Self::time(there.at),

@@ -9,9 +9,17 @@ const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OP
 
 /// Paths that take a body, in which a tenant tries to write another's series in
 /// `ingest::nobody_writes_for_another_tenant`, `ingest::spans` and
-/// `ingest::plain::nobody_records_for_another_tenant`.
-const WRITTEN_ELSEWHERE: [&str; 5] =
-    ["/v1/metrics", "/v1/traces", "/api/metrics/http", "/api/metrics/db", "/api/metrics/custom"];
+/// `ingest::plain::nobody_records_for_another_tenant`, and another's dashboards in
+/// `grafana::made::a_team_makes_and_finds_its_own_alone`.
+const WRITTEN_ELSEWHERE: [&str; 7] = [
+    "/v1/metrics",
+    "/v1/traces",
+    "/api/metrics/http",
+    "/api/metrics/db",
+    "/api/metrics/custom",
+    "/api/dashboards",
+    "/api/dashboards/{id}",
+];
 
 /// One request without a body.
 #[derive(Clone, Debug)]
