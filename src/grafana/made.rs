@@ -13,6 +13,7 @@ mod request;
 use std::fmt;
 use std::sync::Arc;
 
+use futures_util::future::join_all;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -36,6 +37,9 @@ pub const MADE_TAG: &str = "dockmeter-made";
 
 /// Random bytes of a uid.
 const UID_BYTES: usize = 8;
+
+/// How many dashboards are read at once.
+const AT_ONCE: usize = 8;
 
 /// How often a dashboard that is to be overwritten in any case is read again because somebody
 /// has saved it in between.
@@ -233,16 +237,16 @@ impl Workshop {
         self.read(who, id).await.map(|read| read.shown(&self.address))
     }
 
-    /// Makes one.
+    /// Makes one, as the JSON of a request says it.
     ///
     /// # Errors
     /// The request is for what cannot be had, or Grafana refuses it.
-    pub async fn create(&self, who: &Who, body: &Value) -> Result<Made, MadeError> {
+    pub async fn create(&self, who: &Who, body: &[u8]) -> Result<Made, MadeError> {
         let grafana = self.grafana()?;
         if *who == Who::Other {
             return Err(MadeError::NotATeam);
         }
-        let request = Request::read(body, false)?;
+        let request = Request::read(&json_of(body)?, false)?;
         let templates = self.templates().await?;
         let team = team_of(who, request.team.clone().flatten())?;
         let wanted =
@@ -267,10 +271,10 @@ impl Workshop {
     ///
     /// # Errors
     /// As [`Workshop::create`], and if somebody has changed it since.
-    pub async fn change(&self, who: &Who, id: &str, body: &Value) -> Result<Made, MadeError> {
+    pub async fn change(&self, who: &Who, id: &str, body: &[u8]) -> Result<Made, MadeError> {
         let grafana = self.grafana()?;
         let mut read = self.read(who, id).await?;
-        let request = Request::read(body, true)?;
+        let request = Request::read(&json_of(body)?, true)?;
         let templates = self.templates().await?;
         let before = read.mark.clone();
         let team = match request.team.clone() {
@@ -303,6 +307,14 @@ impl Workshop {
         Err(read.changed(None))
     }
 
+    /// Reads the templates, if that was not done yet; nobody else waits for it.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    pub async fn prepare(&self) -> Result<(), MadeError> {
+        self.templates().await.map(drop)
+    }
+
     /// Whether there is a Grafana at all.
     ///
     /// # Errors
@@ -328,14 +340,21 @@ impl Workshop {
             return Ok(Vec::new());
         }
         let hits = pages(grafana, &format!("/api/search?type=dash-db&tag={MADE_TAG}&"), Value::clone).await?;
+        let seen = hits.iter().filter(|hit| may_be_seen(who, &text(&hit["folderUid"])));
+        let uids: Vec<String> = seen.map(|hit| text(&hit["uid"])).collect();
         let mut made = Vec::new();
-        for hit in hits.iter().filter(|hit| may_be_seen(who, &text(&hit["folderUid"]))) {
-            match self.read(who, &text(&hit["uid"])).await {
-                Ok(read) => made.push(read.shown(&self.address)),
-                // It has gone in between, or only looks like ours.
-                Err(MadeError::Missing(_)) => {}
-                Err(MadeError::Grafana(error)) => return Err(error),
-                Err(_) => {}
+        for uids in uids.chunks(AT_ONCE) {
+            let mut reads = Vec::new();
+            for uid in uids {
+                reads.push(self.read(who, uid));
+            }
+            for read in join_all(reads).await {
+                match read {
+                    Ok(read) => made.push(read.shown(&self.address)),
+                    Err(MadeError::Grafana(error)) => return Err(error),
+                    // It has gone in between, or only looks like ours.
+                    Err(_) => {}
+                }
             }
         }
         made.sort_by(|one, other| (&one.title, &one.id).cmp(&(&other.title, &other.id)));
@@ -404,6 +423,10 @@ impl Workshop {
             None => Err(MadeError::NoFolder { folder, team: team.to_owned() }),
         }
     }
+}
+
+fn json_of(body: &[u8]) -> Result<Value, Fault> {
+    serde_json::from_slice(body).map_err(|error| Fault::new("", format!("the body is not JSON: {error}")))
 }
 
 /// Whether somebody may see what is in a folder.

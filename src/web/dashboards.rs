@@ -14,6 +14,7 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse;
+use bytes::Bytes;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde_json::{Map, Value, json};
 
@@ -36,6 +37,7 @@ pub(super) async fn list(
     caller: Caller,
 ) -> Result<Json<Listed>, Problem> {
     let (workshop, who) = (workshop(&context)?, Who::of(caller.binding()));
+    workshop.prepare().await.map_err(|error| problem(&who, error))?;
     in_time(&who, workshop.list(&who)).await.map(Json)
 }
 
@@ -58,6 +60,7 @@ pub(super) async fn create(
 ) -> Result<impl IntoResponse, Problem> {
     let (workshop, who) = (workshop(&context)?, Who::of(caller.binding()));
     workshop.check().map_err(|error| problem(&who, error.into()))?;
+    workshop.prepare().await.map_err(|error| problem(&who, error))?;
     let body = read(&headers, body).await?;
     let made = in_time(&who, workshop.create(&who, &body)).await?;
     tracing::info!(dashboard = made.id, template = made.template, "made a dashboard in Grafana");
@@ -75,6 +78,7 @@ pub(super) async fn change(
 ) -> Result<Json<Made>, Problem> {
     let (workshop, who) = (workshop(&context)?, Who::of(caller.binding()));
     workshop.check().map_err(|error| problem(&who, error.into()))?;
+    workshop.prepare().await.map_err(|error| problem(&who, error))?;
     let id = named(id)?;
     let body = read(&headers, body).await?;
     let made = in_time(&who, workshop.change(&who, &id, &body)).await?;
@@ -92,8 +96,8 @@ fn named(id: Result<Path<String>, PathRejection>) -> Result<String, Problem> {
     Ok(id)
 }
 
-/// The whole body as JSON.
-async fn read(headers: &HeaderMap, body: Body) -> Result<Value, Problem> {
+/// The whole body.
+async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
     plain::check_type(headers)?;
     if body::is_packed(headers)? {
         return Err(Problem::new(Kind::MediaType, "the body is packed; send it as it is"));
@@ -101,15 +105,14 @@ async fn read(headers: &HeaderMap, body: Body) -> Result<Value, Problem> {
     let refuse = |detail: String| Problem::new(Kind::BadRequest, detail);
     let late = |_| refuse(format!("the body did not arrive within {} s", BODY_DEADLINE.as_secs()));
     let arrived = tokio::time::timeout(BODY_DEADLINE, Limited::new(body, BODY_BYTES).collect()).await;
-    let bytes = match arrived.map_err(late)? {
-        Ok(body) => body.to_bytes(),
+    match arrived.map_err(late)? {
+        Ok(body) => Ok(body.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => {
             let detail = format!("the body is longer than {BODY_BYTES} bytes");
-            return Err(Problem::new(Kind::TooLarge, detail));
+            Err(Problem::new(Kind::TooLarge, detail))
         }
-        Err(error) => return Err(refuse(format!("the body did not arrive: {error}"))),
-    };
-    serde_json::from_slice(&bytes).map_err(|error| refuse(format!("the body is not JSON: {error}")))
+        Err(error) => Err(refuse(format!("the body did not arrive: {error}"))),
+    }
 }
 
 /// Waits for what is done in Grafana.
