@@ -100,14 +100,18 @@ pub enum DashboardsError {
     Mistakes(#[from] Mistakes),
 }
 
+/// The templates that are delivered.
+fn embedded() -> Vec<Source> {
+    FILES.iter().map(|(path, text)| Source { path: path.into(), text: (*text).to_owned() }).collect()
+}
+
 /// Every dashboard; `own` is a folder of templates besides those that are delivered, and in the
 /// place of those with the same uid.
 ///
 /// # Errors
 /// The folder cannot be read, or every mistake in a template, with its place.
 pub fn dashboards(catalogue: &Catalogue, own: Option<&Path>) -> Result<Vec<Dashboard>, DashboardsError> {
-    let embedded = FILES.iter().map(|(path, text)| Source { path: path.into(), text: (*text).to_owned() });
-    let mut sources: Vec<Source> = embedded.collect();
+    let mut sources = embedded();
     if let Some(folder) = own {
         sources.extend(files::sources(folder)?);
     }

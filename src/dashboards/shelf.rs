@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::load::Template;
-use super::{Dashboard, DashboardsError, FILES, lint, load, made};
+use super::{Dashboard, DashboardsError, embedded, lint, load, made};
 use crate::config::Alerting;
 use crate::rules::{self, Catalogue};
 
@@ -56,9 +56,7 @@ impl Templates {
     /// # Errors
     /// Every mistake in one of them.
     pub fn new(catalogue: Catalogue) -> Result<Templates, DashboardsError> {
-        let embedded =
-            FILES.iter().map(|(path, text)| load::Source { path: path.into(), text: (*text).to_owned() });
-        let templates = load::load(&embedded.collect::<Vec<_>>())?;
+        let templates = load::load(&embedded())?;
         let mut mistakes = Vec::new();
         let dashboards =
             templates.iter().map(|template| made(template, &templates, &catalogue, &mut mistakes));
