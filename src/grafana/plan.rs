@@ -146,7 +146,12 @@ fn compared(wanted: &Wanted, found: &Found, state: &State, ours: bool, adopt: bo
         return Decision::Nothing(ours);
     }
     if let Some(reason) = &found.locked {
-        return block(found, reason);
+        let unlike = unlike(wanted, found);
+        // Who keeps it may name it as he likes, as long as it is of the same use.
+        return match unlike.is_empty() && wanted.key.kind == Kind::DataSource {
+            true => Decision::Nothing(false),
+            false => block(found, &with_fields(reason, &unlike)),
+        };
     }
     if !ours && !adopt {
         return block(found, "it was there before and is not ours; `--adopt` takes it over");
@@ -155,6 +160,34 @@ fn compared(wanted: &Wanted, found: &Found, state: &State, ours: bool, adopt: bo
         entry.is_some_and(|entry| !entry.shown.is_empty() && entry.shown != state.fingerprint(&shown(found)));
     let cause = if drifted { Cause::Drift(found.saved.clone()) } else { Cause::Wanted };
     act(wanted.key.clone(), &wanted.title, Verb::Update, changes, cause)
+}
+
+/// Fields of a data source that decide of what use it is: what is asked, where, and how.
+const USE: [&str; 4] = ["/type", "/url", "/basicAuth", "/jsonData/implementation"];
+
+/// In which of those a data source that cannot be changed is another than the one that is wanted.
+fn unlike(wanted: &Wanted, found: &Found) -> Vec<&'static str> {
+    if wanted.key.kind != Kind::DataSource {
+        return Vec::new();
+    }
+    let (wanted, found) = (normal(Kind::DataSource, &wanted.body), normal(Kind::DataSource, &found.body));
+    let said = |body: &Value, field: &str| match body.pointer(field) {
+        // One more `/` leads to the same place.
+        Some(Value::String(text)) => Value::from(text.trim_end_matches('/')),
+        other => other.cloned().unwrap_or_default(),
+    };
+    USE.into_iter().filter(|field| said(&wanted, field) != said(&found, field)).collect()
+}
+
+fn with_fields(reason: &str, fields: &[&str]) -> String {
+    match fields {
+        [] => reason.to_owned(),
+        fields => {
+            let fields: Vec<String> =
+                fields.iter().map(|field| field.trim_start_matches('/').replace('/', ".")).collect();
+            format!("{reason}, which has another `{}`", fields.join("`, `"))
+        }
+    }
 }
 
 /// What has to change, settled differences left out: what Grafana made of the same words of

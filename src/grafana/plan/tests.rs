@@ -59,6 +59,31 @@ fn what_is_anothers_or_locked_is_not_changed() {
 }
 
 #[test]
+fn a_locked_data_source_is_as_good_as_ours_if_it_is_of_the_same_use() {
+    let source =
+        |body: Value| Wanted { key: Key::new(Kind::DataSource, "dockmeter-prometheus"), body, ..folder("x") };
+    let wanted = source(json!({
+        "name": "dockmeter Prometheus", "type": "prometheus", "access": "proxy", "url": "http://p:9090",
+        "jsonData": {"httpMethod": "POST", "timeInterval": "5s"},
+    }));
+    let decided = |body: Value| {
+        let locked = Found { locked: Some("a file".to_owned()), ..found(&wanted, body) };
+        decide(&wanted.key, Some(&wanted), Some(&locked), &State::unsaved(), false)
+    };
+    let theirs =
+        json!({"name": "Prometheus", "type": "prometheus", "access": "proxy", "url": "http://p:9090/"});
+    assert_eq!(decided(theirs.clone()), Decision::Nothing(false));
+    for (field, other) in
+        [("url", json!("http://q:9090")), ("type", json!("loki")), ("basicAuth", json!(true))]
+    {
+        let mut body = theirs.clone();
+        body[field] = other;
+        let reason = format!("a file, which has another `{field}`");
+        assert!(matches!(decided(body), Decision::Block(blocked) if blocked.reason == reason), "{field}");
+    }
+}
+
+#[test]
 fn a_change_made_in_grafana_is_told_from_one_made_here() {
     let wanted = folder("dockmeter");
     let mut state = State::unsaved();
