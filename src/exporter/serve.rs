@@ -23,7 +23,7 @@ use crate::dashboards::Shelf;
 use crate::disk::thread::DiskThread;
 use crate::disk::{self, Board};
 use crate::docker::{self, EngineStatistics, Watcher};
-use crate::grafana::{self, Grafana, Workshop};
+use crate::grafana::{self, Workshop};
 use crate::health::{Monitor, Wanted};
 use crate::host;
 use crate::ingest::intake::Pace;
@@ -420,8 +420,7 @@ fn evaluator(config: &Config, cancel: &CancellationToken) -> anyhow::Result<Eval
         return Ok(evaluator);
     }
     if let Some(evaluation) = grafana::evaluation(config)? {
-        let grafana = Grafana::new(&config.grafana.upstream)?;
-        let watch = evaluator.clone().watch(grafana, evaluation);
+        let watch = evaluator.clone().watch(config.grafana.upstream.clone(), evaluation);
         tokio::spawn(cancel.clone().run_until_cancelled_owned(watch));
     }
     Ok(evaluator)
