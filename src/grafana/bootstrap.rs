@@ -9,10 +9,14 @@ use serde_json::{Value, json};
 use super::client::{Grafana, GrafanaError};
 use super::read::items;
 use super::state::replace;
+use crate::config::Upstream;
 use crate::prometheus::connection::form_encoded;
 
 /// The service account's name.
 const ACCOUNT: &str = "dockmeter";
+
+/// What everybody may read who is let in.
+const ANYTHING: &str = "/api/folders?limit=1";
 
 /// Why there is no token.
 #[derive(Debug, thiserror::Error)]
@@ -48,13 +52,37 @@ pub struct Minted {
     pub token: String,
 }
 
+/// Whether the token in a file lets anybody in. `config` says where Grafana is.
+///
+/// # Errors
+/// The file cannot be read, or Grafana does not answer.
+pub async fn is_token_taken(config: &Upstream, path: &Path) -> Result<bool, GrafanaError> {
+    let upstream = Upstream {
+        username: String::new(),
+        password_file: None,
+        bearer_token_file: Some(path.to_owned()),
+        ..config.clone()
+    };
+    match Grafana::new(&upstream)?.get(ANYTHING).await {
+        Err(GrafanaError::Unauthorised { .. }) => Ok(false),
+        Ok(_) | Err(GrafanaError::Forbidden { .. }) => Ok(true),
+        Err(error) => Err(error),
+    }
+}
+
 /// Makes a service account, if there is none, and a token of it, and writes the token to a file.
-/// `name` is the token's; a name that is taken gets a number.
+/// `name` is the token's; a name that is taken gets a number. A file that is there is overwritten
+/// only if `replace_it` says so.
 ///
 /// # Errors
 /// The file is there, or cannot be written; or Grafana refuses.
-pub async fn mint_token(grafana: &Grafana, path: &Path, name: &str) -> Result<Minted, BootstrapError> {
-    if path.exists() {
+pub async fn mint_token(
+    grafana: &Grafana,
+    path: &Path,
+    name: &str,
+    replace_it: bool,
+) -> Result<Minted, BootstrapError> {
+    if path.exists() && !replace_it {
         return Err(BootstrapError::There { path: path.to_owned() });
     }
     let file = |error| BootstrapError::File { path: path.to_owned(), error };

@@ -12,6 +12,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use hyper::{Method, StatusCode};
 use serde_json::Value;
+use tokio::time::Instant;
 
 use crate::config::Upstream;
 use crate::prometheus::connection::{Connection, Fault, Question, busy, shortened};
@@ -34,6 +35,12 @@ const STARTING: u32 = 4;
 
 /// The same where the answer more likely means that a right is missing.
 const FORBIDDEN_PATIENCE: u32 = 3;
+
+/// What answers without a login as soon as Grafana is up, and so is its database.
+const HEALTH: &str = "/api/health";
+
+/// How often a Grafana that starts is looked for.
+const LOOKED_FOR_EVERY: Duration = Duration::from_secs(1);
 
 /// Keeps what is written editable for others.
 pub(super) const NO_PROVENANCE: (&str, &str) = ("X-Disable-Provenance", "true");
@@ -172,6 +179,39 @@ impl Grafana {
         let connection =
             Connection::new(config, url.clone(), DEADLINE).map_err(|fault| failed(fault, "connect", &url))?;
         Ok(Grafana { connection, pause: PAUSE, reads: Arc::default(), writes: Arc::default() })
+    }
+
+    /// The same as soon as Grafana is up and the files are there, which may take as long as
+    /// `patience`. `tell` is told what is waited for, once for each reason. Nobody logs in.
+    ///
+    /// # Errors
+    /// What was the matter last, or what waiting does not mend.
+    pub async fn started(
+        config: &Upstream,
+        patience: Duration,
+        tell: &mut dyn FnMut(&str),
+    ) -> Result<Grafana, GrafanaError> {
+        let begun = Instant::now();
+        let mut told = String::new();
+        loop {
+            let answer = match Grafana::new(config) {
+                Ok(grafana) => grafana.once(Method::GET, HEALTH, None, &[]).await.map(|_| grafana),
+                Err(error) => Err(error),
+            };
+            match answer {
+                Err(error @ (GrafanaError::Unreachable { .. } | GrafanaError::File { .. }))
+                    if begun.elapsed() < patience =>
+                {
+                    let reason = error.to_string();
+                    if reason != told {
+                        tell(&reason);
+                        told = reason;
+                    }
+                    tokio::time::sleep(LOOKED_FOR_EVERY).await;
+                }
+                answer => return answer,
+            }
+        }
     }
 
     /// The same with another pause before something is tried again.

@@ -29,7 +29,7 @@ mod state;
 mod write;
 
 pub use apply::{ApplyError, Options, Outcome, Progress, apply, known_members, make_plan};
-pub use bootstrap::{BootstrapError, Minted, mint_token};
+pub use bootstrap::{BootstrapError, Minted, is_token_taken, mint_token};
 pub use client::{Calls, Grafana, GrafanaError};
 pub use desired::{
     ALERTMANAGER_CONTACT_POINT, ALERTMANAGER_DATA_SOURCE, Bundle, CONTRACT_UIDS, Dashboard, DesiredError,

@@ -1,8 +1,9 @@
 //! `dockmeter grafana` against a stand-in that answers as Grafana does.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -14,7 +15,7 @@ mod interrupted;
 mod made;
 mod real;
 mod schema;
-mod standin;
+pub(crate) mod standin;
 mod world;
 
 /// Two teams, one of whose members has never logged in, and everything that alerting has.
@@ -83,6 +84,10 @@ impl Bed {
     }
 
     fn run(&self, command: &str, flags: &[&str]) -> Output {
+        self.command(command, flags).output().unwrap()
+    }
+
+    fn command(&self, command: &str, flags: &[&str]) -> Command {
         let mut dockmeter = Command::new(BINARY);
         dockmeter.env_clear().args(["grafana", command]);
         dockmeter.arg(format!("--config.file={}", self.path("dockmeter.yml").display()));
@@ -91,7 +96,8 @@ impl Bed {
         if matches!(command, "plan" | "apply") {
             dockmeter.arg(format!("--dashboards={}", self.path("dashboards").display()));
         }
-        dockmeter.args(flags).output().unwrap()
+        dockmeter.args(flags);
+        dockmeter
     }
 
     /// Runs a command that has to end with this status, and returns what it said.
@@ -276,6 +282,30 @@ fn what_comes_from_files_of_grafana_is_left_alone() {
         told.contains("`dockmeter-prometheus` (dockmeter Prometheus) is left alone: it comes from a file"),
         "{told}"
     );
+    assert!(told.contains("which has another `url`"), "{told}");
+}
+
+#[test]
+fn a_data_source_from_a_file_that_leads_to_the_same_server_is_as_good_as_ours() {
+    let bed = Bed::new(Manners::default(), CONFIGURATION);
+    // The uid, name and address of the stack's own file.
+    let theirs = json!({"uid": "dockmeter-prometheus", "name": "Prometheus", "type": "prometheus", "access": "proxy",
+        "url": "http://prometheus:9090", "isDefault": true, "jsonData": {"timeInterval": "7s"}});
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/grafana/provisioning/datasources/prometheus.yml");
+    let file = fs::read_to_string(file).unwrap();
+    for field in ["uid", "name", "type", "url"] {
+        assert!(file.contains(&format!("{field}: {}\n", theirs[field].as_str().unwrap())), "{field}: {file}");
+    }
+    bed.standin.with(|world| world.provision_source(&theirs));
+    let told = bed.says(0, "apply", &[]);
+    assert!(!told.contains("dockmeter-prometheus`"), "it is nothing to tell of: {told}");
+    let again = bed.says(0, "apply", &[]);
+    assert!(again.contains("nothing to change"), "{again}");
+    bed.says(0, "plan", &[]);
+    let there = bed.standin.with(|world| world.sources["dockmeter-prometheus"].clone());
+    assert_eq!((&there["name"], &there["jsonData"]["timeInterval"]), (&json!("Prometheus"), &json!("7s")));
+    bed.says(0, "destroy", &["--yes"]);
+    assert!(bed.standin.with(|world| world.sources.contains_key("dockmeter-prometheus")), "it stays");
 }
 
 #[test]
@@ -337,6 +367,58 @@ fn a_token_is_made_once_kept_for_its_owner_and_lets_us_in() {
     bed.says(0, "token", &["--grafana.username=admin", &password, &second]);
     let token = format!("--grafana.token-file={}", bed.path("token").display());
     bed.says(0, "apply", &[&token]);
+}
+
+#[test]
+fn a_token_is_renewed_only_where_grafana_takes_it_no_more() {
+    let login = Some(("admin".to_owned(), "right".to_owned()));
+    let bed = Bed::new(Manners { login, ..Manners::default() }, CONFIGURATION);
+    fs::write(bed.path("password"), "right\n").unwrap();
+    let password = format!("--grafana.password-file={}", bed.path("password").display());
+    let output = format!("--output={}", bed.path("token").display());
+    let renew = || bed.says(0, "token", &["--grafana.username=admin", &password, &output, "--renew"]);
+    let token = || fs::read_to_string(bed.path("token")).unwrap();
+    renew();
+    let first = token();
+    bed.standin.calls();
+    let told = renew();
+    assert!(told.contains("it was kept"), "{told}");
+    assert_eq!(token(), first);
+    assert!(bed.standin.calls().iter().all(|call| call.method == "GET"), "nothing was made");
+
+    bed.standin.with(|world| world.forget_tokens());
+    fs::write(bed.path("token"), "glsa_of_another_life\n").unwrap();
+    let told = renew();
+    assert!(told.contains("wrote the token"), "{told}");
+    bed.says(0, "apply", &[&format!("--grafana.token-file={}", bed.path("token").display())]);
+}
+
+#[test]
+fn who_waits_begins_when_the_token_is_there_and_grafana_is_up() {
+    let login = Some(("admin".to_owned(), "right".to_owned()));
+    let bed = Bed::new(Manners { starting: 2, login: login.clone(), ..Manners::default() }, CONFIGURATION);
+    let token = format!("--grafana.token-file={}", bed.path("token").display());
+    let mut apply = bed.command("apply", &[&token, "--wait=10m"]);
+    let mut apply = apply.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(apply.stderr.take().unwrap()).lines().map_while(Result::ok);
+    let first = lines.next().unwrap();
+    assert!(first.contains("waiting, at most 10m: could not read") && first.contains("token"), "{first}");
+    assert!(bed.standin.calls().is_empty(), "without a token nobody knocks");
+
+    fs::write(bed.path("password"), "right\n").unwrap();
+    let password = format!("--grafana.password-file={}", bed.path("password").display());
+    let output = format!("--output={}", bed.path("token").display());
+    bed.says(0, "token", &["--grafana.username=admin", &password, &output, "--wait=10m"]);
+    let rest: Vec<String> = lines.collect();
+    assert!(apply.wait().unwrap().success(), "{rest:?}");
+    bed.standin.with(|world| assert!(world.dashboards.contains_key("system-overview")));
+    let health = |status: u16| {
+        let calls = bed.standin.calls();
+        calls.iter().filter(|call| call.path == "/api/health" && call.status == status).count()
+    };
+    assert_eq!(health(503), 2, "it was not up at first");
+    let refused = bed.says(1, "apply", &["--wait=0s"]);
+    assert!(refused.contains("is not from 1s to 1h"), "{refused}");
 }
 
 #[test]

@@ -1,15 +1,17 @@
 //! What is to be in a Grafana, planned and made.
 
 use std::io::{IsTerminal as _, Write};
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::{made, templates};
 use crate::cli::{report, write};
-use crate::config::Config;
+use crate::config::{Config, duration, show_duration};
 use crate::grafana::{
     self, ApplyError, Bundle, Dashboard, Grafana, Options, Outcome, Palette, Plan, Progress, State, Verb,
     Wanted,
@@ -17,6 +19,9 @@ use crate::grafana::{
 
 /// The status where something is to be done, or could not be.
 const PENDING: u8 = 2;
+
+/// How long may be waited for Grafana.
+const WAITS: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(3600);
 
 /// More than this is removed only if somebody says so.
 const MAX_DELETES: &str = "20";
@@ -53,7 +58,8 @@ be left alone, 1 if something failed.
 
 Examples:
   dockmeter grafana apply --config.file=dockmeter.yml
-  dockmeter grafana apply --adopt         # takes over objects that were there before";
+  dockmeter grafana apply --adopt         # takes over objects that were there before
+  dockmeter grafana apply --wait=5m       # Grafana is only just starting";
 
 const DESTROY_HELP: &str = "\
 Removes what `dockmeter grafana apply` made, and nothing else; a folder that holds anything of
@@ -66,11 +72,13 @@ Examples:
 const TOKEN_HELP: &str = "\
 Makes a service account `dockmeter` with the role Admin, if there is none, and a token of it, with the
 login of an administrator (--grafana.username, --grafana.password-file). The token goes into a file
-that only its owner reads, for --grafana.token-file.
+that only its owner reads, for --grafana.token-file. A file that is there is not overwritten; with
+--renew it is kept if Grafana takes the token in it, and replaced if Grafana takes it no more.
 
-Example:
+Examples:
   dockmeter grafana token --output=/etc/dockmeter/grafana_token \\
-      --grafana.url=http://127.0.0.1:3000 --grafana.username=admin --grafana.password-file=password";
+      --grafana.url=http://127.0.0.1:3000 --grafana.username=admin --grafana.password-file=password
+  dockmeter grafana token --output=grafana_token --renew --wait=5m --config.file=dockmeter.yml";
 
 /// The commands as clap knows them.
 pub(super) fn commands() -> [Command; 4] {
@@ -94,6 +102,13 @@ pub(super) fn commands() -> [Command; 4] {
             .default_value("auto")
             .help("Whether lines are coloured; auto: on a terminal, unless NO_COLOR is set")
     };
+    let wait = || {
+        Arg::new("wait")
+            .long("wait")
+            .value_name("DURATION")
+            .value_parser(|text: &str| duration(text, WAITS))
+            .help("Wait so long for Grafana to be up and for the files of its login to be there [default: not at all]")
+    };
     let adopt = || switch("adopt", "Take over objects that were there before and are not ours");
     let plan = Command::new("plan").about("Say what is to be done in Grafana").after_help(PLAN_HELP).args([
         templates(),
@@ -106,6 +121,7 @@ pub(super) fn commands() -> [Command; 4] {
         dashboards(),
         adopt(),
         color(),
+        wait(),
         Arg::new("max-deletes")
             .long("max-deletes")
             .value_name("COUNT")
@@ -127,6 +143,8 @@ pub(super) fn commands() -> [Command; 4] {
                 .required(true)
                 .value_parser(clap::value_parser!(PathBuf))
                 .help("Where the token goes; not a file that is there"),
+            switch("renew", "Keep a token that Grafana takes, and replace one that it takes no more"),
+            wait(),
             Arg::new("name")
                 .long("name")
                 .value_name("NAME")
@@ -160,14 +178,15 @@ pub(crate) fn apply(
     out: &mut dyn Write,
 ) -> anyhow::Result<ExitCode> {
     let bundle = bundle(arguments, config)?;
-    let grafana = Grafana::new(&config.grafana.upstream)?;
+    let runtime = report::runtime()?;
+    let grafana = runtime.block_on(started(arguments, config))?;
     let mut state = State::read(&config.grafana.state_file, grafana.url())?;
     let options = Options {
         adopt: arguments.get_flag("adopt"),
         max_deletes: arguments.get_one::<usize>("max-deletes").copied(),
     };
     let palette = palette(arguments);
-    let outcome = report::runtime()?.block_on(async {
+    let outcome = runtime.block_on(async {
         let (wanted, unknown) = wanted(&grafana, config, &bundle).await?;
         write(out, &strangers(&unknown))?;
         run(&grafana, &wanted, &mut state, options, palette, out).await
@@ -209,10 +228,19 @@ pub(crate) fn token(arguments: &ArgMatches, config: &Config, out: &mut dyn Write
         config.grafana.upstream.password_file.is_some(),
         "a token is made with an administrator's login: `--grafana.username` and `--grafana.password-file` name it"
     );
-    let grafana = Grafana::new(&config.grafana.upstream)?;
     let path = arguments.get_one::<PathBuf>("output").map_or(Path::new(""), PathBuf::as_path);
     let name = arguments.get_one::<String>("name").map_or("dockmeter", String::as_str);
-    let minted = report::runtime()?.block_on(grafana::mint_token(&grafana, path, name))?;
+    let renew = arguments.get_flag("renew");
+    let minted = report::runtime()?.block_on(async {
+        let grafana = started(arguments, config).await?;
+        if renew && path.exists() && grafana::is_token_taken(&config.grafana.upstream, path).await? {
+            return anyhow::Ok(None);
+        }
+        Ok(Some(grafana::mint_token(&grafana, path, name, renew).await?))
+    })?;
+    let Some(minted) = minted else {
+        return write(out, &format!("Grafana takes the token in `{}`; it was kept\n", path.display()));
+    };
     let said = format!(
         "wrote the token `{}` of the service account `{}` to `{}`; `grafana.token_file` takes it\n",
         minted.token,
@@ -220,6 +248,17 @@ pub(crate) fn token(arguments: &ArgMatches, config: &Config, out: &mut dyn Write
         path.display()
     );
     write(out, &said)
+}
+
+/// The Grafana that is named, as soon as it is up where somebody waits for it.
+async fn started(arguments: &ArgMatches, config: &Config) -> anyhow::Result<Grafana> {
+    let upstream = &config.grafana.upstream;
+    let Some(patience) = arguments.get_one::<Duration>("wait") else { return Ok(Grafana::new(upstream)?) };
+    let tell = &mut |reason: &str| {
+        // Nothing is left to be done if standard error is closed.
+        let _ = writeln!(std::io::stderr(), "waiting, at most {}: {reason}", show_duration(*patience));
+    };
+    Ok(Grafana::started(upstream, *patience, tell).await?)
 }
 
 /// The dashboards that are delivered, and those of one's own.

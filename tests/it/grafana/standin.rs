@@ -26,6 +26,8 @@ pub(crate) struct Manners {
     pub(crate) version: u32,
     /// So many calls to alerting are answered by 500, as for an organisation that is new.
     pub(crate) late_alerting: usize,
+    /// So often it says that it is not up yet.
+    pub(crate) starting: usize,
     /// So many calls are answered by 503.
     pub(crate) busy: usize,
     /// Just before each first write of an object somebody else saves it.
@@ -78,12 +80,17 @@ struct Inner {
 impl Standin {
     /// Starts an empty one.
     pub(crate) fn start(manners: Manners) -> Self {
+        Self::listening("127.0.0.1:0", manners)
+    }
+
+    /// Starts an empty one at an address.
+    pub(crate) fn listening(address: &str, manners: Manners) -> Self {
         let world = World::new(manners.version);
         let inner = Inner { world, manners, calls: Vec::new(), writes: 0, problems: Vec::new() };
         let shared = Arc::new(Shared { inner: Mutex::new(inner), cut: Notify::new() });
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
+        let listener = runtime.block_on(tokio::net::TcpListener::bind(address)).unwrap();
         let address = listener.local_addr().unwrap();
         let state = Arc::clone(&shared);
         let app = Router::new().fallback(move |request: Request| answer(Arc::clone(&state), request));
@@ -187,6 +194,10 @@ impl Inner {
     ) -> Option<(u16, Value)> {
         let path: Vec<&str> = path.iter().map(String::as_str).collect();
         let said = |status: u16, message: &str| Some((status, json!({"message": message})));
+        if path == ["api", "health"] && self.manners.starting > 0 {
+            self.manners.starting -= 1;
+            return Some((503, json!({"database": "failing", "version": self.world.version_text()})));
+        }
         if path == ["api", "health"] {
             return Some((
                 200,
@@ -202,6 +213,10 @@ impl Inner {
             if !known {
                 return said(401, "Invalid username or password");
             }
+        }
+        // Described elsewhere than the rest.
+        if path == ["api", "prometheus", "grafana", "api", "v1", "rules"] {
+            return Some((200, self.world.evaluated()));
         }
         if self.manners.busy > 0 {
             self.manners.busy -= 1;

@@ -126,6 +126,39 @@ impl World {
         self.accounts.values().any(|account| account.tokens.values().any(|known| known == token))
     }
 
+    /// No token lets anybody in any more.
+    pub(crate) fn forget_tokens(&mut self) {
+        self.accounts.values_mut().for_each(|account| account.tokens.clear());
+    }
+
+    /// A data source from a file of Grafana's provisioning.
+    pub(crate) fn provision_source(&mut self, source: &Value) {
+        let made = self.sources("POST", &[], source);
+        assert_eq!(made.0, 200, "{}", made.1);
+        if let Some(there) = self.sources.get_mut(&text(&source["uid"])) {
+            there["readOnly"] = json!(true);
+        }
+    }
+
+    /// What it tells of its rules, each of which was evaluated just now.
+    pub(crate) fn evaluated(&mut self) -> Value {
+        self.now += 1;
+        let at = Self::time(self.now);
+        let of = |rules: &[Value]| -> Vec<Value> {
+            let rule = |rule: &Value| json!({"name": rule["title"], "type": "alerting", "health": "ok", "lastEvaluation": at, "isPaused": false});
+            rules.iter().map(rule).collect()
+        };
+        let groups: Vec<Value> = self
+            .groups
+            .iter()
+            .map(|((folder, name), group)| {
+                let file = self.folders.get(folder).map(|folder| folder.title.clone());
+                json!({"name": name, "file": file, "folderUid": folder, "interval": group.interval, "rules": of(&group.rules)})
+            })
+            .collect();
+        json!({"status": "success", "data": {"groups": groups}})
+    }
+
     /// The role of a service account.
     pub(crate) fn role(&self, account: &str) -> Option<String> {
         self.accounts.values().find(|one| one.name == account).map(|one| one.role.clone())
