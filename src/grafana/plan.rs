@@ -130,6 +130,8 @@ pub(super) fn decide(
         (Some(wanted), None) => {
             act(wanted.key.clone(), &wanted.title, Verb::Create, Vec::new(), Cause::Wanted)
         }
+        // What comes from a file of Grafana's was never made here, whatever it is called.
+        (None, Some(found)) if from_elsewhere(found, state) => Decision::Nothing(false),
         (None, Some(found)) if ours => match &found.locked {
             Some(reason) => block(found, reason),
             None => act(key.clone(), &found.title, Verb::Delete, Vec::new(), Cause::Wanted),
@@ -143,7 +145,7 @@ fn compared(wanted: &Wanted, found: &Found, state: &State, ours: bool, adopt: bo
     let entry = state.entry(&wanted.key);
     let changes = changes(wanted, found, state, entry);
     if changes.is_empty() {
-        return Decision::Nothing(ours);
+        return Decision::Nothing(ours && !from_elsewhere(found, state));
     }
     if let Some(reason) = &found.locked {
         let unlike = unlike(wanted, found);
@@ -160,6 +162,11 @@ fn compared(wanted: &Wanted, found: &Found, state: &State, ours: bool, adopt: bo
         entry.is_some_and(|entry| !entry.shown.is_empty() && entry.shown != state.fingerprint(&shown(found)));
     let cause = if drifted { Cause::Drift(found.saved.clone()) } else { Cause::Wanted };
     act(wanted.key.clone(), &wanted.title, Verb::Update, changes, cause)
+}
+
+/// Whether it is a data source that somebody else keeps, and that was not made here before.
+fn from_elsewhere(found: &Found, state: &State) -> bool {
+    found.key.kind == Kind::DataSource && found.locked.is_some() && !state.owns(&found.key)
 }
 
 /// Fields of a data source that decide of what use it is: what is asked, where, and how.

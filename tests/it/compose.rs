@@ -4,24 +4,30 @@
 
 mod images;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Output;
 
+use dockmeter::config::Sources;
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::component::Component;
 use crate::container::host;
-use crate::engine::{BUSY, Engine, done};
+use crate::engine::{BUSY, Engine, IMAGE, done};
+use crate::exporter::BINARY;
 use crate::exposition::{Dialect, Page};
+use crate::grafana::standin::{Manners, Standin};
 use crate::http;
 use crate::poll::eventually;
 use crate::prometheus::free_address;
 
-/// Every service but Grafana, of which there is no image.
-const SERVICES: [&str; 8] = [
+/// Every service but Grafana, of which there is no image and for which the stand-in answers.
+const SERVICES: [&str; 10] = [
+    "grafana-token",
+    "provisioner",
     "secrets",
     "rules",
     "dockmeter",
@@ -42,6 +48,7 @@ struct Stack<'e> {
     dockmeter: SocketAddr,
     prometheus: SocketAddr,
     alertmanager: SocketAddr,
+    grafana: Standin,
 }
 
 impl<'e> Stack<'e> {
@@ -58,15 +65,40 @@ impl<'e> Stack<'e> {
         fs::write(&configuration, "alerting: {receivers: {ops: {webhook: {url: 'http://127.0.0.1:9/'}}}, teams: {platform: {receiver: ops}}}\n")
             .expect("a configuration");
         let seen = format!("{}:/etc/dockmeter/dockmeter.yml:ro", configuration.display());
-        let mounts: Vec<_> = mounts.chain([socket, seen]).collect();
-        let here = format!("services: {{dockmeter: {{volumes: !override {mounts:?}}}}}\n");
-        fs::write(folder.path().join("here.yml"), here).expect("what is different here");
+        let token = "provisioned:/run/provisioned:ro".to_owned();
+        let mounts: Vec<_> = mounts.chain([socket, seen, token]).collect();
         let [dockmeter, prometheus, alertmanager] = [(); 3].map(|()| free_address());
         // Ports of this machine are free at random, and so is what their number makes of networks.
         let networks = format!("10.{}", 64 + dockmeter.port() % 128);
-        let stack = Stack { engine, compose, folder, networks, dockmeter, prometheus, alertmanager };
+        // Containers reach the stand-in by the address that this machine has in their network.
+        let grafana = Standin::listening("0.0.0.0:0", Manners::default());
+        let there = format!("http://{networks}.93.1:{}", grafana.address.port());
+        let there = format!(
+            "{{environment: {{DOCKMETER_GRAFANA_URL: '{there}'}}, depends_on: !override {{secrets: {{condition: service_completed_successfully}}}}}}"
+        );
+        let here = format!(
+            "services:\n  dockmeter: {{volumes: !override {mounts:?}}}\n  grafana-token: {there}\n  provisioner: {there}\n"
+        );
+        fs::write(folder.path().join("here.yml"), here).expect("what is different here");
+        let stack = Stack { engine, compose, folder, networks, dockmeter, prometheus, alertmanager, grafana };
+        stack.run(&["up", "--no-build", "secrets"]);
+        let login = Some(("admin".to_owned(), stack.password()));
+        stack.grafana.behave(Manners { login, ..Manners::default() });
         stack.run(&[&["--profile", "demo", "up", "--detach", "--no-build"][..], &SERVICES].concat());
         Some(stack)
+    }
+
+    /// What Grafana would be told that its administrator's password is.
+    fn password(&self) -> String {
+        let volume = format!("--volume={}_secrets:/made:ro", Self::PROJECT);
+        self.engine.docker(&["run", "--rm", &volume, IMAGE, "cat", "/made/grafana_admin_password"])
+    }
+
+    /// How a service that runs once has ended; none before it has.
+    fn ended(&self, service: &str) -> Option<String> {
+        let name = format!("{}-{service}-1", Self::PROJECT);
+        let state = self.engine.docker(&["inspect", "--format={{.State.Status}} {{.State.ExitCode}}", &name]);
+        state.strip_prefix("exited ").map(str::to_owned)
     }
 
     /// `docker compose …`.
@@ -76,6 +108,7 @@ impl<'e> Stack<'e> {
             ("DOCKMETER_PORT", self.dockmeter.port().to_string()),
             ("PROMETHEUS_PORT", self.prometheus.port().to_string()),
             ("ALERTMANAGER_PORT", self.alertmanager.port().to_string()),
+            ("GRAFANA_PORT", self.grafana.address.port().to_string()),
             ("DOCKMETER_CONFIG", self.folder.path().join("dockmeter.yml").display().to_string()),
             ("DOCKMETER_NETWORKS", self.networks.clone()),
         ] {
@@ -139,6 +172,33 @@ fn compose_brings_the_stack_and_three_teams_that_send_what_they_measure() {
             stack.rows(sent).into_iter().find(|row| row["metric"]["team"] == team)
         });
     }
+    for service in ["grafana-token", "provisioner"] {
+        let status = eventually(&format!("`{service}` has ended"), || stack.ended(service));
+        assert_eq!(status, "0", "{}", String::from_utf8_lossy(&stack.run(&["logs", service]).stdout));
+    }
+    stack.grafana.with(|world| {
+        assert!(world.dashboards.contains_key("system-overview") && !world.groups.is_empty());
+        for (uid, url) in [
+            ("dockmeter-prometheus", "http://prometheus:9090"),
+            ("dockmeter-alertmanager", "http://alertmanager:9093"),
+        ] {
+            assert_eq!(world.sources[uid]["url"], url);
+        }
+    });
+    let asked = |status: u16| {
+        let calls = stack.grafana.calls();
+        calls
+            .iter()
+            .any(|call| call.path.starts_with("/api/prometheus/") && call.status == status)
+            .then_some(())
+    };
+    eventually("dockmeter is told by Grafana of its rules, by the token", || asked(200));
+    stack.run(&["up", "--detach", "--no-build", "--no-deps", "grafana-token", "provisioner"]);
+    let told = eventually("a second run of the provisioner has nothing to do", || {
+        let logs = String::from_utf8_lossy(&stack.run(&["logs", "provisioner"]).stdout).into_owned();
+        logs.contains("nothing to change").then_some(logs)
+    });
+    assert!(!told.contains("is left alone"), "{told}");
     let told = eventually("Prometheus has found Alertmanager", || {
         stack.asked("/api/v1/alertmanagers")?["activeAlertmanagers"][0]["url"].as_str().map(str::to_owned)
     });
@@ -185,6 +245,9 @@ fn the_compose_file_is_clean_and_names_nothing_unpinned() {
         assert_eq!(service["cap_drop"][0], "ALL", "{name}");
         assert!(service["mem_limit"].is_string(), "{name} has no limit of memory");
         assert_eq!(service["logging"]["options"]["max-size"], "10m", "{name}");
+        if image == "dockmeter" {
+            is_understood(name, service);
+        }
         for mount in
             service["volumes"].as_array().into_iter().flatten().filter(|mount| mount["type"] == "bind")
         {
@@ -194,5 +257,32 @@ fn the_compose_file_is_clean_and_names_nothing_unpinned() {
         for port in service["ports"].as_array().into_iter().flatten() {
             assert_eq!(port["host_ip"], "127.0.0.1", "{name}");
         }
+    }
+}
+
+/// The program knows the command and the variables that a service gives it.
+fn is_understood(name: &str, service: &Value) {
+    let words = service["command"].as_array().into_iter().flatten().map(|word| word.as_str().unwrap());
+    let mut command = std::process::Command::new(BINARY);
+    done(command.env_clear().args(words.clone()).arg("--help"));
+    let env: BTreeMap<String, String> = service["environment"]
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(variable, value)| (variable.clone(), value.as_str().unwrap().to_owned()))
+        .filter(|(variable, _)| variable != "DOCKMETER_CONFIG_FILE")
+        .collect();
+    let config = Sources { env: env.clone(), ..Sources::default() }.load();
+    let config = config.unwrap_or_else(|error| panic!("{name}: {error}"));
+    assert!(config.unknown_variables.is_empty(), "{name}: {:?}", config.unknown_variables);
+    // What is named below a mount has to be somewhere.
+    let mounts = service["volumes"].as_array().into_iter().flatten();
+    let mounts: Vec<&str> = mounts.map(|mount| mount["target"].as_str().unwrap()).collect();
+    let files = env.iter().filter(|(variable, _)| variable.ends_with("_FILE")).map(|(_, file)| file.as_str());
+    for file in files.chain(words.filter_map(|word| word.strip_prefix("--output="))) {
+        assert!(
+            mounts.iter().any(|mount| Path::new(file).starts_with(mount)),
+            "{name}: `{file}` is in no mount"
+        );
     }
 }

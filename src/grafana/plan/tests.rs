@@ -73,6 +73,12 @@ fn a_locked_data_source_is_as_good_as_ours_if_it_is_of_the_same_use() {
     let theirs =
         json!({"name": "Prometheus", "type": "prometheus", "access": "proxy", "url": "http://p:9090/"});
     assert_eq!(decided(theirs.clone()), Decision::Nothing(false));
+    assert_eq!(decided(wanted.body.clone()), Decision::Nothing(false), "the same in all is not ours either");
+    let unwanted = Found { locked: Some("a file".to_owned()), ..found(&wanted, theirs.clone()) };
+    assert_eq!(
+        decide(&wanted.key, None, Some(&unwanted), &State::unsaved(), false),
+        Decision::Nothing(false)
+    );
     for (field, other) in
         [("url", json!("http://q:9090")), ("type", json!("loki")), ("basicAuth", json!(true))]
     {
