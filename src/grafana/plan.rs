@@ -173,6 +173,7 @@ fn from_elsewhere(found: &Found, state: &State) -> bool {
 const USE: [&str; 4] = ["/type", "/url", "/basicAuth", "/jsonData/implementation"];
 
 /// In which of those a data source that cannot be changed is another than the one that is wanted.
+/// One that has more, as a login of its own, may well need it.
 fn unlike(wanted: &Wanted, found: &Found) -> Vec<&'static str> {
     if wanted.key.kind != Kind::DataSource {
         return Vec::new();
@@ -183,7 +184,8 @@ fn unlike(wanted: &Wanted, found: &Found) -> Vec<&'static str> {
         Some(Value::String(text)) => Value::from(text.trim_end_matches('/')),
         other => other.cloned().unwrap_or_default(),
     };
-    USE.into_iter().filter(|field| said(&wanted, field) != said(&found, field)).collect()
+    let wanted_of = |field: &&str| wanted.pointer(field).is_some();
+    USE.into_iter().filter(wanted_of).filter(|field| said(&wanted, field) != said(&found, field)).collect()
 }
 
 fn with_fields(reason: &str, fields: &[&str]) -> String {

@@ -79,9 +79,10 @@ fn a_locked_data_source_is_as_good_as_ours_if_it_is_of_the_same_use() {
         decide(&wanted.key, None, Some(&unwanted), &State::unsaved(), false),
         Decision::Nothing(false)
     );
-    for (field, other) in
-        [("url", json!("http://q:9090")), ("type", json!("loki")), ("basicAuth", json!(true))]
-    {
+    let mut with_login = theirs.clone();
+    with_login["basicAuth"] = json!(true);
+    assert_eq!(decided(with_login), Decision::Nothing(false));
+    for (field, other) in [("url", json!("http://q:9090")), ("type", json!("loki"))] {
         let mut body = theirs.clone();
         body[field] = other;
         let reason = format!("a file, which has another `{field}`");
