@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
+use std::sync::{Mutex, MutexGuard, PoisonError, mpsc};
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -26,10 +26,15 @@ fn root() -> &'static Path {
 struct Run {
     child: Child,
     said: mpsc::Receiver<String>,
+    _turn: MutexGuard<'static, ()>,
 }
+
+/// Two that start at once take the same free ports.
+static TURN: Mutex<()> = Mutex::new(());
 
 impl Run {
     fn start(options: &[&str], address: SocketAddr, host: &str) -> Self {
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let mut child = Command::new(root().join("run"))
             .args(["--binary", BINARY])
             .args(options)
@@ -45,7 +50,7 @@ impl Run {
         std::thread::spawn(move || {
             stderr.lines().map_while(Result::ok).try_for_each(|line| lines.send(line))
         });
-        Run { child, said }
+        Run { child, said, _turn: turn }
     }
 
     /// What stands behind some words in the first line from here on that has them.
