@@ -23,7 +23,7 @@ use crate::dashboards::Shelf;
 use crate::disk::thread::DiskThread;
 use crate::disk::{self, Board};
 use crate::docker::{self, EngineStatistics, Watcher};
-use crate::grafana::{self, Workshop};
+use crate::grafana::{self, Door, Workshop};
 use crate::health::{Monitor, Wanted};
 use crate::host;
 use crate::ingest::intake::Pace;
@@ -420,7 +420,7 @@ fn evaluator(config: &Config, cancel: &CancellationToken) -> anyhow::Result<Eval
         return Ok(evaluator);
     }
     if let Some(evaluation) = grafana::evaluation(config)? {
-        let watch = evaluator.clone().watch(config.grafana.upstream.clone(), evaluation);
+        let watch = evaluator.clone().watch(Door::new(config.grafana.upstream.clone()), evaluation);
         tokio::spawn(cancel.clone().run_until_cancelled_owned(watch));
     }
     Ok(evaluator)
@@ -513,7 +513,7 @@ fn surroundings(config: &Config) -> anyhow::Result<Surroundings> {
     Ok(Surroundings {
         alertmanager: named.then(|| Alertmanager::new(&config.alertmanager)).transpose()?,
         discovery: config.discovery.clone(),
-        dashboards: Some(workshop(config)?),
+        dashboards: Some(workshop(config)),
     })
 }
 
@@ -521,12 +521,11 @@ fn surroundings(config: &Config) -> anyhow::Result<Surroundings> {
 const BUSY_PAUSE: Duration = Duration::from_millis(200);
 
 /// Who makes dashboards. Templates are read when they are first wanted.
-fn workshop(config: &Config) -> anyhow::Result<Workshop> {
+fn workshop(config: &Config) -> Workshop {
     let shelf = Arc::new(Shelf::new(config.alerting.clone(), config.slo.period));
-    let named = config.grafana.upstream.url.is_some();
-    let grafana = named.then(|| Grafana::new(&config.grafana.upstream)).transpose()?;
-    let grafana = grafana.map(|grafana| grafana.pausing(BUSY_PAUSE));
-    Ok(Workshop::new(shelf, grafana, &config.alerting.grafana_url))
+    let upstream = &config.grafana.upstream;
+    let grafana = upstream.url.is_some().then(|| Door::new(upstream.clone()).pausing(BUSY_PAUSE));
+    Workshop::new(shelf, grafana, &config.alerting.grafana_url)
 }
 
 /// How everything is judged, and who is asked for that. Credentials are read here, likewise.

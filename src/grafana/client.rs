@@ -6,7 +6,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -167,6 +167,8 @@ pub struct Grafana {
     pause: Duration,
     reads: Arc<AtomicUsize>,
     writes: Arc<AtomicUsize>,
+    /// Whether the login was refused: Grafana locks out who tries again.
+    refused: Arc<AtomicBool>,
 }
 
 impl Grafana {
@@ -178,7 +180,13 @@ impl Grafana {
         let url = config.url.clone().ok_or(GrafanaError::Unnamed)?;
         let connection =
             Connection::new(config, url.clone(), DEADLINE).map_err(|fault| failed(fault, "connect", &url))?;
-        Ok(Grafana { connection, pause: PAUSE, reads: Arc::default(), writes: Arc::default() })
+        Ok(Grafana {
+            connection,
+            pause: PAUSE,
+            reads: Arc::default(),
+            writes: Arc::default(),
+            refused: Arc::default(),
+        })
     }
 
     /// The same as soon as Grafana is up and the files are there, which may take as long as
@@ -285,7 +293,7 @@ impl Grafana {
         self.once(method, path, body, &[]).await
     }
 
-    /// Calls once.
+    /// Calls once, and not at all after a login was refused.
     pub(super) async fn once(
         &self,
         method: Method,
@@ -293,6 +301,9 @@ impl Grafana {
         body: Option<&Value>,
         headers: &[(&'static str, &'static str)],
     ) -> Result<Value, GrafanaError> {
+        if self.refused.load(Ordering::Relaxed) {
+            return Err(GrafanaError::Unauthorised { url: self.url().to_owned() });
+        }
         let counter = if method == Method::GET { &self.reads } else { &self.writes };
         counter.fetch_add(1, Ordering::Relaxed);
         let call = format!("{method} {path}");
@@ -304,6 +315,7 @@ impl Grafana {
         };
         let answered = self.connection.ask_with(question, headers).await;
         let (status, body) = answered.map_err(|fault| failed(fault, &call, self.url()))?;
+        self.refused.fetch_or(status == StatusCode::UNAUTHORIZED, Ordering::Relaxed);
         self.understood(call, status, &body)
     }
 

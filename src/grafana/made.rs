@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 
 use super::client::{Grafana, GrafanaError};
 use super::desired::{PLATFORM_FOLDER, is_of_tenants, pinned, team_folder};
+use super::door::Door;
 use super::object::{Found, Key, Kind, Wanted};
 use super::read::{dashboard_found, pages, text};
 use super::state::hex;
@@ -183,7 +184,7 @@ pub struct Listed {
 #[derive(Clone)]
 pub struct Workshop {
     shelf: Arc<Shelf>,
-    grafana: Option<Grafana>,
+    grafana: Option<Arc<Door>>,
     address: String,
 }
 
@@ -195,8 +196,8 @@ impl fmt::Debug for Workshop {
 
 impl Workshop {
     /// Of these templates, in this Grafana if there is one; people open it at `address`.
-    pub fn new(shelf: Arc<Shelf>, grafana: Option<Grafana>, address: &str) -> Workshop {
-        Workshop { shelf, grafana, address: address.trim_end_matches('/').to_owned() }
+    pub fn new(shelf: Arc<Shelf>, grafana: Option<Door>, address: &str) -> Workshop {
+        Workshop { shelf, grafana: grafana.map(Arc::new), address: address.trim_end_matches('/').to_owned() }
     }
 
     /// What there is for who asks. Where Grafana cannot be asked there are templates still.
@@ -263,7 +264,7 @@ impl Workshop {
         };
         let uid = uid()?;
         let json = Mark::new(template, team, &request).put(json, &uid);
-        put(grafana, &uid, &folder, json, None).await?;
+        put(&grafana, &uid, &folder, json, None).await?;
         self.find(who, &uid).await
     }
 
@@ -291,7 +292,7 @@ impl Workshop {
         for _ in 0..TRIES {
             read.may_be_replaced(&request)?;
             let folder = folder.clone().unwrap_or_else(|| text(&read.found.body["folder"]));
-            match put(grafana, id, &folder, json.clone(), Some(&read.found)).await {
+            match put(&grafana, id, &folder, json.clone(), Some(&read.found)).await {
                 Ok(()) => return self.find(who, id).await,
                 // Somebody has saved it in between.
                 Err(error @ GrafanaError::Conflict { .. }) => {
@@ -320,11 +321,11 @@ impl Workshop {
     /// # Errors
     /// None is named.
     pub fn check(&self) -> Result<(), GrafanaError> {
-        self.grafana().map(drop)
+        self.grafana.as_ref().map(drop).ok_or(GrafanaError::Unnamed)
     }
 
-    fn grafana(&self) -> Result<&Grafana, GrafanaError> {
-        self.grafana.as_ref().ok_or(GrafanaError::Unnamed)
+    fn grafana(&self) -> Result<Grafana, GrafanaError> {
+        self.grafana.as_ref().ok_or(GrafanaError::Unnamed)?.open()
     }
 
     /// Reading them takes a while, and is not to hold up others.
@@ -339,7 +340,8 @@ impl Workshop {
         if *who == Who::Other {
             return Ok(Vec::new());
         }
-        let hits = pages(grafana, &format!("/api/search?type=dash-db&tag={MADE_TAG}&"), Value::clone).await?;
+        let hits =
+            pages(&grafana, &format!("/api/search?type=dash-db&tag={MADE_TAG}&"), Value::clone).await?;
         let seen = hits.iter().filter(|hit| may_be_seen(who, &text(&hit["folderUid"])));
         let uids: Vec<String> = seen.map(|hit| text(&hit["uid"])).collect();
         let mut made = Vec::new();
@@ -401,7 +403,7 @@ impl Workshop {
         if plain && grafana.find(&format!("/api/folders/{}", form_encoded(named))).await?.is_some() {
             return Ok(Some(named.to_owned()));
         }
-        let folders = pages(grafana, "/api/folders?", Value::clone).await?;
+        let folders = pages(&grafana, "/api/folders?", Value::clone).await?;
         let mut titled =
             folders.iter().filter(|folder| folder["title"] == named).map(|folder| text(&folder["uid"]));
         match (titled.next(), titled.next()) {

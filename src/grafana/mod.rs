@@ -16,6 +16,7 @@ mod bootstrap;
 mod client;
 mod desired;
 mod diff;
+mod door;
 mod evaluator;
 mod folder;
 mod groups;
@@ -37,6 +38,7 @@ pub use desired::{
     wanted,
 };
 pub use diff::Change;
+pub use door::Door;
 pub use evaluator::Evaluation;
 pub use folder::{FolderError, dashboards};
 pub use groups::{evaluation, rule_groups};

@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::config::{Scope, Token, Upstream};
-use crate::grafana::Grafana;
+use crate::grafana::Door;
 use crate::tenant::{Binding, LabelValue};
 use crate::web::Surroundings;
 use crate::web::access::Access;
@@ -21,9 +21,7 @@ fn context(url: Option<&str>) -> Arc<Context> {
     let context =
         fixture::context_of(Fixed { hangs: false, latest: None }, Access::new(vec![], tokens, vec![]), 0);
     let grafana = url.map(|url| {
-        Grafana::new(&Upstream { url: Some(url.to_owned()), ..Upstream::default() })
-            .unwrap()
-            .pausing(Duration::ZERO)
+        Door::new(Upstream { url: Some(url.to_owned()), ..Upstream::default() }).pausing(Duration::ZERO)
     });
     let dashboards = Some(Workshop::new(fixture::shelf(), grafana, "http://grafana.example"));
     context.set_surroundings(Surroundings { dashboards, ..Surroundings::default() });
