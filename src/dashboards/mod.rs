@@ -70,7 +70,7 @@ const FILES: &[(&str, &str)] = &delivered![
     "self",
 ];
 
-/// The dashboards that [`files`] has made.
+/// The dashboards that [`files()`] has made.
 pub const OURS: Ours =
     Ours { folders: &[""], is_ours: |text| text.starts_with('{') && text.contains("\n    \"dockmeter\"") };
 

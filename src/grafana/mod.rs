@@ -6,7 +6,7 @@
 //! - [`make_plan`], [`apply`]: what is to be done, and doing it;
 //! - [`State`]: what was done;
 //! - [`Workshop`]: dashboards that somebody makes of a template, which are his from then on;
-//! - [`show`]: a plan as text.
+//! - [`show_plan`]: a plan as text.
 //!
 //! Invariants: nothing is changed or removed but what carries our mark or was made by us; a plan
 //! writes nothing; an interrupted run is finished by the next one.
