@@ -180,7 +180,7 @@ pub(super) struct Word {
 pub(super) struct Transform {
     pub(super) id: String,
     #[serde(default)]
-    pub(super) options: serde_json::Value,
+    pub(super) options: serde_json::Map<String, serde_json::Value>,
 }
 
 /// What a series is beside the others of its panel.
