@@ -20,7 +20,7 @@ Each dashboard answers one question. The first row says whether all is well, row
 - Where there is nothing, the panel says why, as `no program tells`.
 - Numbers of tenants are those of [tenancy](tenancy.md); alerts link to the panels that show what they are about ([alerts](alerts.md)).
 
-`dockmeter grafana render --output=DIRECTORY` writes all of them as files that can be imported or provisioned, in Grafana's classic format (schema version 42), for Grafana 10 and later. `dockmeter grafana lint` says what is wrong with them, and with exported ones. Templates of one's own, in the format of those in `grafana/templates/`, are added by `--templates=DIRECTORY`; one with the uid of a dashboard below takes its place.
+`dockmeter grafana render --output=DIRECTORY` writes all of them as files that can be imported or provisioned, in Grafana's classic format (schema version 42). `dockmeter grafana lint` says what is wrong with them, and with exported ones. Templates of one's own, in the format of those in `grafana/templates/`, are added by `--templates=DIRECTORY`; one with the uid of a dashboard below takes its place.
 ";
 
 /// The page.

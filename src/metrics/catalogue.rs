@@ -515,7 +515,7 @@ metrics! {
         CONFIG_RELOAD_TIME "dockmeter_config_last_reload_success_timestamp_seconds" Gauge Seconds Plain [] Dockmeter
             "the clock" "When configuration was last read and taken, in seconds since 1970.";
         ALERT_EVALUATOR "dockmeter_alert_evaluator" Gauge None Plain ["evaluator"] Dockmeter
-            "the configuration" "1 for who evaluates tenants' alerts, so that no alert is evaluated twice: `prometheus`, or `grafana` where dockmeter has given it the rules.";
+            "Grafana" "1 for who evaluates tenants' alerts, so that no alert is evaluated twice: `prometheus`, or `grafana` while dockmeter sees it evaluate the rules that it was given.";
         COLLECTOR_DURATION "dockmeter_collector_duration_seconds" Gauge Seconds Plain ["collector"] Dockmeter
             "the clock" "Time a collector took in this scrape; reading is in `sampler`.";
         COLLECTOR_SUCCESS "dockmeter_collector_success" Gauge None Plain ["collector"] Dockmeter
