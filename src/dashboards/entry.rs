@@ -136,6 +136,13 @@ pub(super) struct Panel {
     pub(super) text: Option<String>,
 }
 
+impl Panel {
+    /// What stands where there is nothing.
+    pub(super) fn nothing(&self) -> &str {
+        self.empty.as_deref().unwrap_or("no data")
+    }
+}
+
 /// How values look, of a panel or of one of its queries.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Look<'e> {

@@ -52,6 +52,8 @@ fn height(row: &Row, panel: &Panel) -> u32 {
         Kind::Stat | Kind::Text => 4,
         Kind::Gauge => 6,
         Kind::Table => 9,
+        // Room for the rows of a legend with figures.
+        _ if !panel.calcs.is_empty() => 9,
         _ => 8,
     };
     panel.height.or(row.height).unwrap_or(usual)

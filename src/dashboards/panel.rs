@@ -7,12 +7,9 @@ use super::links;
 use super::load::Template;
 use super::look;
 use super::query::{self, Asked};
-use super::table;
+use super::{table, units};
 use crate::rules::{Known, Labels, labels_of};
 use crate::yaml::Spanned;
-
-/// What a value of nothing is called, if a panel does not say.
-const NOTHING: &str = "no data";
 
 /// Makes the panels of a dashboard.
 pub(super) struct Maker<'m> {
@@ -43,7 +40,10 @@ impl<'m> Maker<'m> {
             more.insert("fieldConfig".into(), self.fields(panel, &asked));
         }
         if panel.kind == Kind::Table || !panel.transform.is_empty() {
-            more.insert("transformations".into(), table::transformations(panel, &asked).into());
+            more.insert(
+                "transformations".into(),
+                table::transformations(panel, &asked, &self.hidden(panel, &asked)).into(),
+            );
         }
         more.extend(panel.last.as_ref().map(|last| ("timeFrom".to_owned(), last.as_str().into())));
         more.extend(panel.step.as_ref().map(|step| ("interval".to_owned(), step.as_str().into())));
@@ -55,16 +55,21 @@ impl<'m> Maker<'m> {
 
     fn fields(&mut self, panel: &Panel, asked: &[Asked<'_>]) -> Value {
         let mut defaults = look::options(panel.look());
+        if panel.kind == Kind::Heatmap {
+            // What is counted; the unit of the panel is that of the axis.
+            defaults.insert("unit".into(), json!("short"));
+        }
         let below_zero = panel.signed || asked.iter().any(|asked| asked.query.role == Some(Role::Down));
-        if !below_zero && !panel.log && matches!(panel.kind, Kind::Timeseries | Kind::Bars) {
+        if !below_zero && !panel.log && matches!(panel.kind, Kind::Timeseries | Kind::Bars | Kind::Bargauge) {
             defaults.entry("min").or_insert(json!(0));
         }
         defaults.entry("color").or_insert_with(|| colours(panel));
-        defaults.entry("mappings").or_insert_with(|| json!([]));
+        let mappings = defaults.entry("mappings").or_insert_with(|| json!([]));
+        mappings.as_array_mut().into_iter().for_each(|mappings| mappings.extend(nothing(panel)));
         defaults
             .entry("thresholds")
             .or_insert_with(|| json!({"mode": "absolute", "steps": [{"value": null, "color": "green"}]}));
-        defaults.insert("noValue".into(), panel.empty.as_deref().unwrap_or(NOTHING).into());
+        defaults.insert("noValue".into(), panel.nothing().into());
         if let Some(custom) = custom(panel) {
             defaults.insert("custom".into(), custom);
         }
@@ -88,7 +93,7 @@ impl<'m> Maker<'m> {
                     })
                 })
             });
-            table::overrides(asked).into_iter().chain(linked).collect()
+            table::overrides(panel, asked).into_iter().chain(linked).collect()
         } else {
             let leads = targets.iter().map(|to| links::data(self.template, to, &labels, None));
             let leads: Vec<Value> = leads.collect();
@@ -98,6 +103,16 @@ impl<'m> Maker<'m> {
             series(panel, asked)
         };
         json!({"defaults": defaults, "overrides": overrides})
+    }
+
+    /// Labels that rows of a table have and that are no column of it.
+    fn hidden(&self, panel: &Panel, asked: &[Asked<'_>]) -> Vec<String> {
+        match labels(asked, self.known) {
+            Labels::These(labels) => {
+                labels.into_iter().filter(|label| !panel.labels.contains(label)).collect()
+            }
+            Labels::Any => Vec::new(),
+        }
     }
 
     /// Where a click leads: what the template says, and what the labels of series name.
@@ -150,11 +165,23 @@ fn type_of(kind: Kind) -> &'static str {
 
 fn colours(panel: &Panel) -> Value {
     match panel.kind {
-        Kind::Stat | Kind::Gauge | Kind::Bargauge | Kind::Table | Kind::Timeline => {
-            json!({"mode": "thresholds"})
-        }
+        Kind::Stat | Kind::Gauge | Kind::Bargauge | Kind::Table => json!({"mode": "thresholds"}),
+        // By thresholds Grafana would write their bounds into the bars, in place of words.
+        Kind::Timeline => json!({"mode": "fixed", "fixedColor": "text"}),
         _ => json!({"mode": "palette-classic"}),
     }
+}
+
+/// What stands in place of a single number where there is none: as plain text, since a colour would
+/// say that all is well, or that nothing is.
+fn nothing(panel: &Panel) -> Option<Value> {
+    let is_single = matches!(panel.kind, Kind::Stat | Kind::Gauge | Kind::Bargauge);
+    if !is_single || panel.words.contains_key("null") {
+        return None;
+    }
+    let colour = if panel.fill { "transparent" } else { "text" };
+    let result = json!({"text": panel.nothing(), "color": colour, "index": panel.words.len()});
+    Some(json!({"type": "special", "options": {"match": "null", "result": result}}))
 }
 
 /// How each query's series differ from the others.
@@ -176,29 +203,39 @@ fn custom(panel: &Panel) -> Option<Value> {
     let stacking = json!({"mode": if panel.stack { "normal" } else { "none" }, "group": "A"});
     let lines = if panel.look().levels.is_empty() { "off" } else { "dashed" };
     Some(match panel.kind {
-        Kind::Timeseries => json!({
-            "drawStyle": if panel.bars { "bars" } else { "line" },
-            "lineInterpolation": "linear",
-            "lineWidth": 1,
-            "fillOpacity": if panel.stack || panel.bars { 40 } else { 8 },
-            "gradientMode": "none",
-            "showPoints": "never",
-            "spanNulls": false,
-            "stacking": stacking,
-            "axisPlacement": "auto",
-            "scaleDistribution": scale,
-            "thresholdsStyle": {"mode": lines},
-        }),
+        Kind::Timeseries => with_room(
+            panel,
+            json!({
+                "drawStyle": if panel.bars { "bars" } else { "line" },
+                "lineInterpolation": "linear",
+                "lineWidth": 1,
+                "fillOpacity": if panel.stack || panel.bars { 40 } else { 8 },
+                "gradientMode": "none",
+                "showPoints": "never",
+                "spanNulls": false,
+                "stacking": stacking,
+                "axisPlacement": "auto",
+                "scaleDistribution": scale,
+                "thresholdsStyle": {"mode": lines},
+            }),
+        ),
         Kind::Timeline => json!({"fillOpacity": 70, "lineWidth": 0, "spanNulls": false}),
         Kind::Bars => {
             json!({"fillOpacity": 80, "lineWidth": 0, "gradientMode": "none", "axisPlacement": "auto"})
         }
         Kind::Heatmap => json!({"scaleDistribution": {"type": "linear"}}),
-        Kind::Table => json!({
-            "align": "auto", "filterable": true, "inspect": false, "cellOptions": {"type": "auto"},
-        }),
+        Kind::Table => table::cells(panel),
         _ => return None,
     })
+}
+
+/// An axis that values near zero do not stretch.
+fn with_room(panel: &Panel, mut custom: Value) -> Value {
+    let least = panel.unit.as_deref().and_then(units::least).filter(|_| !panel.log && panel.max.is_none());
+    if let (Some(least), Some(custom)) = (least, custom.as_object_mut()) {
+        custom.insert("axisSoftMax".into(), look::number(least));
+    }
+    custom
 }
 
 /// The options of a panel's kind.
@@ -239,7 +276,7 @@ fn options(panel: &Panel, asked: &[Asked<'_>]) -> Value {
             "valueMode": "color",
             "namePlacement": "left",
             "showUnfilled": true,
-            "sizing": "auto",
+            "sizing": "manual",
             "minVizWidth": 8,
             "minVizHeight": 16,
             "maxVizHeight": 28,
@@ -249,7 +286,7 @@ fn options(panel: &Panel, asked: &[Asked<'_>]) -> Value {
         Kind::Heatmap => json!({
             "calculate": false,
             "cellGap": 1,
-            "cellValues": {},
+            "cellValues": {"unit": "short"},
             "color": {"mode": "scheme", "scheme": "Oranges", "fill": "dark-orange", "exponent": 0.5, "steps": 64, "reverse": false},
             "exemplars": {"color": "rgba(255,0,255,0.7)"},
             "filterValues": {"le": 1e-9},

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::entry::{Kind, Panel, Query, Role};
 use super::look;
-use super::terms;
+use super::{terms, units};
 
 /// What a panel asks, with its letter.
 pub(super) struct Asked<'e> {
@@ -114,7 +114,12 @@ impl Asked<'_> {
         properties.extend(own.into_iter().map(|(id, value)| property(&id, value)));
         if on_the_right {
             properties.push(property("custom.axisPlacement", json!("right")));
+            properties.push(property("custom.axisColorMode", json!("series")));
             properties.push(property("custom.fillOpacity", json!(0)));
+            // Levels are those of the panel's own unit.
+            properties.push(property("custom.thresholdsStyle", json!({"mode": "off"})));
+            let least = self.query.unit.as_deref().and_then(units::least);
+            properties.extend(least.map(|least| property("custom.axisSoftMax", look::number(least))));
         }
         properties
     }

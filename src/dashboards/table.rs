@@ -16,6 +16,7 @@ pub(super) fn title(label: &str) -> String {
         "relname" => "Table".to_owned(),
         "schemaname" => "Schema".to_owned(),
         "usename" => "Role".to_owned(),
+        "alertname" => "Alert".to_owned(),
         other => {
             let words = other.replace('_', " ");
             let mut letters = words.chars();
@@ -27,6 +28,29 @@ pub(super) fn title(label: &str) -> String {
 /// The label columns of a table: label and heading.
 pub(super) fn columns(panel: &Panel) -> Vec<(String, String)> {
     panel.labels.iter().map(|label| (label.clone(), title(label))).collect()
+}
+
+/// What a column of long texts wants, in pixels.
+fn width(label: &str) -> Option<u32> {
+    match label {
+        "query" => Some(420),
+        "alertname" => Some(230),
+        _ => None,
+    }
+}
+
+/// What is usual of a table's cells. Many columns are narrower, so that all can be seen at once.
+pub(super) fn cells(panel: &Panel) -> Value {
+    let columns =
+        panel.labels.len() + panel.queries.iter().map(|query| 1 + usize::from(query.compare)).sum::<usize>();
+    json!({
+        "align": "auto",
+        "filterable": true,
+        "inspect": false,
+        "wrapHeaderText": true,
+        "minWidth": if columns > 7 { 90 } else { 120 },
+        "cellOptions": {"type": "auto"},
+    })
 }
 
 /// The names that Grafana gives to the columns of values.
@@ -42,7 +66,8 @@ fn heading(asked: &Asked<'_>) -> String {
 }
 
 /// Puts rows of equal labels together, and columns in their order under their headings.
-pub(super) fn transformations(panel: &Panel, asked: &[Asked<'_>]) -> Vec<Value> {
+/// Labels in `hidden` only tell rows apart.
+pub(super) fn transformations(panel: &Panel, asked: &[Asked<'_>], hidden: &[String]) -> Vec<Value> {
     if !panel.transform.is_empty() {
         let own = panel.transform.iter();
         return own.map(|own| json!({"id": own.id, "options": own.options})).collect();
@@ -54,8 +79,10 @@ pub(super) fn transformations(panel: &Panel, asked: &[Asked<'_>]) -> Vec<Value> 
         order.insert(field.clone(), place.into());
         names.insert(field, heading.into());
     }
+    let hidden = hidden.iter().map(String::as_str).chain(["Time"]);
+    let hidden: Map<String, Value> = hidden.map(|field| (field.to_owned(), true.into())).collect();
     let organized = json!({
-        "excludeByName": {"Time": true},
+        "excludeByName": hidden,
         "includeByName": {},
         "indexByName": order,
         "renameByName": names,
@@ -64,20 +91,40 @@ pub(super) fn transformations(panel: &Panel, asked: &[Asked<'_>]) -> Vec<Value> 
 }
 
 /// What each column looks like.
-pub(super) fn overrides(asked: &[Asked<'_>]) -> Vec<Value> {
+pub(super) fn overrides(panel: &Panel, asked: &[Asked<'_>]) -> Vec<Value> {
+    // What a whole table without rows says would be wrong of a single cell.
+    let nothing = json!({
+        "matcher": {"id": "byRegexp", "options": "/.*/"},
+        "properties": [property("noValue", json!("–"))],
+    });
+    let wide = panel.labels.iter().filter_map(|label| {
+        let width = json!(width(label)?);
+        let matcher = json!({"id": "byName", "options": title(label)});
+        Some(json!({"matcher": matcher, "properties": [property("custom.width", width)]}))
+    });
     let column = |asked: &Asked<'_>| {
         let mut properties: Vec<Value> =
             look::options(asked.query.look()).into_iter().map(|(id, value)| property(&id, value)).collect();
         match asked.query.cell {
-            Some(Cell::Gauge) => properties.push(property(
-                "custom.cellOptions",
-                json!({"type": "gauge", "mode": "basic", "valueDisplayMode": "text"}),
-            )),
+            Some(Cell::Gauge) => {
+                properties.push(property(
+                    "custom.cellOptions",
+                    json!({"type": "gauge", "mode": "basic", "valueDisplayMode": "text"}),
+                ));
+                if asked.query.min.is_none() {
+                    properties.push(property("min", json!(0)));
+                }
+                if asked.query.max.is_none() {
+                    // The longest bar is the largest of its own column, not of the table.
+                    properties.push(property("fieldMinMax", json!(true)));
+                }
+            }
             Some(Cell::Colour) => properties
                 .push(property("custom.cellOptions", json!({"type": "color-background", "mode": "basic"}))),
             None => {}
         }
         json!({"matcher": {"id": "byName", "options": heading(asked)}, "properties": properties})
     };
-    asked.iter().filter(|asked| asked.query.column.is_some()).map(column).collect()
+    let columns = asked.iter().filter(|asked| asked.query.column.is_some()).map(column);
+    std::iter::once(nothing).chain(wide).chain(columns).collect()
 }

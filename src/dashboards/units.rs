@@ -47,6 +47,19 @@ pub(super) fn is_known(id: &str) -> bool {
         || OWN.iter().any(|own| id.strip_prefix(own).is_some_and(|text| !text.trim().is_empty()))
 }
 
+/// Up to where an axis of a unit goes at least: what is smaller is as good as nothing. Without it
+/// Grafana draws an axis of nothing but zeros up to 100, which are 10,000 % and 1.67 minutes.
+pub(super) fn least(id: &str) -> Option<f64> {
+    Some(match id {
+        "percentunit" | "suffix: cores" => 0.01,
+        "s" => 0.001,
+        "ops" | "iops" | "reqps" | "rps" | "cps" | "eps" | "pps" => 0.1,
+        "percent" | "ms" | "none" | "short" | "sishort" | "locale" => 1.0,
+        other if other.starts_with("suffix:") => 1.0,
+        _ => return None,
+    })
+}
+
 #[cfg(test)]
 pub(super) fn ids() -> impl Iterator<Item = &'static str> {
     KNOWN.iter().map(|(id, _)| *id)

@@ -65,6 +65,7 @@ fn chosen(expr: &str) -> String {
     chosen = chosen.replace("$container\"", &format!("{PROJECT}-shop\""));
     for (name, value) in [
         ("$__rate_interval", "10s"),
+        ("$__interval", "10s"),
         ("$__range_s", "60"),
         ("$__range", "1m"),
         ("$__from", "0"),

@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use promql_parser::parser::token::{T_COUNT, T_GROUP, T_LAND, T_LUNLESS};
-use promql_parser::parser::{Expr, MatrixSelector, VectorSelector};
+use promql_parser::parser::token::{T_COUNT, T_GROUP, T_LAND, T_LUNLESS, T_SUB};
+use promql_parser::parser::{BinaryExpr, Expr, MatrixSelector, VectorSelector};
 
 use super::super::terms::{RANGE, RATE_INTERVAL, without_variables};
 use crate::rules::{Known, labels_of};
@@ -48,6 +48,15 @@ enum Place {
     Presence,
 }
 
+/// Whether a selector stands there less itself a while ago.
+fn is_gain(binary: &BinaryExpr) -> bool {
+    let (Expr::VectorSelector(now), Expr::VectorSelector(before)) = (&*binary.lhs, &*binary.rhs) else {
+        return false;
+    };
+    let since = VectorSelector { offset: None, ..before.clone() };
+    binary.op.id() == T_SUB && now.offset.is_none() && before.offset.is_some() && *now == since
+}
+
 struct Walk<'w> {
     known: &'w Known,
     found: &'w mut Vec<(&'static str, String)>,
@@ -65,6 +74,8 @@ impl Walk<'_> {
             }
             Expr::Unary(unary) => self.look(&unary.expr, place),
             Expr::Paren(paren) => self.look(&paren.expr, place),
+            // What a counter has gained since is as good as `increase`.
+            Expr::Binary(binary) if is_gain(binary) => {}
             Expr::Binary(binary) => {
                 let filters = matches!(binary.op.id(), T_LAND | T_LUNLESS);
                 self.look(&binary.lhs, place);
