@@ -21,6 +21,8 @@ Each dashboard answers one question. The first row says whether all is well, row
 - Numbers of tenants are those of [tenancy](tenancy.md); alerts link to the panels that show what they are about ([alerts](alerts.md)).
 
 `dockmeter grafana render --output=DIRECTORY` writes all of them as files that can be imported or provisioned, in Grafana's classic format (schema version 42). `dockmeter grafana lint` says what is wrong with them, and with exported ones. Templates of one's own, in the format of those in `grafana/templates/`, are added by `--templates=DIRECTORY`; one with the uid of a dashboard below takes its place.
+
+The pictures were taken of Grafana 12.4 with ten containers on a machine of two cores, after forty minutes. The days before that, in `Anomalies and trends` and in dashed grey lines, are made up: nobody had looked a week before.
 ";
 
 /// The page.
@@ -49,6 +51,7 @@ fn describe(page: &mut String, dashboard: &Dashboard) {
     if !reading.is_empty() {
         let _ = write!(page, "{}\n\n", reading.replace('\n', " "));
     }
+    let _ = write!(page, "![{title}](pictures/{uid}.png)\n\n");
     page.push_str("| panel | what it shows |\n|---|---|\n");
     let list = |value: &Value| value["panels"].as_array().cloned().unwrap_or_default();
     for panel in list(json) {

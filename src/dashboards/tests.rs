@@ -54,6 +54,15 @@ fn files_in_the_tree_are_current() {
 }
 
 #[test]
+fn every_dashboard_has_a_picture() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/pictures");
+    for dashboard in delivered() {
+        let picture = folder.join(format!("{}.png", dashboard.uid));
+        assert!(picture.is_file(), "docs/dashboards.md shows `{}`", picture.display());
+    }
+}
+
+#[test]
 fn nothing_is_wrong_with_what_is_delivered() {
     let (catalogue, delivered) = (catalogue(), delivered());
     let found = [alerts(&delivered, &catalogue), lint(&delivered, &catalogue)].concat();
