@@ -5,6 +5,7 @@ use hyper::Method;
 use serde_json::{Value, json};
 
 use super::client::{Grafana, GrafanaError, NO_PROVENANCE};
+use super::desired::ALERTMANAGER_DATA_SOURCE;
 use super::object::{Found, Key, Kind, Wanted};
 use super::read::{is_our_branch, items, team};
 use crate::prometheus::connection::form_encoded;
@@ -207,7 +208,10 @@ async fn put_data_source(
     match found {
         None => {
             let others = grafana.get("/api/datasources").await?;
-            let default = items(&others).any(|other| other["isDefault"] == true);
+            // Grafana makes the first of all the default; of an Alertmanager nothing can be asked.
+            let is_default =
+                |other: &Value| other["isDefault"] == true && other["uid"] != ALERTMANAGER_DATA_SOURCE;
+            let default = items(&others).any(is_default);
             source["isDefault"] = json!(!default && source["type"] == "prometheus");
             sent(grafana, Method::POST, "/api/datasources", &source).await
         }

@@ -132,6 +132,9 @@ fn an_empty_grafana_is_filled_once_and_destroy_leaves_what_was_not_ours() {
         assert_eq!(world.tree["receiver"], "empty", "the tree is as it was but for our branch");
         assert_eq!(world.tree["routes"].as_array().unwrap().len(), 1);
         assert!(world.tree["provenance"].is_null(), "the tree stays editable");
+        let defaults = world.sources.iter().filter(|(_, source)| source["isDefault"] == true);
+        let defaults: Vec<&String> = defaults.map(|(uid, _)| uid).collect();
+        assert_eq!(defaults, ["dockmeter-prometheus"], "what can be asked is what Explore begins with");
     });
     bed.standin.calls();
     let again = bed.says(0, "apply", &[]);

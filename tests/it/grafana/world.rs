@@ -506,6 +506,9 @@ impl World {
                 if self.sources.is_empty() {
                     source["isDefault"] = json!(true);
                 }
+                if source["isDefault"] == true {
+                    self.sources.values_mut().for_each(|other| other["isDefault"] = json!(false));
+                }
                 self.sources.insert(uid, source.clone());
                 (
                     200,
