@@ -20,6 +20,10 @@ const SUBJECT_BYTES: usize = 16 << 10;
 /// How much of the memory is free after something had to go.
 const FREED: usize = 20;
 
+/// After how many rows of files it is looked whether all are within the limit: files may hold more
+/// than memory does.
+const BOUND_AFTER: u64 = 8_192;
+
 /// How far before a span it is looked for the sample that its first one is compared with, in
 /// milliseconds: as far as Prometheus looks.
 const LEAD_MS: i64 = 300_000;
@@ -166,13 +170,15 @@ pub(super) struct Store {
     /// The most bytes that all may take.
     limit: usize,
     memory: usize,
+    /// Rows that came from files.
+    restored: u64,
     /// Chunks that had to go for want of memory.
     pub(super) forgotten: u64,
 }
 
 impl Store {
     pub(super) fn new(retention: Retention, limit: usize) -> Self {
-        Store { subjects: BTreeMap::new(), retention, limit, memory: 0, forgotten: 0 }
+        Store { subjects: BTreeMap::new(), retention, limit, memory: 0, restored: 0, forgotten: 0 }
     }
 
     /// Takes a sample; one that is not later than the last of its series is left out. Says which
@@ -215,6 +221,10 @@ impl Store {
         let track = &mut subject.tracks[row.step as usize];
         if track.last().is_none_or(|last| last < row.at) {
             track.push(row.at, &row.columns);
+            self.restored += 1;
+            if self.restored.is_multiple_of(BOUND_AFTER) {
+                self.bound();
+            }
         }
     }
 

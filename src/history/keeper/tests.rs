@@ -218,6 +218,18 @@ fn files_are_bounded_and_the_newest_stay() {
 }
 
 #[test]
+fn a_start_keeps_within_the_memory_whatever_the_files_hold() {
+    let disk = Disk::new();
+    let (mut keeper, _) = open(&disk);
+    run(&mut keeper, 0..3_000);
+    let small = Options { memory_bytes: 150_000, ..options() };
+    let (again, _) = Keeper::on(&small, Some(Box::new(disk))).unwrap();
+    let standing = again.shared.standing();
+    assert!(standing.memory_bytes <= 150_000 && standing.forgotten > 0, "{standing:?}");
+    assert_eq!(bins(&again, Step::Seconds5).last(), bins(&keeper, Step::Seconds5).last());
+}
+
+#[test]
 fn what_is_too_old_is_deleted_whole_files_at_a_time() {
     let disk = Disk::new();
     let (mut keeper, _) = open(&disk);

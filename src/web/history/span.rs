@@ -39,10 +39,18 @@ fn one<'q>(query: &'q [(String, String)], name: &str) -> Result<Option<&'q str>,
     }
 }
 
+/// Seconds since 1970, from 1973 on, in milliseconds. Shorter numbers are no times that anybody
+/// means, but may be the beginning of an id.
+fn seconds(text: &str) -> Option<i64> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    let digits = [whole, fraction].iter().all(|part| part.bytes().all(|byte| byte.is_ascii_digit()));
+    let seconds: f64 = text.parse().ok().filter(|_| digits && (9..=11).contains(&whole.len()))?;
+    Some((seconds * 1000.0) as i64)
+}
+
 fn time(query: &[(String, String)], name: &str) -> Result<Option<i64>, Problem> {
     let Some(text) = one(query, name)? else { return Ok(None) };
-    let seconds = || Some((text.parse::<f64>().ok().filter(|s| s.abs() < 1e11)? * 1000.0) as i64);
-    let at = text.parse::<Timestamp>().map(Timestamp::as_millisecond).ok().or_else(seconds);
+    let at = text.parse::<Timestamp>().map(Timestamp::as_millisecond).ok().or_else(|| seconds(text));
     at.map(Some).ok_or_else(|| {
         refused(format!(
             "`{name}` is `{text}`, which is no time such as `2026-01-31T12:00:00Z` or seconds since 1970"
@@ -169,6 +177,8 @@ mod tests {
             ([("from", "2026-01-01T00:00:00Z"), ("interval", "5s")], "a longer `interval`"),
             ([("from", "1"), ("from", "2")], "more than once"),
             ([("from", "nan"), ("x", "")], "no time such as"),
+            ([("from", "12345678"), ("x", "")], "no time such as"),
+            ([("from", "1234567e8"), ("x", "")], "no time such as"),
         ] {
             let detail = span(&query).unwrap_err();
             assert!(detail.contains(words), "{query:?}: {detail}");
