@@ -14,8 +14,8 @@ use super::value;
 use super::variables;
 use super::{
     Config, ConfigError, ContainerSource, Disk, Host, Ingest, ListenAddress, Log, LogFormat, Naming, Sources,
-    Web, alerting, cost, database, discovery, docker, folder_of, grafana, health, probe, report, scrape, slo,
-    upstream,
+    Web, alerting, cost, database, discovery, docker, folder_of, grafana, health, history, probe, report,
+    scrape, slo, upstream,
 };
 use crate::metrics::catalogue::{COLLECTORS, host as of_host};
 use crate::paths::Paths;
@@ -127,6 +127,7 @@ pub(super) fn config(sources: Sources) -> Result<Config, ConfigError> {
         alertmanager,
         discovery: discovery::discovery(layers, &file.discovery)?,
         health: health::health(layers, &file.health)?,
+        history: history::history(layers, &file.history)?,
         scrape: scrape::scrape(layers, &file.scrape)?,
         cost: cost::cost(layers, &file.cost)?,
         alerting: alerting::alerting(layers, &file)?,

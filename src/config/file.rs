@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::yaml::{self, Problem, Spanned, YamlError};
+use crate::yaml::{self, Spanned, YamlError};
 
 /// A value with its place.
 pub(super) type Text = Spanned<String>;
@@ -47,6 +47,30 @@ pub(super) struct File {
     pub(super) alerting: Alerting,
     pub(super) slo: Slo,
     pub(super) report: Report,
+    pub(super) history: History,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct History {
+    pub(super) path: Option<Text>,
+    pub(super) retention: HistoryRetention,
+    pub(super) memory_bytes: Option<Text>,
+    pub(super) disk_bytes: Option<Text>,
+}
+
+/// How long each step is kept.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct HistoryRetention {
+    #[serde(rename = "5s")]
+    pub(super) seconds5: Option<Text>,
+    #[serde(rename = "1m")]
+    pub(super) minute: Option<Text>,
+    #[serde(rename = "5m")]
+    pub(super) minutes5: Option<Text>,
+    #[serde(rename = "1h")]
+    pub(super) hour: Option<Text>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -449,24 +473,7 @@ pub(super) struct AlertEntry {
     pub(super) enabled: Option<Text>,
 }
 
-/// Keys that are promised and not there yet: a key that stands beside them, by which the
-/// mapping is known, the path to the mapping, and the keys.
-const NOT_YET: &[(&str, &str, &[&str])] = &[("docker", "", &["history"])];
-
 /// Reads a configuration file.
 pub(super) fn read(path: &Path) -> Result<File, YamlError> {
-    yaml::read(path).map_err(name_the_promised)
-}
-
-/// An unknown key that is promised is answered as such.
-fn name_the_promised(error: YamlError) -> YamlError {
-    let YamlError::Content { path, at, problem: Problem::UnknownKey { key, expected } } = error else {
-        return error;
-    };
-    let promised = NOT_YET
-        .iter()
-        .find(|(beside, _, keys)| expected.contains(beside) && keys.contains(&key.as_str()))
-        .map(|(_, prefix, _)| Problem::Other(format!("`{prefix}{key}` is not in this version")));
-    let problem = promised.unwrap_or(Problem::UnknownKey { key, expected });
-    YamlError::Content { path, at, problem }
+    yaml::read(path)
 }

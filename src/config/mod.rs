@@ -18,6 +18,7 @@ mod endpoint;
 mod file;
 mod grafana;
 mod health;
+mod history;
 mod layers;
 mod listen;
 mod naming;
@@ -52,6 +53,7 @@ pub use docker::{Docker, TlsFiles};
 pub use endpoint::{Endpoint, EndpointError};
 pub use grafana::{Grafana, GrafanaAlerts, GrafanaTeam};
 pub use health::Health;
+pub use history::History;
 pub use layers::Origin;
 pub use listen::{InvalidListenAddress, ListenAddress};
 pub use naming::Naming;
@@ -125,6 +127,8 @@ pub struct Config {
     pub discovery: Discovery,
     /// From when on something is a warning, or unhealthy.
     pub health: Health,
+    /// What the history keeps, and where.
+    pub history: History,
     /// What Prometheus is told to scrape.
     pub scrape: Scrape,
     /// What resources cost.

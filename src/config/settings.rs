@@ -229,7 +229,7 @@ settings! {
     POSTGRES_TIMEOUT Some("postgres.timeout"), Some("postgres.timeout"), One "DURATION" ["5s"]
         "How long a reading of a PostgreSQL server may take, connecting included, 100ms to 60s; the server ends a statement itself a little earlier.";
     PROMETHEUS_URL Some("prometheus.url"), Some("prometheus.url"), One "URL" []
-        "The Prometheus that scrapes dockmeter, `http://HOST:PORT` or `https://…`, for reports.";
+        "The Prometheus that scrapes dockmeter, `http://HOST:PORT` or `https://…`, for reports and for the history of containers.";
     PROMETHEUS_USERNAME Some("prometheus.username"), Some("prometheus.username"), One "NAME" []
         "The user of basic auth with it.";
     PROMETHEUS_PASSWORD_FILE Some("prometheus.password-file"), Some("prometheus.password_file"), One "FILE" []
@@ -286,6 +286,20 @@ settings! {
         "From which share of CPU, memory, disk and other limits on `/api/system/health` warns, 1 to 100 percent.";
     HEALTH_UNHEALTHY Some("health.unhealthy"), Some("health.unhealthy"), One "PERCENT" ["95"]
         "From which share on it says `unhealthy`; not below `health.warning`.";
+    HISTORY_PATH Some("history.path"), Some("history.path"), One "DIRECTORY" []
+        "Where the history of containers and of the machine is written, so that a restart loses nothing of it; made if it is not there, and of one dockmeter alone. Without it the history is in memory only. See [history.md](history.md).";
+    HISTORY_RETENTION_5S Some("history.retention.5s"), Some("history.retention.5s"), One "DURATION" ["1h"]
+        "How long samples of every 5 s are kept, 10m to 12h.";
+    HISTORY_RETENTION_1M Some("history.retention.1m"), Some("history.retention.1m"), One "DURATION" ["24h"]
+        "How long steps of a minute are kept, 1h to 7d; not shorter than a finer step.";
+    HISTORY_RETENTION_5M Some("history.retention.5m"), Some("history.retention.5m"), One "DURATION" ["7d"]
+        "How long steps of five minutes are kept, 6h to 35d, likewise.";
+    HISTORY_RETENTION_1H Some("history.retention.1h"), Some("history.retention.1h"), One "DURATION" ["30d"]
+        "How long steps of an hour are kept, 1d to 400d, likewise.";
+    HISTORY_MEMORY_BYTES Some("history.memory-bytes"), Some("history.memory_bytes"), One "BYTES" ["64MiB"]
+        "How much memory the history may take, 1MiB to 64GiB; beyond it what is oldest for its step goes before its time.";
+    HISTORY_DISK_BYTES Some("history.disk-bytes"), Some("history.disk_bytes"), One "BYTES" ["512MiB"]
+        "How long the files of the history may be together, 1MiB to 64GiB; beyond it the oldest go before their time.";
     REPORT_SLA_FOLDER Some("report.sla.folder"), Some("report.sla.folder"), One "DIRECTORY" []
         "Where the exporter writes the report on objectives by itself at the end of each period, as `sla-2026-10.md`, `.json` and `.csv`; made if it is not there. Needs `prometheus.url`; with `alertmanager.url` each team is told by an alert `SlaReport`. Without a folder nothing is written, and `dockmeter report sla` makes the same report.";
     REPORT_SLA_EVERY Some("report.sla.every"), Some("report.sla.every"), One "PERIOD" ["month"]

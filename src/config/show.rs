@@ -75,6 +75,7 @@ pub(super) fn page(config: &Config) -> String {
     page.one(&settings::DISCOVERY_MIN_INTERVAL, show_duration(config.discovery.min_interval));
     page.one(&settings::HEALTH_WARNING, config.health.warning_percent);
     page.one(&settings::HEALTH_UNHEALTHY, config.health.unhealthy_percent);
+    page.history();
     page.report();
     page.slo();
     page.one(&settings::SCRAPE_INTERVAL, show_duration(config.scrape.interval));
@@ -235,6 +236,26 @@ impl Page<'_> {
         self.named(&settings::GRAFANA_TEMPLATES, templates.collect());
         self.many(&settings::GRAFANA_POLICIES, grafana.policies.iter());
         self.one(&settings::GRAFANA_STATE_FILE, shown(&grafana.state_file.display()));
+    }
+
+    fn history(&mut self) {
+        let history = &self.config.history;
+        let path = history.path.as_deref().unwrap_or(Path::new("")).display().to_string();
+        self.one(&settings::HISTORY_PATH, quoted(&path));
+        self.line(format_args!("  retention:"));
+        let settings = [
+            &settings::HISTORY_RETENTION_5S,
+            &settings::HISTORY_RETENTION_1M,
+            &settings::HISTORY_RETENTION_5M,
+            &settings::HISTORY_RETENTION_1H,
+        ];
+        for (setting, time) in settings.into_iter().zip(history.retention) {
+            let step = setting.name().rsplit('.').next().unwrap_or_default();
+            let (time, origin) = (show_duration(time), self.config.origin(setting));
+            self.line(format_args!("    {step}: {time}  # {origin}"));
+        }
+        self.one(&settings::HISTORY_MEMORY_BYTES, show_bytes(history.memory_bytes));
+        self.one(&settings::HISTORY_DISK_BYTES, show_bytes(history.disk_bytes));
     }
 
     fn report(&mut self) {

@@ -315,7 +315,7 @@ fn every_mistake_in_the_file_is_one_line_with_its_place() {
         ("log: {level: \"in\\nfo\"}", "1:14: `in\\nfo` is not `error`, `warn`, `info` or `debug`"),
         (
             "\"a\\nb\": 1",
-            "1:1: unknown key `a\\nb`, expected `docker`, `containers`, `tenancy`, `sampling`, `disk`, `web`, `auth`, `limits`, `log`, `host`, `collectors`, `probes`, `prometheus`, `alertmanager`, `grafana`, `discovery`, `health`, `scrape`, `cost`, `ingest`, `instrumentation`, `queries`, `databases`, `postgres`, `alerting`, `slo` or `report`",
+            "1:1: unknown key `a\\nb`, expected `docker`, `containers`, `tenancy`, `sampling`, `disk`, `web`, `auth`, `limits`, `log`, `host`, `collectors`, `probes`, `prometheus`, `alertmanager`, `grafana`, `discovery`, `health`, `scrape`, `cost`, `ingest`, `instrumentation`, `queries`, `databases`, `postgres`, `alerting`, `slo`, `report` or `history`",
         ),
     ] {
         assert_eq!(refused(text), format!("dockmeter.yml:{message}"), "{text}");
@@ -427,9 +427,22 @@ fn a_servers_files_lie_beside_the_file_that_names_them() {
 }
 
 #[test]
-fn promised_keys_say_that_they_are_not_there_yet() {
-    let text = "history:\n  path: /var/lib/dockmeter\n";
-    assert_eq!(refused(text), "dockmeter.yml:1:1: `history` is not in this version");
+fn a_history_is_kept_where_and_for_as_long_as_the_file_says() {
+    let config = file("history: {path: kept, retention: {5s: 2h, 1h: 60d}, disk_bytes: 100MiB}").history;
+    assert!(config.path.is_some_and(|path| path.is_absolute() && path.ends_with("kept")));
+    assert_eq!(config.retention.map(|time| time.as_secs() / 3_600), [2, 24, 7 * 24, 60 * 24]);
+    assert_eq!((config.memory_bytes, config.disk_bytes), (64 << 20, 100 << 20));
+    assert_eq!(file("").history.path, None);
+    for (text, message) in [
+        ("history: {retention: {1m: 10d}}", "1:27: `10d` is not from 1h to 7d"),
+        (
+            "history: {retention: {5s: 12h, 1m: 2h}}",
+            "1:36: `2h` is shorter than a finer step is kept, which is 12h; raise it",
+        ),
+        ("history: {retention: {2s: 1h}}", "1:23: unknown key `2s`, expected `5s`, `1m`, `5m` or `1h`"),
+    ] {
+        assert_eq!(refused(text), format!("dockmeter.yml:{message}"), "{text}");
+    }
     assert!(refused("containers: {project: shop}").contains("unknown key `project`"));
 }
 

@@ -39,10 +39,15 @@ struct Requests {
     stop: bool,
 }
 
+/// Is told of a full reading by the thread itself, so that it must not wait for anything.
+pub type Follower = Box<dyn Fn(&Arc<Snapshot>) + Send + Sync>;
+
 /// What the thread and its handle share.
 struct Shared {
     requests: Mutex<Requests>,
     latest: Mutex<Option<Arc<Snapshot>>>,
+    /// Told of every full reading; may not wait.
+    followers: Mutex<Vec<Follower>>,
     wake: OwnedFd,
 }
 
@@ -72,6 +77,7 @@ impl SamplerThread {
         let shared = Arc::new(Shared {
             requests: Mutex::new(Requests { inventory_changed: true, ..Requests::default() }),
             latest: Mutex::new(None),
+            followers: Mutex::default(),
             wake: eventfd(1, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?,
         });
         let sampler = Sampler::new(options, DescriptorBudget::of_this_process())?;
@@ -99,6 +105,11 @@ impl SamplerThread {
 }
 
 impl SamplerThread {
+    /// From now on tells somebody of every reading that ends an interval.
+    pub fn tell(&self, follower: Follower) {
+        self.shared.followers.lock().unwrap_or_else(PoisonError::into_inner).push(follower);
+    }
+
     /// Whether the thread is still there; it ends only with its handle, or by a panic.
     pub fn is_running(&self) -> bool {
         self.thread.as_ref().is_some_and(|thread| !thread.is_finished())
@@ -169,7 +180,8 @@ impl Worker {
             if std::mem::take(&mut self.full_is_due) {
                 self.read_all();
                 self.end_interval();
-                self.publish();
+                let snapshot = self.publish();
+                self.tell(&snapshot);
             }
             if !requests.scrapes.is_empty() {
                 self.answer(requests.scrapes);
@@ -248,18 +260,28 @@ impl Worker {
     }
 
     fn answer(&mut self, scrapes: Vec<oneshot::Sender<Arc<Snapshot>>>) {
+        let mut ends = false;
         if self.last_read.is_none_or(|(last, _)| last.elapsed() >= SHARED_READ) {
             let now = Instant::now();
             self.read_all();
-            if self.grid.read_between(now) {
+            ends = self.grid.read_between(now);
+            if ends {
                 self.end_interval();
             }
         }
         let snapshot = self.publish();
+        if ends {
+            self.tell(&snapshot);
+        }
         for scrape in scrapes {
             // Nobody waits any more: the scraper has given up.
             let _ = scrape.send(snapshot.clone());
         }
+    }
+
+    fn tell(&self, snapshot: &Arc<Snapshot>) {
+        let followers = self.shared.followers.lock().unwrap_or_else(PoisonError::into_inner);
+        followers.iter().for_each(|follower| follower(snapshot));
     }
 
     fn publish(&mut self) -> Arc<Snapshot> {

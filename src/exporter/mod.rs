@@ -3,6 +3,7 @@
 mod engine;
 mod evaluator;
 mod healthcheck;
+mod history;
 mod own;
 mod processes;
 #[cfg(feature = "prometheus-registry")]
@@ -20,6 +21,7 @@ use crate::collect::Collector;
 use crate::container::collectors;
 use crate::disk::collectors::{ContainerDiskCollector, DockerDiskCollector};
 use crate::health::{HealthCollector, Monitor};
+use crate::history::History;
 use crate::host;
 use crate::host::machine::MachineCollector;
 use crate::ingest::{Programs, Receiver};
@@ -55,11 +57,14 @@ pub struct Shown {
     pub health: Option<Arc<Monitor>>,
     /// What is promised.
     pub objectives: Arc<Objectives>,
+    /// What was, if it is kept.
+    pub history: Option<History>,
 }
 
 /// Every collector there is, in the order of the page. `started_at` is the start of the process.
 pub fn collectors(started_at: Timestamp, shown: Shown) -> Vec<Box<dyn Collector>> {
-    let Shown { resolver, reloads, evaluator, probes, programs, servers, health, objectives } = shown;
+    let Shown { resolver, reloads, evaluator, probes, programs, servers, health, objectives, history } =
+        shown;
     let mut all = collectors::all();
     all.push(Box::new(ContainerDiskCollector));
     all.push(Box::new(MachineCollector));
@@ -70,7 +75,7 @@ pub fn collectors(started_at: Timestamp, shown: Shown) -> Vec<Box<dyn Collector>
     all.push(Box::new(Programs::new(programs)));
     all.push(Box::new(HealthCollector::new(health)));
     all.push(Box::new(SloCollector::new(objectives)));
-    all.push(Box::new(OwnCollector::new(started_at, resolver, reloads, evaluator)));
+    all.push(Box::new(OwnCollector::new(started_at, resolver, reloads, evaluator).with_history(history)));
     all.push(Box::new(PostgresCollector::new(servers)));
     all.extend(host::collectors::all());
     all

@@ -14,6 +14,7 @@ use rustix::time::{ClockId, clock_gettime};
 
 use super::{Evaluator, Reloads};
 use crate::collect::{CollectError, Collector};
+use crate::history::{History, Standing};
 use crate::metrics::{LabelBlock, Metric, Sink, Value, catalogue as c};
 use crate::paths::Paths;
 use crate::snapshot::{Snapshot, Sources};
@@ -26,6 +27,7 @@ pub struct OwnCollector {
     resolver: Option<Arc<Resolver>>,
     reloads: Option<Arc<Reloads>>,
     evaluator: Evaluator,
+    history: Option<History>,
     stat: Stat,
 }
 
@@ -38,7 +40,13 @@ impl OwnCollector {
         reloads: Option<Arc<Reloads>>,
         evaluator: Evaluator,
     ) -> Self {
-        OwnCollector { started_at, resolver, reloads, evaluator, stat: Stat::default() }
+        OwnCollector { started_at, resolver, reloads, evaluator, history: None, stat: Stat::default() }
+    }
+
+    /// The same with a history to tell of.
+    #[must_use]
+    pub fn with_history(self, history: Option<History>) -> Self {
+        OwnCollector { history, ..self }
     }
 }
 
@@ -84,6 +92,9 @@ impl Collector for OwnCollector {
                 sink.sample(&plain, &[("label", dimension.as_str())], Value::Int(count));
             }
         }
+        if let Some(standing) = self.history.as_ref().map(History::standing) {
+            show_history(&standing, sink);
+        }
         for (metric, value) in self.process()? {
             sink.family(metric);
             sink.sample(&plain, &[], value);
@@ -113,6 +124,24 @@ impl OwnCollector {
             values.push((&c::PROCESS_MAX_FDS, Value::Int(limit)));
         }
         Ok(values)
+    }
+}
+
+fn show_history(standing: &Standing, sink: &mut dyn Sink) {
+    let values = [
+        (&c::HISTORY_SERIES, Some(standing.series)),
+        (&c::HISTORY_MEMORY, Some(standing.memory_bytes)),
+        (&c::HISTORY_DISK, standing.disk_bytes),
+        (&c::HISTORY_WRITTEN, standing.disk_bytes.map(|_| standing.written_bytes)),
+        (&c::HISTORY_PAUSED, standing.disk_bytes.map(|_| standing.paused.into())),
+        (&c::HISTORY_FORGOTTEN, Some(standing.forgotten)),
+        (&c::HISTORY_SKIPPED, Some(standing.skipped)),
+    ];
+    for (metric, value) in values {
+        if let Some(value) = value {
+            sink.family(metric);
+            sink.sample(&LabelBlock::default(), &[], Value::Int(value));
+        }
     }
 }
 

@@ -25,6 +25,7 @@ use crate::disk::{self, Board};
 use crate::docker::{self, EngineStatistics, Watcher};
 use crate::grafana::{self, Door, Workshop};
 use crate::health::{Monitor, Wanted};
+use crate::history::{Query, Recorder, Upstream};
 use crate::host;
 use crate::ingest::intake::Pace;
 use crate::ingest::{Correspondents, Receiver};
@@ -45,7 +46,7 @@ use crate::web::{Context, Surroundings, router};
 
 use super::processes::Processes;
 use super::systemd::{Notifier, Sockets};
-use super::{Evaluator, Reloads, Shown, SlaReporter};
+use super::{Evaluator, Reloads, Shown, SlaReporter, history};
 
 /// Threads that serve the network; reading has a thread of its own.
 const WORKER_THREADS: usize = 2;
@@ -171,6 +172,12 @@ impl Exporter {
         if let Some(reporter) = reporter {
             reporter.start(cancel.clone()).context("could not start to write reports")?;
         }
+        let recorder = Recorder::start(&history::options(&config.history), history::judge(monitor.clone()));
+        let recorder = recorder.with_context(|| match &config.history.path {
+            Some(path) => format!("could not keep the history in `{}` (`history.path`)", path.display()),
+            None => "could not keep the history".to_owned(),
+        })?;
+        sampler.tell(recorder.sink());
         let mut collectors = super::collectors(
             started_at,
             Shown {
@@ -182,6 +189,7 @@ impl Exporter {
                 servers: said.clone(),
                 health: Some(monitor.clone()),
                 objectives: objectives.clone(),
+                history: Some(recorder.history()),
             },
         );
         collectors.retain(|collector| config.collects(collector.name()));
@@ -201,7 +209,7 @@ impl Exporter {
         let (wishes, wished) = reload::wishes();
         let context = context.with_programs(receiver.clone(), config.ingest.body_bytes);
         let context = context.with_correspondents(correspondents);
-        let context = context.with_monitor(monitor.clone());
+        let context = context.with_monitor(monitor.clone()).with_history(recorder.history());
         context.set_surroundings(surroundings(&config)?);
         let context = Arc::new(context.with_entrance(entrance.clone()).with_reloads(wishes));
         for address in listeners.addresses() {
@@ -245,6 +253,8 @@ impl Exporter {
         };
         let ((), end) = tokio::join!(serving, exporter.attend(signals, wished, &cancel));
         let Exporter { watcher, .. } = exporter;
+        // Has written everything when it is gone.
+        drop(recorder);
         // The task was cancelled; that it ended is all there is to know.
         let _ = watcher.into_task().await;
         tracing::info!("stopped");
@@ -479,6 +489,7 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
         ("host", old.host != new.host),
         ("collectors", old.disabled_collectors != new.disabled_collectors),
         ("report", old.sla_report != new.sla_report),
+        ("history", old.history != new.history),
         ("log", old.log != new.log),
     ];
     settings.into_iter().filter_map(|(name, differs)| differs.then_some(name)).collect()
@@ -514,7 +525,14 @@ fn surroundings(config: &Config) -> anyhow::Result<Surroundings> {
         alertmanager: named.then(|| Alertmanager::new(&config.alertmanager)).transpose()?,
         discovery: config.discovery.clone(),
         dashboards: Some(workshop(config)),
+        history: client(config)?.map(|client| Arc::new(Upstream::new(client)) as Arc<dyn Query>),
     })
+}
+
+/// Who is asked what was, if a Prometheus is named.
+fn client(config: &Config) -> anyhow::Result<Option<Client>> {
+    let named = config.prometheus.url.is_some();
+    Ok(named.then(|| Client::new(&config.prometheus)).transpose()?)
 }
 
 /// Somebody waits for what is done in Grafana: how long it is given when it is busy.

@@ -68,6 +68,18 @@ pub enum Domain {
 }
 
 impl Domain {
+    /// Every domain, in the order of a report.
+    pub const ALL: [Domain; 8] = [
+        Domain::Engine,
+        Domain::Containers,
+        Domain::Images,
+        Domain::Networks,
+        Domain::Volumes,
+        Domain::Host,
+        Domain::Stack,
+        Domain::Dockmeter,
+    ];
+
     /// Its word.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -150,6 +150,16 @@ impl Monitor {
         report(&self.facts(snapshot, &wanted, admits, whole), &wanted.thresholds)
     }
 
+    /// Shares of the host's CPU over a minute, of its memory and of its fullest disk that are in
+    /// use, 0 to 1.
+    pub fn shares(&self, snapshot: &Snapshot) -> [Option<f64>; 3] {
+        let host = snapshot.host.as_deref();
+        let filesystems = host.and_then(|host| host.filesystems.as_ref());
+        let disks = filesystems.into_iter().flat_map(|all| &all.mounted).filter_map(disk);
+        let fullest = disks.map(|disk| disk.used).max_by(f64::total_cmp);
+        [self.seen().trend.cpu_share(), host.and_then(memory_share), fullest]
+    }
+
     fn facts(
         &self,
         snapshot: &Snapshot,

@@ -530,6 +530,20 @@ metrics! {
             "the sampler" "Running containers whose numbers come from the kernel's files (`cgroup`) and from the engine's statistics (`api`).";
         TENANCY_CAPPED "dockmeter_tenancy_capped_total" Counter None Plain ["label"] Dockmeter
             "the attribution" "Times that a `user`, `project` or `team` was beyond its limit and became `other`; counted at every attribution of a container.";
+        HISTORY_SERIES "dockmeter_history_series" Gauge None Plain [] Dockmeter
+            "the history" "Containers of which there is history, removed ones included, and the machine.";
+        HISTORY_MEMORY "dockmeter_history_memory_bytes" Gauge Bytes Plain [] Dockmeter
+            "the history" "Memory that the history takes.";
+        HISTORY_DISK "dockmeter_history_disk_bytes" Gauge Bytes Plain [] Dockmeter
+            "the history" "Length of the files of the history; absent without `history.path`.";
+        HISTORY_WRITTEN "dockmeter_history_written_bytes_total" Counter Bytes Plain [] Dockmeter
+            "the history" "What was written to the files of the history since the start; absent without `history.path`.";
+        HISTORY_PAUSED "dockmeter_history_write_paused" Gauge None Plain [] Dockmeter
+            "the history" "1 while the files of the history cannot be written, as on a full disk; it goes on in memory. Absent without `history.path`.";
+        HISTORY_FORGOTTEN "dockmeter_history_forgotten_total" Counter None Plain [] Dockmeter
+            "the history" "Blocks of history that went before their time for want of memory (`history.memory_bytes`).";
+        HISTORY_SKIPPED "dockmeter_history_skipped_total" Counter None Plain [] Dockmeter
+            "the history" "Samplings that the history left out: its disk was too slow, or the clock had been set back.";
         PROCESS_CPU "process_cpu_seconds_total" Counter Seconds Plain [] Prometheus
             "clock_gettime CLOCK_PROCESS_CPUTIME_ID" "CPU time of dockmeter itself.";
         PROCESS_RESIDENT "process_resident_memory_bytes" Gauge Bytes Plain [] Prometheus

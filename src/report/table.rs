@@ -94,7 +94,8 @@ impl Table {
     }
 }
 
-fn csv_cell(cell: &str, numeric: bool) -> String {
+/// A cell of CSV, so that a spreadsheet takes no text for a formula.
+pub(crate) fn csv_cell(cell: &str, numeric: bool) -> String {
     let formula = !numeric && cell.starts_with(['=', '+', '-', '@']);
     let cell = if formula { format!("'{cell}") } else { cell.to_owned() };
     match cell.contains([',', '"', '\r', '\n']) {

@@ -9,10 +9,11 @@ use axum::http::{HeaderMap, Request, StatusCode};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http_body_util::BodyExt;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::collect::{CollectError, Collector};
 use crate::health::{Monitor, Wanted};
+use crate::history::{History, SystemSample};
 use crate::ingest::Receiver;
 use crate::inventory::{Container, ContainerId, Engine, Health, Inventory, Network, State, Status};
 use crate::metrics::{LabelBlock, Sink, Value, catalogue};
@@ -275,11 +276,44 @@ pub(super) fn context_of(source: Fixed, access: Access, max_requests: usize) -> 
     let collectors = Arc::new(collectors());
     let context = Context::new(Arc::new(source), inventory(), collectors, access, max_requests);
     let monitor = Monitor::new(inventory(), Arc::default(), Box::new(|| false), Wanted::default());
-    let context = context.with_monitor(Arc::new(monitor));
+    let context = context.with_monitor(Arc::new(monitor)).with_history(history());
     let context = context.with_programs(Arc::new(receiver()), BODY_BYTES);
     let dashboards = Some(Workshop::new(shelf(), None, ""));
     context.set_surroundings(Surroundings { dashboards, ..Surroundings::default() });
     Arc::new(context.with_processes(Arc::new(TwoProcesses)))
+}
+
+/// The last ten minutes of the containers, and of one of ann's and one of bob's that are gone.
+fn history() -> History {
+    let now = Timestamp::now();
+    let moment = |n: i64| {
+        let mut snapshot = snapshot();
+        snapshot.taken_at = now - SignedDuration::from_secs(600 - n * 5);
+        if n < 60 {
+            let gone = [("9a", "gone-1", "ann"), ("9b", "gone-2", "bob")];
+            let gone =
+                gone.map(|(id, name, user)| container(id, name, Tenant::claimed(Some(user), None, None)));
+            snapshot.containers.extend(gone.map(|container| Arc::new(reading(container))));
+        }
+        for reading in &mut snapshot.containers {
+            let mut moved = reading.as_ref().clone();
+            let mut stats = moved.stats.as_deref().cloned().unwrap_or_default();
+            if let Some(cpu) = &mut stats.cpu {
+                cpu.usage_ns += n as u64 * 2_500_000_000;
+            }
+            moved.stats = Some(Arc::new(stats));
+            *reading = Arc::new(moved);
+        }
+        snapshot
+    };
+    let snapshots: Vec<Snapshot> = (0..120).map(moment).collect();
+    let sick = |snapshot: &Snapshot| SystemSample {
+        status: 1,
+        warnings: 2,
+        domains: [None, Some((1, 2)), None, None, None, Some((0, 0)), None, None],
+        shares: [Some(0.25), Some(snapshot.containers.len() as f64 / 100.0), None],
+    };
+    History::of(&snapshots, Box::new(sick))
 }
 
 /// The templates that are delivered, read once for all tests.

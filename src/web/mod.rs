@@ -19,6 +19,7 @@ mod dashboards;
 mod discovery;
 pub mod entrance;
 mod health;
+mod history;
 mod landing;
 mod listen;
 mod negotiate;
@@ -60,6 +61,7 @@ use crate::snapshot::{ProcessSource, Snapshot, Source};
 use crate::config::Discovery;
 use crate::grafana::Workshop;
 use crate::health::Monitor;
+use crate::history::{History, Query};
 use crate::prometheus::Alertmanager;
 
 use access::Access;
@@ -80,6 +82,8 @@ pub struct Surroundings {
     pub discovery: Discovery,
     /// Who makes dashboards.
     pub dashboards: Option<Workshop>,
+    /// Who is asked what was, before what is kept here.
+    pub history: Option<Arc<dyn Query>>,
 }
 
 /// What every handler answers from.
@@ -103,6 +107,8 @@ pub struct Context {
     started_at: Instant,
     /// Who says how everything is; `None` where nobody does.
     monitor: Option<Arc<Monitor>>,
+    /// What was; `None` where nobody keeps it.
+    history: Option<History>,
     /// One permit a request that collects; `None` without a limit.
     requests: Option<Semaphore>,
     pages: Arc<PagePool>,
@@ -130,6 +136,7 @@ impl Context {
             programs: None,
             correspondents: None,
             monitor: None,
+            history: None,
             started_at: Instant::now(),
             requests: (max_requests > 0).then(|| Semaphore::new(max_requests.min(Semaphore::MAX_PERMITS))),
             pages: Arc::default(),
@@ -146,6 +153,12 @@ impl Context {
     #[must_use]
     pub fn with_monitor(self, monitor: Arc<Monitor>) -> Self {
         Context { monitor: Some(monitor), ..self }
+    }
+
+    /// With somebody who knows what was.
+    #[must_use]
+    pub fn with_history(self, history: History) -> Self {
+        Context { history: Some(history), ..self }
     }
 
     /// With somebody who reads the configuration again.

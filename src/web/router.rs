@@ -11,6 +11,7 @@
 //! | `POST /-/reload` | login, `admin` | 200 once the configuration was read again |
 //! | `/api/containers` | page | containers with tenant, image, state, health |
 //! | `/api/containers/{id}/metrics/current` | page | values and rates of one container |
+//! | `/api/containers/{id}/metrics/history` | page | what one container did, in steps, with a summary (JSON or CSV) |
 //! | `/api/containers/{id}/processes` | login with `read` | processes of one container |
 //! | `/api/containers/metrics/summary`, `/api/containers/stats/summary` | page | totals, a row per container, groups |
 //! | `POST /v1/metrics` | sender | takes metrics of programs (OTLP) |
@@ -22,6 +23,8 @@
 //! | `POST /api/dashboards`, `PUT /api/dashboards/{id}` | login with `write` | makes a dashboard, or makes it anew |
 //! | `/api/alerts` | page | what fires now, from Alertmanager |
 //! | `/api/system/health` | page | how everything is, with reasons and next steps |
+//! | `/api/system/health/metrics` | page | how everything was |
+//! | `/api/system/health/containers/{id}` | page | how one container was, and since when |
 //! | `/api/sd/prometheus` | page | containers that expose metrics, for Prometheus' HTTP discovery |
 //! | `/api/openapi.json` | page | OpenAPI 3.1 of this table |
 //!
@@ -46,8 +49,8 @@ use super::entrance::Rules;
 use super::problem::{Kind, Problem};
 use super::tls::Shown;
 use super::{
-    Context, alerts, api, dashboards, discovery, health, landing, openapi, otlp, performance, plain, probe,
-    processes, queries, reload, scrape,
+    Context, alerts, api, dashboards, discovery, health, history, landing, openapi, otlp, performance, plain,
+    probe, processes, queries, reload, scrape,
 };
 use crate::config::Scope;
 use crate::ingest::{Correspondent, Found};
@@ -120,6 +123,7 @@ static ROUTES: &[Route] = &[
     take(PLAIN_CUSTOM, |method| on(method, plain::custom)),
     get("/api/containers", Need::Page, |method| on(method, api::containers)),
     get("/api/containers/{id}/metrics/current", Need::Page, |method| on(method, api::current)),
+    get("/api/containers/{id}/metrics/history", Need::Page, |method| on(method, history::container)),
     get("/api/containers/{id}/processes", Need::Login(Scope::Read), |method| on(method, processes::list)),
     get("/api/containers/metrics/summary", Need::Page, |method| on(method, api::summary)),
     get("/api/containers/stats/summary", Need::Page, |method| on(method, api::summary)),
@@ -141,6 +145,8 @@ static ROUTES: &[Route] = &[
     },
     get("/api/alerts", Need::Page, |method| on(method, alerts::alerts)),
     get("/api/system/health", Need::Page, |method| on(method, health::health)),
+    get("/api/system/health/metrics", Need::Page, |method| on(method, history::system_health)),
+    get("/api/system/health/containers/{id}", Need::Page, |method| on(method, history::container_health)),
     get("/api/sd/prometheus", Need::Page, |method| on(method, discovery::prometheus)),
     get("/api/openapi.json", Need::Page, |method| on(method, openapi::document)),
 ];

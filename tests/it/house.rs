@@ -37,6 +37,7 @@ const ROOMS: &[&str] = &[
     "container",
     "slo",
     "prometheus",
+    "history",
     "analysis",
     "health",
     "rules",

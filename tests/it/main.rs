@@ -54,6 +54,7 @@ mod faults;
 mod grafana;
 mod health;
 mod histograms;
+mod history;
 mod host;
 mod house;
 mod ingest;

@@ -147,7 +147,12 @@ fn check_answer(document: &Value, path: &str, answer: &fixture::Answer) {
 #[tokio::test]
 async fn every_answer_has_the_documented_shape() {
     let (document, context) = (document(), fixture::context());
-    let templates = ["/api/containers/{id}/metrics/current", "/api/containers/{id}/processes"];
+    let templates = [
+        "/api/containers/{id}/metrics/current",
+        "/api/containers/{id}/processes",
+        "/api/containers/{id}/metrics/history",
+        "/api/system/health/containers/{id}",
+    ];
     let mut requests: Vec<(&str, String)> = router::tests::table()
         .into_iter()
         .filter(|(method, ..)| *method == "get")
@@ -164,6 +169,12 @@ async fn every_answer_has_the_documented_shape() {
         let more = ["/", "/metrics", "/api/containers", templates[1]]
             .map(|path| (path, path.replace("{id}", "3f") + query));
         requests.extend(more);
+    }
+    for query in ["?format=csv", "?interval=1m", "?interval=2m", "?from=0", "?from=x&to=y"] {
+        requests.push((templates[2], templates[2].replace("{id}", "gone-1") + query));
+    }
+    for query in ["?hours=168&interval=1hour", "?hours=0", "?interval=2min"] {
+        requests.push(("/api/system/health/metrics", format!("/api/system/health/metrics{query}")));
     }
     for (path, uri) in &requests {
         check_answer(&document, path, &get(&context, uri, &[]).await);

@@ -1,0 +1,297 @@
+//! The same query answered by a Prometheus that scrapes dockmeter.
+//!
+//! Of steps of 5 s and a minute the raw samples are asked for, and bins are made of them as of
+//! samples that are kept here: from the same samples come the same figures. Of longer steps
+//! Prometheus is asked for what it can sum up itself: gauges by `*_over_time`, which are the same
+//! again, and of counters the last value of each step, so that steps add up to the whole; only
+//! where one has begun anew within a step its `increase` is taken. The time between two samples is
+//! then that between the ends of the steps, which a scrape may miss by its interval.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+
+use super::bin::{Before, Bin, Spread, end_of, longer};
+use super::field::{Counter, Gauge, Sample};
+use super::query::{Ask, Query};
+use super::tier::Step;
+use crate::prometheus::{Client, QueryError, Series};
+
+/// Somebody waits for the answer.
+const DEADLINE: Duration = Duration::from_secs(20);
+
+/// How far before the span it is looked for the sample that the first is compared with, as it is
+/// in what is kept here.
+const LEAD_MS: i64 = 300_000;
+
+/// Where a column comes from, and what its unit is in ours.
+type Source<T> = (T, &'static str, f64);
+
+const COUNTERS: [Source<Counter>; 13] = [
+    (Counter::Cpu, "container_cpu_usage_seconds_total", 1e6),
+    (Counter::Periods, "container_cpu_cfs_periods_total", 1.0),
+    (Counter::ThrottledPeriods, "container_cpu_cfs_throttled_periods_total", 1.0),
+    (Counter::Throttled, "container_cpu_cfs_throttled_seconds_total", 1e6),
+    (Counter::Receive, "container_network_receive_bytes_total", 1.0),
+    (Counter::Transmit, "container_network_transmit_bytes_total", 1.0),
+    (Counter::Read, "container_fs_reads_bytes_total", 1.0),
+    (Counter::Write, "container_fs_writes_bytes_total", 1.0),
+    (Counter::CpuWaiting, "container_pressure_cpu_waiting_seconds_total", 1e6),
+    (Counter::MemoryStalled, "container_pressure_memory_stalled_seconds_total", 1e6),
+    (Counter::IoStalled, "container_pressure_io_stalled_seconds_total", 1e6),
+    (Counter::OomKills, "container_oom_events_total", 1.0),
+    (Counter::Restarts, "container_restarts_total", 1.0),
+];
+
+const GAUGES: [Source<Gauge>; 9] = [
+    (Gauge::CpuLimit, "container_cpu_limit_cores", 1e6),
+    (Gauge::MemoryUsage, "container_memory_usage_bytes", 1.0),
+    (Gauge::WorkingSet, "container_memory_working_set_bytes", 1.0),
+    (Gauge::Rss, "container_memory_rss", 1.0),
+    (Gauge::Cache, "container_memory_cache", 1.0),
+    (Gauge::Swap, "container_memory_swap", 1.0),
+    (Gauge::MemoryLimit, "container_spec_memory_limit_bytes", 1.0),
+    (Gauge::Processes, "container_processes", 1.0),
+    (Gauge::Threads, "container_threads", 1.0),
+];
+
+/// The label that keeps the figures of one query apart.
+const FIGURE: &str = "figure";
+
+/// A Prometheus that is asked what was.
+#[derive(Debug)]
+pub struct Upstream {
+    client: Client,
+}
+
+impl Upstream {
+    /// One that asks once, and not for long.
+    pub fn new(client: Client) -> Self {
+        Upstream { client: client.within(DEADLINE) }
+    }
+
+    /// Bins of raw samples.
+    async fn raw(&self, ask: &Ask) -> Result<Vec<Bin>, QueryError> {
+        let names: Vec<&str> =
+            COUNTERS.iter().map(|source| source.1).chain(GAUGES.iter().map(|source| source.1)).collect();
+        let length = ask.step.milliseconds();
+        let to = if ask.step == Step::Seconds5 { ask.to } else { end_of(ask.to, length) };
+        let from = ask.from.div_euclid(length) * length - LEAD_MS;
+        let selector = format!("{{__name__=~\"{}\",{}}}[{}ms]", names.join("|"), whose(ask), to - from);
+        let series = self.client.at(&selector, seconds(to)).await?;
+        let mut samples = BTreeMap::<i64, Sample>::new();
+        let empty = || Sample { counters: vec![None; Counter::COUNT], gauges: vec![None; Gauge::COUNT] };
+        for series in of_one_scraper(series) {
+            let name = series.labels.get("__name__").map(String::as_str).unwrap_or_default();
+            for (time, value) in &series.samples {
+                let sample = samples.entry((time * 1000.0).round() as i64).or_insert_with(empty);
+                note(sample, name, *value);
+            }
+        }
+        let mut before = Before::default();
+        let bins: Vec<Bin> = samples.iter().map(|(at, sample)| before.bin(*at, sample)).collect();
+        let length = if ask.step == Step::Seconds5 { 0 } else { length };
+        let bins = if length == 0 { bins } else { longer(bins, length) };
+        let is_in = |bin: &Bin| bin.at > ask.from && bin.at - length < ask.to + i64::from(length == 0);
+        Ok(bins.into_iter().filter(is_in).collect())
+    }
+
+    /// Bins of what Prometheus sums up.
+    async fn summed(&self, ask: &Ask) -> Result<Vec<Bin>, QueryError> {
+        let length = ask.step.milliseconds();
+        let (first, last) = (ask.from.div_euclid(length) * length, end_of(ask.to, length));
+        let counters: Vec<&str> = COUNTERS.iter().map(|source| source.1).collect();
+        let gauges: Vec<&str> = GAUGES.iter().map(|source| source.1).collect();
+        let table = |function, names| self.table(ask, function, names, first, last);
+        let (values, growth) =
+            futures_util::try_join!(table("last_over_time", &counters), table("increase", &counters))?;
+        let (count, sum, min, max) = futures_util::try_join!(
+            table("count_over_time", &gauges),
+            table("sum_over_time", &gauges),
+            table("min_over_time", &gauges),
+            table("max_over_time", &gauges),
+        )?;
+        let (deviation, latest) =
+            futures_util::try_join!(table("stddev_over_time", &gauges), table("last_over_time", &gauges))?;
+        let mut bins = Vec::new();
+        let mut before: [Option<f64>; COUNTERS.len()] = Default::default();
+        let mut last_at = None;
+        let mut at = first;
+        while at <= last {
+            let of = |table: &Table, name: &'static str| table.get(&(at, name.to_owned())).copied();
+            let mut grown = vec![None; Counter::COUNT];
+            for ((counter, name, unit), before) in COUNTERS.iter().zip(&mut before) {
+                let Some(now) = of(&values, name) else { continue };
+                if let Some(before) = before.replace(now) {
+                    let grew = if now < before { of(&growth, name).unwrap_or(now) } else { now - before };
+                    grown[*counter as usize] = Some((grew * unit).round() as u64);
+                }
+            }
+            let mut spreads = vec![None; Gauge::COUNT];
+            for (gauge, name, unit) in GAUGES {
+                let parts = [&count, &sum, &min, &max, &deviation, &latest].map(|table| of(table, name));
+                spreads[gauge as usize] = spread(parts, unit).filter(|spread| is_said(gauge, spread.max));
+            }
+            let is_empty = spreads.iter().all(Option::is_none)
+                && COUNTERS.iter().all(|(_, name, _)| of(&values, name).is_none());
+            if !is_empty {
+                let elapsed = last_at.replace(at).map_or(0, |before| at - before);
+                let elapsed_ms = u64::try_from(elapsed).unwrap_or(0);
+                bins.push(Bin { at, elapsed_ms, counters: grown, gauges: spreads });
+            }
+            at += length;
+        }
+        bins.retain(|bin| bin.at > ask.from);
+        Ok(bins)
+    }
+
+    /// A function over each step of some metrics, by the end of the step and the metric.
+    async fn table(
+        &self,
+        ask: &Ask,
+        function: &str,
+        names: &[&str],
+        first: i64,
+        last: i64,
+    ) -> Result<Table, QueryError> {
+        let (whose, step) = (whose(ask), ask.step.as_str());
+        let part = |name: &&str| {
+            format!(
+                "label_replace({function}({name}{{{whose}}}[{step}]), \"{FIGURE}\", \"{name}\", \"\", \"\")"
+            )
+        };
+        let query = names.iter().map(part).collect::<Vec<_>>().join(" or ");
+        let step = ask.step.milliseconds();
+        let series = self.client.range(&query, seconds(first), seconds(last), seconds(step)).await?;
+        let mut table = Table::new();
+        for series in of_one_scraper(series) {
+            let name = series.labels.get(FIGURE).cloned().unwrap_or_default();
+            for (time, value) in series.samples {
+                let at = (time * 1000.0).round() as i64;
+                *table.entry((at, name.clone())).or_insert(0.0) += value;
+            }
+        }
+        Ok(table)
+    }
+}
+
+/// Values by time and metric.
+type Table = BTreeMap<(i64, String), f64>;
+
+/// The matcher of a container: its id is in the path of its cgroup, wherever that is.
+fn whose(ask: &Ask) -> String {
+    format!("id=~\".*{}.*\"", ask.container)
+}
+
+fn seconds(milliseconds: i64) -> f64 {
+    milliseconds as f64 / 1000.0
+}
+
+/// Adds a value to what there is at its moment: interfaces and devices are summed.
+fn note(sample: &mut Sample, name: &str, value: f64) {
+    let add = |column: &mut Option<u64>, unit: f64| {
+        *column = Some(column.unwrap_or(0) + (value * unit).round() as u64);
+    };
+    if let Some((counter, _, unit)) = COUNTERS.iter().find(|source| source.1 == name) {
+        add(&mut sample.counters[*counter as usize], *unit);
+    }
+    if let Some((gauge, _, unit)) = GAUGES.iter().find(|source| source.1 == name)
+        && is_said(*gauge, value as u64)
+    {
+        add(&mut sample.gauges[*gauge as usize], *unit);
+    }
+}
+
+/// A memory limit of 0 is none.
+fn is_said(gauge: Gauge, value: u64) -> bool {
+    gauge != Gauge::MemoryLimit || value > 0
+}
+
+/// Count, sum, min, max, deviation and last to what is kept of a gauge.
+fn spread(parts: [Option<f64>; 6], unit: f64) -> Option<Spread> {
+    let [count, sum, min, max, deviation, last] = parts;
+    let (count, sum, deviation) = (count?, sum? * unit, deviation? * unit);
+    let [min, max, last] = [min? * unit, max? * unit, last? * unit].map(f64::round);
+    let over = sum / count - min;
+    Some(Spread {
+        count: count as u64,
+        min: min as u64,
+        max: max as u64,
+        last: last as u64,
+        above: (sum - min * count).round().max(0.0) as u128,
+        squares: (count * (deviation * deviation + over * over)).round().max(0.0) as u128,
+    })
+}
+
+/// Where several jobs scrape the same dockmeter, the series of the one that has the most.
+fn of_one_scraper(series: Vec<Series>) -> Vec<Series> {
+    let scraper = |series: &Series| {
+        ["job", "instance"].map(|label| series.labels.get(label).cloned().unwrap_or_default())
+    };
+    let mut samples = BTreeMap::<[String; 2], usize>::new();
+    for series in &series {
+        *samples.entry(scraper(series)).or_default() += series.samples.len();
+    }
+    let most = samples.into_iter().max_by_key(|(_, samples)| *samples).map(|(scraper, _)| scraper);
+    series.into_iter().filter(|series| Some(scraper(series)) == most).collect()
+}
+
+impl Query for Upstream {
+    fn name(&self) -> &'static str {
+        "prometheus"
+    }
+
+    fn bins<'a>(&'a self, ask: &'a Ask) -> BoxFuture<'a, Result<Vec<Bin>, QueryError>> {
+        Box::pin(async move {
+            match ask.step {
+                Step::Seconds5 | Step::Minute => self.raw(ask).await,
+                Step::Minutes5 | Step::Hour => self.summed(ask).await,
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_prometheus_sums_up_of_a_gauge_is_what_its_samples_make() {
+        let values = [3_u64, 9, 4, 4];
+        let one = |value: u64| Spread { count: 1, min: value, max: value, last: value, above: 0, squares: 0 };
+        let exact = values.map(one).into_iter().reduce(Spread::and).unwrap();
+        let parts = [4.0, 20.0, 3.0, 9.0, exact.deviation(), 4.0].map(Some);
+        assert_eq!(spread(parts, 1.0), Some(exact));
+        assert_eq!(spread([None; 6], 1.0), None);
+    }
+
+    #[test]
+    fn two_jobs_that_scrape_one_dockmeter_do_not_make_twice_as_much_of_it() {
+        let series = |job: &str, interface: &str, samples: usize| Series {
+            labels: [("job", job), ("interface", interface)]
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .into(),
+            samples: vec![(1.0, 1.0); samples],
+        };
+        let all = vec![series("a", "eth0", 3), series("b", "eth0", 5), series("b", "eth1", 5)];
+        assert_eq!(of_one_scraper(all.clone()), all[1..]);
+    }
+
+    #[test]
+    fn interfaces_are_summed_and_no_limit_is_none() {
+        let mut sample = Sample { counters: vec![None; Counter::COUNT], gauges: vec![None; Gauge::COUNT] };
+        for (name, value) in [
+            ("container_network_receive_bytes_total", 7.0),
+            ("container_network_receive_bytes_total", 5.0),
+            ("container_cpu_usage_seconds_total", 0.25),
+            ("container_spec_memory_limit_bytes", 0.0),
+            ("up", 1.0),
+        ] {
+            note(&mut sample, name, value);
+        }
+        assert_eq!(sample.counters[Counter::Receive as usize], Some(12));
+        assert_eq!(sample.counters[Counter::Cpu as usize], Some(250_000));
+        assert_eq!(sample.gauges, vec![None; Gauge::COUNT]);
+    }
+}

@@ -1,0 +1,166 @@
+//! What was: `GET /api/containers/{id}/metrics/history`, `/api/system/health/metrics` and
+//! `/api/system/health/containers/{id}`.
+//!
+//! A container that is gone is found for as long as there is history of it, by whoever could see
+//! it when it was there. Of the host as a whole, who is bound to a tenant is told nothing.
+
+mod answer;
+mod health;
+mod span;
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use jiff::Timestamp;
+
+use super::Context;
+use super::api::named;
+use super::problem::{Kind, Problem};
+use super::view::View;
+use crate::history::{self, Answer, Ask, FIGURES, History};
+use crate::inventory::{ContainerId, FindError};
+use crate::tenant::{LabelValue, Tenant};
+
+use answer::{Format, Measured};
+use health::{ContainerHealth, SystemHealth};
+use span::Span;
+
+/// A container that is there, or was.
+struct Known {
+    id: ContainerId,
+    name: LabelValue,
+    tenant: Tenant,
+}
+
+impl Context {
+    fn history(&self) -> Result<&History, Problem> {
+        self.history.as_ref().ok_or_else(|| Problem::new(Kind::Internal, "nobody here keeps what was"))
+    }
+}
+
+/// The container of a path: one that is there, else one of which there is history.
+fn known(context: &Context, view: &View, key: Result<Path<String>, PathRejection>) -> Result<Known, Problem> {
+    let Path(key) = key.map_err(|error| Problem::new(Kind::BadRequest, error.body_text()))?;
+    match named(context, view, Ok(Path(key.clone()))) {
+        Ok(container) => {
+            Ok(Known { id: container.id, name: container.name.clone(), tenant: container.tenant.clone() })
+        }
+        Err(problem) => match gone(context.history()?, view, &key)? {
+            Some(known) => Ok(known),
+            None => Err(problem),
+        },
+    }
+}
+
+/// The container of which there is history: by name the one that there was last.
+fn gone(history: &History, view: &View, key: &str) -> Result<Option<Known>, Problem> {
+    let key = key.strip_prefix('/').unwrap_or(key);
+    if key.is_empty() {
+        return Ok(None);
+    }
+    let seen = history.containers().into_iter().filter(|(_, about)| view.narrowing().admits(&about.tenant));
+    let seen: Vec<_> = seen.collect();
+    let known = |(id, about): &(ContainerId, Arc<history::About>)| Known {
+        id: *id,
+        name: about.name.clone(),
+        tenant: about.tenant.clone(),
+    };
+    let named = seen.iter().filter(|(_, about)| about.name.as_str() == key);
+    if let Some(last) = named.max_by_key(|(id, _)| history.last(*id)) {
+        return Ok(Some(known(last)));
+    }
+    let prefix = key.to_ascii_lowercase();
+    let fitting: Vec<_> = seen.iter().filter(|(id, _)| id.to_string().starts_with(&prefix)).collect();
+    match fitting.as_slice() {
+        [] => Ok(None),
+        [one] => Ok(Some(known(one))),
+        several => Err(FindError::Ambiguous(key.to_owned(), several.len()).into()),
+    }
+}
+
+/// `GET /api/containers/{id}/metrics/history?from=&to=&interval=5s,1m,5m,1h&format=json,csv`
+pub(super) async fn container(
+    State(context): State<Arc<Context>>,
+    view: View,
+    key: Result<Path<String>, PathRejection>,
+    Query(query): Query<Vec<(String, String)>>,
+) -> Result<Response, Problem> {
+    let container = known(&context, &view, key)?;
+    let embedded = context.history()?;
+    let span = Span::parse(&query, Timestamp::now(), &embedded.retention())?;
+    let format = Format::parse(&query)?;
+    let ask = Ask {
+        container: container.id,
+        figures: FIGURES.to_vec(),
+        from: span.from,
+        to: span.to,
+        step: span.step,
+    };
+    let (source, answer) = asked(&context, embedded, &ask).await?;
+    let measured = Measured { container: &container, span: &span, source, answer: &answer };
+    Ok(match format {
+        Format::Json => Json(measured).into_response(),
+        Format::Csv => {
+            let mut response = measured.csv().into_response();
+            let content_type = HeaderValue::from_static("text/csv; charset=utf-8");
+            response.headers_mut().insert(header::CONTENT_TYPE, content_type);
+            response
+        }
+    })
+}
+
+/// The answer of whoever is configured, and of what is kept here where he does not answer.
+async fn asked(context: &Context, embedded: &History, ask: &Ask) -> Result<(&'static str, Answer), Problem> {
+    use history::Query;
+    let elsewhere = context.surroundings().history.clone();
+    if let Some(elsewhere) = elsewhere {
+        match elsewhere.ask(ask).await {
+            // One that began after the last scrape is not there yet.
+            Ok(answer) if answer.points.is_empty() => {}
+            Ok(answer) => return Ok((elsewhere.name(), answer)),
+            Err(error) => tracing::warn!(%error, "answered with the history that is kept here"),
+        }
+    }
+    let answer = embedded.ask(ask).await;
+    Ok((embedded.name(), answer.map_err(|error| Problem::new(Kind::Unavailable, error.to_string()))?))
+}
+
+/// `GET /api/system/health/metrics?hours=24&interval=5min`
+pub(super) async fn system_health(
+    State(context): State<Arc<Context>>,
+    view: View,
+    Query(query): Query<Vec<(String, String)>>,
+) -> Result<Json<SystemHealth>, Problem> {
+    if view.is_bound() {
+        let detail = "there is no history of the host for who is bound to a tenant; that of a container is at `/api/system/health/containers/{id}`";
+        return Err(Problem::new(Kind::NotFound, detail));
+    }
+    let history = context.history()?.clone();
+    let hours = span::hours(&query)?;
+    let interval = span::health_interval(&query)?;
+    let to = Timestamp::now().as_millisecond();
+    let read = tokio::task::spawn_blocking(move || SystemHealth::new(&history, hours, interval, to));
+    read.await.map(Json).map_err(|_| Problem::new(Kind::Internal, "the history could not be read"))
+}
+
+/// `GET /api/system/health/containers/{id}?hours=24`
+pub(super) async fn container_health(
+    State(context): State<Arc<Context>>,
+    view: View,
+    key: Result<Path<String>, PathRejection>,
+    Query(query): Query<Vec<(String, String)>>,
+) -> Result<Json<ContainerHealth>, Problem> {
+    let container = known(&context, &view, key)?;
+    let history = context.history()?.clone();
+    let hours = span::hours(&query)?;
+    let to = Timestamp::now().as_millisecond();
+    let read = tokio::task::spawn_blocking(move || ContainerHealth::new(&history, &container, hours, to));
+    read.await.map(Json).map_err(|_| Problem::new(Kind::Internal, "the history could not be read"))
+}
+
+#[cfg(test)]
+mod tests;
