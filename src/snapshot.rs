@@ -3,6 +3,7 @@
 //! Nothing here reads or formats anything. Times are nanoseconds, sizes bytes; a group that
 //! the host does not have is `None`, never zero.
 
+mod audience;
 pub mod host;
 mod processes;
 mod statistics;
@@ -16,6 +17,7 @@ use crate::inventory::{ActivityTotals, Container, Engine, EngineFacts, EngineSto
 use crate::metrics::{Histogram, LabelBlock};
 use crate::tenant::{LabelValue, Tenant};
 
+pub use audience::{Audience, FastSample};
 pub use processes::{
     Process, ProcessError, ProcessList, ProcessOrder, ProcessQuery, ProcessSource, state_word,
 };

@@ -6,7 +6,7 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -22,7 +22,7 @@ use super::last_read::LastReader;
 use super::sampler::{Options, Sampler};
 use crate::host;
 use crate::inventory::{ContainerId, Inventory};
-use crate::snapshot::{Snapshot, Source};
+use crate::snapshot::{Audience, Snapshot, Source};
 
 /// Scrapes that come within this time share one read.
 const SHARED_READ: Duration = Duration::from_millis(250);
@@ -43,6 +43,7 @@ struct Requests {
 struct Shared {
     requests: Mutex<Requests>,
     latest: Mutex<Option<Arc<Snapshot>>>,
+    audience: OnceLock<Arc<dyn Audience>>,
     wake: OwnedFd,
 }
 
@@ -72,6 +73,7 @@ impl SamplerThread {
         let shared = Arc::new(Shared {
             requests: Mutex::new(Requests { inventory_changed: true, ..Requests::default() }),
             latest: Mutex::new(None),
+            audience: OnceLock::new(),
             wake: eventfd(1, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?,
         });
         let sampler = Sampler::new(options, DescriptorBudget::of_this_process())?;
@@ -99,6 +101,11 @@ impl SamplerThread {
 }
 
 impl SamplerThread {
+    /// Has somebody told of every tick from now on; only the first who asks for it is.
+    pub fn followed_by(&self, audience: Arc<dyn Audience>) {
+        let _ = self.shared.audience.set(audience);
+    }
+
     /// Whether the thread is still there; it ends only with its handle, or by a panic.
     pub fn is_running(&self) -> bool {
         self.thread.as_ref().is_some_and(|thread| !thread.is_finished())
@@ -169,7 +176,10 @@ impl Worker {
             if std::mem::take(&mut self.full_is_due) {
                 self.read_all();
                 self.end_interval();
-                self.publish();
+                let snapshot = self.publish();
+                if let Some(audience) = self.shared.audience.get() {
+                    audience.published(&snapshot);
+                }
             }
             if !requests.scrapes.is_empty() {
                 self.answer(requests.scrapes);
@@ -198,6 +208,9 @@ impl Worker {
         if let Some(tick) = self.grid.due(Instant::now()) {
             self.sampler.sample_all();
             self.full_is_due |= tick == Tick::Full;
+            if let Some(audience) = self.shared.audience.get().filter(|audience| audience.wants_samples()) {
+                audience.sampled(self.sampler.last_samples());
+            }
         }
         if self.grid.host_is_due(Instant::now()) {
             self.sampler.sample_host();

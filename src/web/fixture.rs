@@ -3,6 +3,7 @@
 //! to nobody known, and `old-1` which was removed and lingers.
 
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
@@ -15,6 +16,7 @@ use crate::collect::{CollectError, Collector};
 use crate::health::{Monitor, Wanted};
 use crate::ingest::Receiver;
 use crate::inventory::{Container, ContainerId, Engine, Health, Inventory, Network, State, Status};
+use crate::live::{Hub, Steps};
 use crate::metrics::{LabelBlock, Sink, Value, catalogue};
 use crate::snapshot::{
     self, Machine, Process, ProcessError, ProcessList, ProcessQuery, ProcessSource, Rates, Reading, Snapshot,
@@ -27,6 +29,7 @@ use crate::tenant::{Binding, LabelValue, Tenant};
 use tower::ServiceExt;
 
 use super::access::{Access, Peer};
+use super::connection::Line;
 use super::{Context, Surroundings};
 use crate::config::{Scope, Sources, Token, TokenHash};
 use crate::dashboards::Shelf;
@@ -275,11 +278,17 @@ pub(super) fn context_of(source: Fixed, access: Access, max_requests: usize) -> 
     let collectors = Arc::new(collectors());
     let context = Context::new(Arc::new(source), inventory(), collectors, access, max_requests);
     let monitor = Monitor::new(inventory(), Arc::default(), Box::new(|| false), Wanted::default());
-    let context = context.with_monitor(Arc::new(monitor));
+    let context = context.with_monitor(Arc::new(monitor)).with_hub(hub());
     let context = context.with_programs(Arc::new(receiver()), BODY_BYTES);
     let dashboards = Some(Workshop::new(shelf(), None, ""));
     context.set_surroundings(Surroundings { dashboards, ..Surroundings::default() });
     Arc::new(context.with_processes(Arc::new(TwoProcesses)))
+}
+
+/// Knows the containers; nothing has been read of them.
+fn hub() -> Arc<Hub> {
+    let steps = Steps { fast: Duration::from_millis(250), full: Duration::from_secs(5) };
+    Hub::of(&inventory(), steps)
 }
 
 /// The templates that are delivered, read once for all tests.
@@ -371,6 +380,10 @@ impl Answer {
 pub(super) async fn send(context: &Arc<Context>, peer: &str, request: Request<Body>) -> Answer {
     let mut request = request;
     request.extensions_mut().insert(Peer::new(peer.parse().unwrap()));
+    // Streams end at once.
+    let line = Line::default();
+    line.stop.cancel();
+    request.extensions_mut().insert(line);
     let response = super::router::router(context.clone()).oneshot(request).await.unwrap();
     let (parts, body) = response.into_parts();
     let body = body.collect().await.unwrap().to_bytes();

@@ -38,6 +38,9 @@ pub mod router;
 mod scrape;
 mod seats;
 pub mod server;
+mod standing;
+mod stream;
+mod streams;
 mod summary;
 mod tls;
 mod view;
@@ -50,11 +53,12 @@ use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
+use tokio::sync::{Semaphore, SemaphorePermit, mpsc, watch};
 
 use crate::collect::Collector;
 use crate::ingest::{Correspondent, Correspondents, Found, Receiver, Way};
 use crate::inventory::Inventory;
+use crate::live::Hub;
 use crate::snapshot::{ProcessSource, Snapshot, Source};
 
 use crate::config::Discovery;
@@ -66,6 +70,7 @@ use access::Access;
 use entrance::Entrance;
 use page::PagePool;
 use problem::Problem;
+use streams::Streams;
 
 /// How long an answer waits for fresh numbers before it takes the last ones, so that a file
 /// system or an engine that hangs never fails a request.
@@ -106,6 +111,12 @@ pub struct Context {
     /// One permit a request that collects; `None` without a limit.
     requests: Option<Semaphore>,
     pages: Arc<PagePool>,
+    /// Who tells what happens; `None` where nobody does.
+    hub: Option<Arc<Hub>>,
+    /// Answers that last.
+    streams: Streams,
+    /// Told when it has to be looked again who may read.
+    changes: watch::Sender<()>,
 }
 
 impl Context {
@@ -133,6 +144,9 @@ impl Context {
             started_at: Instant::now(),
             requests: (max_requests > 0).then(|| Semaphore::new(max_requests.min(Semaphore::MAX_PERMITS))),
             pages: Arc::default(),
+            hub: None,
+            streams: Streams::of_this_process(),
+            changes: watch::Sender::new(()),
         }
     }
 
@@ -146,6 +160,12 @@ impl Context {
     #[must_use]
     pub fn with_monitor(self, monitor: Arc<Monitor>) -> Self {
         Context { monitor: Some(monitor), ..self }
+    }
+
+    /// With somebody who tells what happens.
+    #[must_use]
+    pub fn with_hub(self, hub: Arc<Hub>) -> Self {
+        Context { hub: Some(hub), ..self }
     }
 
     /// With somebody who reads the configuration again.
@@ -191,9 +211,11 @@ impl Context {
         Context { entrance, ..self }
     }
 
-    /// Replaces who comes in; requests that are being answered keep the old rules.
+    /// Replaces who comes in; requests that are being answered keep the old rules, and streams
+    /// look at the new ones.
     pub fn set_access(&self, access: Access) {
         *self.access.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(access);
+        self.changes.send_replace(());
     }
 
     /// Replaces what is known of the stack.

@@ -76,6 +76,7 @@ mod sampling;
 mod short_lived;
 mod sla;
 mod socket_proxy;
+mod streams;
 mod tenants;
 mod truth;
 mod web;
