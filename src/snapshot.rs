@@ -5,6 +5,7 @@
 
 mod audience;
 pub mod host;
+mod logs;
 mod processes;
 mod statistics;
 
@@ -18,6 +19,7 @@ use crate::metrics::{Histogram, LabelBlock};
 use crate::tenant::{LabelValue, Tenant};
 
 pub use audience::{Audience, FastSample};
+pub use logs::{LogError, LogFilter, LogLine, LogQuery, LogSource, LogStream};
 pub use processes::{
     Process, ProcessError, ProcessList, ProcessOrder, ProcessQuery, ProcessSource, state_word,
 };

@@ -200,6 +200,7 @@ impl Exporter {
             config.web.max_requests,
         );
         let context = context.with_processes(Arc::new(Processes::new(&config, watcher.processes())));
+        let context = context.with_logs(Arc::new(watcher.logs()));
         let (wishes, wished) = reload::wishes();
         let context = context.with_programs(receiver.clone(), config.ingest.body_bytes);
         let context = context.with_correspondents(correspondents);

@@ -21,6 +21,7 @@ pub mod entrance;
 mod health;
 mod landing;
 mod listen;
+mod logs;
 mod negotiate;
 mod openapi;
 mod otlp;
@@ -59,7 +60,7 @@ use crate::collect::Collector;
 use crate::ingest::{Correspondent, Correspondents, Found, Receiver, Way};
 use crate::inventory::Inventory;
 use crate::live::Hub;
-use crate::snapshot::{ProcessSource, Snapshot, Source};
+use crate::snapshot::{LogSource, ProcessSource, Snapshot, Source};
 
 use crate::config::Discovery;
 use crate::grafana::Workshop;
@@ -94,6 +95,8 @@ pub struct Context {
     collectors: Arc<Vec<Box<dyn Collector>>>,
     /// Who lists the processes of a container; `None` where nobody does.
     processes: Option<Arc<dyn ProcessSource>>,
+    /// Who reads the logs of a container; `None` where nobody does.
+    logs: Option<Arc<dyn LogSource>>,
     /// Replaced as a whole when the configuration is read again.
     access: RwLock<Arc<Access>>,
     entrance: Arc<Entrance>,
@@ -134,6 +137,7 @@ impl Context {
             inventory,
             collectors,
             processes: None,
+            logs: None,
             access: RwLock::new(Arc::new(access)),
             entrance: Arc::default(),
             surroundings: RwLock::default(),
@@ -154,6 +158,12 @@ impl Context {
     #[must_use]
     pub fn with_processes(self, processes: Arc<dyn ProcessSource>) -> Self {
         Context { processes: Some(processes), ..self }
+    }
+
+    /// With somebody who reads logs.
+    #[must_use]
+    pub fn with_logs(self, logs: Arc<dyn LogSource>) -> Self {
+        Context { logs: Some(logs), ..self }
     }
 
     /// With somebody who says how everything is.

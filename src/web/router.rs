@@ -13,6 +13,7 @@
 //! | `/api/containers/{id}/metrics/current` | page | values and rates of one container |
 //! | `/api/containers/metrics/stream` | page | numbers and events of containers as they come (server-sent events) |
 //! | `/api/containers/{id}/processes` | login with `read` | processes of one container |
+//! | `/api/containers/{id}/logs` | login with `read` | log lines of one container |
 //! | `/api/containers/metrics/summary`, `/api/containers/stats/summary` | page | totals, a row per container, groups |
 //! | `POST /v1/metrics` | sender | takes metrics of programs (OTLP) |
 //! | `POST /v1/traces` | sender | takes spans of programs (OTLP) |
@@ -47,8 +48,8 @@ use super::entrance::Rules;
 use super::problem::{Kind, Problem};
 use super::tls::Shown;
 use super::{
-    Context, alerts, api, dashboards, discovery, health, landing, openapi, otlp, performance, plain, probe,
-    processes, queries, reload, scrape, stream,
+    Context, alerts, api, dashboards, discovery, health, landing, logs, openapi, otlp, performance, plain,
+    probe, processes, queries, reload, scrape, stream,
 };
 use crate::config::Scope;
 use crate::ingest::{Correspondent, Found};
@@ -122,6 +123,7 @@ static ROUTES: &[Route] = &[
     get("/api/containers", Need::Page, |method| on(method, api::containers)),
     get("/api/containers/{id}/metrics/current", Need::Page, |method| on(method, api::current)),
     get("/api/containers/{id}/processes", Need::Login(Scope::Read), |method| on(method, processes::list)),
+    get("/api/containers/{id}/logs", Need::Login(Scope::Read), |method| on(method, logs::logs)),
     get("/api/containers/metrics/summary", Need::Page, |method| on(method, api::summary)),
     get("/api/containers/stats/summary", Need::Page, |method| on(method, api::summary)),
     get("/api/containers/metrics/stream", Need::Page, |method| on(method, stream::stream)),

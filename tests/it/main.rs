@@ -60,6 +60,7 @@ mod ingest;
 mod instructions;
 mod isolation;
 mod lifecycle;
+mod logs;
 mod longterm;
 mod package;
 mod page;

@@ -156,7 +156,7 @@ fn what_becomes_of_a_container_is_told_as_it_happens() {
 fn tokens(folder: &tempfile::TempDir, bound: bool) -> String {
     let file = folder.path().join("dockmeter.yml");
     let entry = |name: &str, rest: &str| {
-        format!("  - {{name: {name}, hash: '{}', scopes: [read, admin]{rest}}}\n", TokenHash::of(name))
+        format!("  - {{name: {name}, hash: '{}', scopes: [read]{rest}}}\n", TokenHash::of(name))
     };
     let own = if bound { entry("own", ", user: stream-olga") } else { String::new() };
     fs::write(&file, format!("auth:\n  tokens:\n{}{own}", entry("all", ""))).unwrap();

@@ -84,7 +84,9 @@ fn of_operation(
     };
     if let Some(guess) = guess {
         let in_path = path.contains('{').then(|| request(fill(path, &encode(guess))));
-        let in_query = places("query").map(|parameter| query(&parameter["name"], guess));
+        // What is a time or none cannot be a guess; digits may look like one.
+        let guessed = places("query").filter(|parameter| parameter["name"] != "since");
+        let in_query = guessed.map(|parameter| query(&parameter["name"], guess));
         return in_path.into_iter().chain(in_query).collect();
     }
     let formats = operation["responses"]["200"]["content"].as_object().into_iter().flat_map(Map::keys);
