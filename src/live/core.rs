@@ -112,8 +112,10 @@ impl Frame {
 }
 
 /// Whether anybody reads at an interval.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Wanted {
+    /// The last event before frames were made for it.
+    since: u64,
     readers: usize,
     /// Since when nobody does.
     left_at: Option<Duration>,
@@ -307,12 +309,8 @@ impl Core {
         while self.frames.front().is_some_and(|frame| old(frame.made.uptime)) {
             self.drop_frame();
         }
-        let before = self.wanted.len();
+        // Who comes back later has a gap: no frames are made for him any more.
         self.wanted.retain(|_, wanted| wanted.left_at.is_none_or(|left| !old(left)));
-        if self.wanted.len() < before {
-            // From here on no frame is made for them: who comes back has a gap.
-            self.frames_lost = self.frames_lost.max(self.last_id);
-        }
     }
 
     /// A reader comes; `last` is the number of the last event that he got before.
@@ -324,18 +322,17 @@ impl Core {
         now: Moment,
     ) -> Cursor {
         self.expire(now.uptime);
-        let known = self.wanted.contains_key(&interval);
-        let wanted = self.wanted.entry(interval).or_default();
+        let nobody = Wanted { since: self.last_id, readers: 0, left_at: None };
+        let wanted = self.wanted.entry(interval).or_insert(nobody);
         wanted.readers += 1;
         wanted.left_at = None;
+        let made_since = wanted.since.max(self.frames_lost);
         let (after, arrival) = match last {
             None => (self.last_id, Arrival::New),
             // Of another process, whose clock was ahead.
             Some(last) if last > self.last_id => (self.last_id, Arrival::Late { happenings_lost: true }),
             Some(last) if last < self.happenings_lost => (last, Arrival::Late { happenings_lost: true }),
-            Some(last) if last < self.frames_lost || !known => {
-                (last, Arrival::Late { happenings_lost: false })
-            }
+            Some(last) if last < made_since => (last, Arrival::Late { happenings_lost: false }),
             Some(last) => (last, Arrival::Back),
         };
         Cursor { selection: self.shared(selection), interval, after, last: None, arrival }

@@ -256,6 +256,27 @@ fn who_comes_back_too_late_is_told_and_gets_the_newest_state() {
 }
 
 #[test]
+fn readers_of_another_interval_who_go_take_nothing_from_who_comes_back_in_time() {
+    let mut host = Host::new(&[("3f", "ann")]);
+    let (mut reader, other) =
+        (host.enter(Narrowing::default(), 1000, None), host.enter(Narrowing::default(), 250, None));
+    let now = host.now();
+    host.core.leave(&other, now);
+    // Until no frames are made any more for the one who has gone.
+    host.pass(4 * 59);
+    let last = host.take(&mut reader).0.last().unwrap().id;
+    let now = host.now();
+    host.core.leave(&reader, now);
+    host.pass(4 * 2);
+    let mut reader = host.enter(Narrowing::default(), 1000, Some(last));
+    let (events, missed) = host.take(&mut reader);
+    assert_eq!((names(&events), missed), (vec!["metrics", "metrics"], None));
+    // And of the other interval there is a gap.
+    let mut other = host.enter(Narrowing::default(), 250, Some(last));
+    assert_eq!(host.take(&mut other).1, Some(Missed { metrics: None, container: Some(0), late: true }));
+}
+
+#[test]
 fn a_tenant_is_told_of_its_own_alone_also_when_a_container_changes_hands() {
     let mut host = Host::new(&[("3f", "ann"), ("3a", "bob")]);
     let everybody = || Narrowing::default();
