@@ -39,6 +39,8 @@ pub mod ingest;
 pub mod inventory;
 pub mod label;
 #[cfg(feature = "server")]
+pub mod live;
+#[cfg(feature = "server")]
 pub mod log;
 #[cfg(feature = "server")]
 pub mod metrics;

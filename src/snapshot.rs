@@ -3,7 +3,9 @@
 //! Nothing here reads or formats anything. Times are nanoseconds, sizes bytes; a group that
 //! the host does not have is `None`, never zero.
 
+mod audience;
 pub mod host;
+mod logs;
 mod processes;
 mod statistics;
 
@@ -16,6 +18,8 @@ use crate::inventory::{ActivityTotals, Container, Engine, EngineFacts, EngineSto
 use crate::metrics::{Histogram, LabelBlock};
 use crate::tenant::{LabelValue, Tenant};
 
+pub use audience::{Audience, FastSample};
+pub use logs::{LogError, LogFilter, LogLine, LogQuery, LogSource, LogStream};
 pub use processes::{
     Process, ProcessError, ProcessList, ProcessOrder, ProcessQuery, ProcessSource, state_word,
 };

@@ -314,6 +314,11 @@ impl Observed {
         Ok(())
     }
 
+    /// What the last fast sample of an open run said: cores and bytes of memory.
+    pub fn last_sample(&self) -> Option<(Option<f64>, Option<u64>)> {
+        self.run.as_ref().map(|_| self.samples.last()).filter(|last| *last != (None, None))
+    }
+
     /// Ends the run, if one is open: nothing is held any more, the last numbers stay for a while.
     pub fn end(&mut self, now: Instant) {
         if self.run.take().is_none() & self.elsewhere.take().is_none() {

@@ -24,7 +24,7 @@ use crate::inventory::{self, Container, ContainerId, Performed, SilentEnds};
 use crate::metrics::window::Slots;
 use crate::paths::Paths;
 use crate::snapshot::host::Host;
-use crate::snapshot::{Machine, Snapshot, Sources, Statistics};
+use crate::snapshot::{FastSample, Machine, Snapshot, Sources, Statistics};
 use crate::tenant::Tenant;
 
 /// What the sampler is told.
@@ -464,6 +464,15 @@ impl Sampler {
         for id in gone {
             self.read(id, now);
         }
+    }
+
+    /// What the last fast samples of running containers said.
+    pub fn last_samples(&self) -> Vec<FastSample> {
+        let sample = |(id, observed): (&ContainerId, &Observed)| {
+            let (usage_cores, memory) = observed.last_sample()?;
+            Some(FastSample { id: *id, usage_cores, memory })
+        };
+        self.observed.iter().filter_map(sample).collect()
     }
 
     /// Samples one container, whose run has just been opened. If it is gone, the next read says so.

@@ -32,6 +32,8 @@ pub struct Samples {
     shortest: Duration,
     /// When and with which counter the present step began.
     before: Option<(Instant, u64)>,
+    /// What the last sample said: cores of the step that ended last, and memory.
+    last: (Option<f64>, Option<u64>),
     cpu_usage: Histogram,
     peaks: Window<Peak>,
 }
@@ -49,6 +51,7 @@ impl Samples {
         Samples {
             shortest: interval / 2,
             before: None,
+            last: (None, None),
             cpu_usage: Histogram::new(CORES),
             peaks: Window::default(),
         }
@@ -60,6 +63,7 @@ impl Samples {
         if let Some(cores) = cores {
             self.cpu_usage.observe(cores);
         }
+        self.last = (cores.or(self.last.0), sample.memory);
         let peak = self.peaks.slot(slot);
         // Whatever there is lies above `None`.
         if cores.is_some_and(|cores| peak.cores.is_none_or(|highest| cores > highest)) {
@@ -71,6 +75,12 @@ impl Samples {
     /// The run has ended: the next sample begins a step and ends none.
     pub fn end_run(&mut self) {
         self.before = None;
+        self.last = (None, None);
+    }
+
+    /// Cores used in the last step, and memory use in bytes; of a run that is over nothing.
+    pub fn last(&self) -> (Option<f64>, Option<u64>) {
+        self.last
     }
 
     /// Cores used in the step that a sample ends.

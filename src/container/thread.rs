@@ -22,7 +22,7 @@ use super::last_read::LastReader;
 use super::sampler::{Options, Sampler};
 use crate::host;
 use crate::inventory::{ContainerId, Inventory};
-use crate::snapshot::{Snapshot, Source};
+use crate::snapshot::{Audience, Snapshot, Source};
 
 /// Scrapes that come within this time share one read.
 const SHARED_READ: Duration = Duration::from_millis(250);
@@ -39,15 +39,11 @@ struct Requests {
     stop: bool,
 }
 
-/// Is told of a full reading by the thread itself, so that it must not wait for anything.
-pub type Follower = Box<dyn Fn(&Arc<Snapshot>) + Send + Sync>;
-
 /// What the thread and its handle share.
 struct Shared {
     requests: Mutex<Requests>,
     latest: Mutex<Option<Arc<Snapshot>>>,
-    /// Told of every full reading; may not wait.
-    followers: Mutex<Vec<Follower>>,
+    audiences: Mutex<Vec<Arc<dyn Audience>>>,
     wake: OwnedFd,
 }
 
@@ -77,7 +73,7 @@ impl SamplerThread {
         let shared = Arc::new(Shared {
             requests: Mutex::new(Requests { inventory_changed: true, ..Requests::default() }),
             latest: Mutex::new(None),
-            followers: Mutex::default(),
+            audiences: Mutex::default(),
             wake: eventfd(1, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?,
         });
         let sampler = Sampler::new(options, DescriptorBudget::of_this_process())?;
@@ -105,9 +101,9 @@ impl SamplerThread {
 }
 
 impl SamplerThread {
-    /// From now on tells somebody of every reading that ends an interval.
-    pub fn tell(&self, follower: Follower) {
-        self.shared.followers.lock().unwrap_or_else(PoisonError::into_inner).push(follower);
+    /// Has somebody told of every tick from now on.
+    pub fn followed_by(&self, audience: Arc<dyn Audience>) {
+        self.shared.audiences.lock().unwrap_or_else(PoisonError::into_inner).push(audience);
     }
 
     /// Whether the thread is still there; it ends only with its handle, or by a panic.
@@ -181,7 +177,7 @@ impl Worker {
                 self.read_all();
                 self.end_interval();
                 let snapshot = self.publish();
-                self.tell(&snapshot);
+                self.tell(|audience| audience.published(&snapshot));
             }
             if !requests.scrapes.is_empty() {
                 self.answer(requests.scrapes);
@@ -210,6 +206,11 @@ impl Worker {
         if let Some(tick) = self.grid.due(Instant::now()) {
             self.sampler.sample_all();
             self.full_is_due |= tick == Tick::Full;
+            self.tell(|audience| {
+                if audience.wants_samples() {
+                    audience.sampled(self.sampler.last_samples());
+                }
+            });
         }
         if self.grid.host_is_due(Instant::now()) {
             self.sampler.sample_host();
@@ -271,7 +272,7 @@ impl Worker {
         }
         let snapshot = self.publish();
         if ends {
-            self.tell(&snapshot);
+            self.tell(|audience| audience.published(&snapshot));
         }
         for scrape in scrapes {
             // Nobody waits any more: the scraper has given up.
@@ -279,9 +280,9 @@ impl Worker {
         }
     }
 
-    fn tell(&self, snapshot: &Arc<Snapshot>) {
-        let followers = self.shared.followers.lock().unwrap_or_else(PoisonError::into_inner);
-        followers.iter().for_each(|follower| follower(snapshot));
+    fn tell(&self, what: impl Fn(&dyn Audience)) {
+        let audiences = self.shared.audiences.lock().unwrap_or_else(PoisonError::into_inner);
+        audiences.iter().for_each(|audience| what(audience.as_ref()));
     }
 
     fn publish(&mut self) -> Arc<Snapshot> {

@@ -307,6 +307,22 @@ impl Client {
         read_top(&body).map_err(|reason| self.malformed(&path, reason))
     }
 
+    /// The log of a container: so many of its newest lines, none older than a moment, each with
+    /// its time.
+    pub(super) async fn logs(
+        &self,
+        id: ContainerId,
+        tail: usize,
+        since: Option<Timestamp>,
+    ) -> Result<Incoming, CallError> {
+        let mut path =
+            format!("{}/containers/{id}/logs?stdout=1&stderr=1&timestamps=1&tail={tail}", self.prefix);
+        if let Some(since) = since {
+            path.push_str(&format!("&since={}", unix(since)));
+        }
+        self.stream(Call::Logs, &path).await
+    }
+
     /// What the engine says of itself and its machine.
     pub(super) async fn info(&self) -> Result<Info, CallError> {
         let path = format!("{}/info", self.prefix);
@@ -320,18 +336,22 @@ impl Client {
         let filters = serde_json::json!({ "type": Happening::KINDS, "event": Happening::WORDS }).to_string();
         let mut path = format!("{}/events?filters={}", self.prefix, percent_encoded(&filters));
         if let Some(since) = since {
-            let (seconds, rest) = (since.as_second(), since.subsec_nanosecond());
-            path.push_str(&format!("&since={seconds}.{rest:09}"));
+            path.push_str(&format!("&since={}", unix(since)));
         }
+        self.stream(Call::Events, &path).await.map(EventStream::new)
+    }
+
+    /// The body of an answer that has begun; whoever reads it has a deadline for that.
+    async fn stream(&self, call: Call, path: &str) -> Result<Incoming, CallError> {
         let answer = timeout(CALL_DEADLINE, async {
-            let response = self.send(&path).await?;
+            let response = self.send(path).await?;
             match response.status().is_success() {
-                true => Ok(EventStream::new(response.into_body())),
-                false => Err(self.refusal(&path, response).await),
+                true => Ok(response.into_body()),
+                false => Err(self.refusal(path, response).await),
             }
         });
-        let answer = async { answer.await.map_err(|_| self.late(&path, CALL_DEADLINE))? };
-        self.counted(Call::Events, answer).await
+        let answer = async { answer.await.map_err(|_| self.late(path, CALL_DEADLINE))? };
+        self.counted(call, answer).await
     }
 
     /// Counts a call and how long it took. That something does not exist is an answer.
@@ -437,6 +457,13 @@ impl Client {
 /// The call as a message shows it, without the query.
 fn call(path: &str) -> String {
     format!("GET {}", path.split('?').next().unwrap_or(path))
+}
+
+/// A moment as the engine takes it: seconds with their nanoseconds.
+fn unix(at: Timestamp) -> String {
+    // Before 1970 both parts are negative; nothing was written then.
+    let at = at.max(Timestamp::UNIX_EPOCH);
+    format!("{}.{:09}", at.as_second(), at.subsec_nanosecond())
 }
 
 /// The time of an HTTP `Date` header.

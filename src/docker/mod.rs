@@ -17,6 +17,7 @@ mod fake;
 mod folders;
 mod images;
 mod life;
+mod logs;
 mod objects;
 mod socket;
 mod statistics;
@@ -28,6 +29,7 @@ mod types;
 mod watch;
 mod work;
 
+pub use logs::EngineLogs;
 pub use statistics::{DeviceNames, EngineStatistics};
 pub use top::EngineProcesses;
 pub use watch::{DEFAULT_LINGER, Options, Watcher};

@@ -22,6 +22,7 @@ use super::client::{CallError, Client, Greeting};
 use super::directory::Directory;
 use super::events::EventStream;
 use super::folders::{self, Folders};
+use super::logs::EngineLogs;
 use super::objects::{self, Kind, Objects, Touched};
 use super::socket::Connector;
 use super::statistics::EngineStatistics;
@@ -132,6 +133,11 @@ impl Watcher {
     /// Who asks the engine for the processes of containers.
     pub fn processes(&self) -> EngineProcesses {
         EngineProcesses::new(self.told.clients.clone())
+    }
+
+    /// Who reads logs of containers.
+    pub fn logs(&self) -> EngineLogs {
+        EngineLogs::new(self.told.clients.clone())
     }
 
     /// Asks the same rules again about every known container, because what they read (a map

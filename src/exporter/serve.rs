@@ -30,6 +30,7 @@ use crate::host;
 use crate::ingest::intake::Pace;
 use crate::ingest::{Correspondents, Receiver};
 use crate::inventory::{Container, Inventory};
+use crate::live::{Hub, Steps};
 use crate::metrics::catalogue;
 use crate::paths::Paths;
 use crate::postgres::{self, Servers};
@@ -177,7 +178,7 @@ impl Exporter {
             Some(path) => format!("could not keep the history in `{}` (`history.path`)", path.display()),
             None => "could not keep the history".to_owned(),
         })?;
-        sampler.tell(recorder.sink());
+        sampler.followed_by(recorder.audience());
         let mut collectors = super::collectors(
             started_at,
             Shown {
@@ -194,6 +195,7 @@ impl Exporter {
         );
         collectors.retain(|collector| config.collects(collector.name()));
         let sampler = Arc::new(sampler);
+        let hub = hub(&config, &inventory, &sampler, &cancel);
         tokio::spawn(cancel.clone().run_until_cancelled_owned(monitor.clone().watch(sampler.clone())));
         let here = config.docker.host.is_local();
         let correspondents = Arc::new(Correspondents::new(inventory.clone(), config.paths.clone(), here));
@@ -206,10 +208,11 @@ impl Exporter {
             config.web.max_requests,
         );
         let context = context.with_processes(Arc::new(Processes::new(&config, watcher.processes())));
+        let context = context.with_logs(Arc::new(watcher.logs()));
         let (wishes, wished) = reload::wishes();
         let context = context.with_programs(receiver.clone(), config.ingest.body_bytes);
         let context = context.with_correspondents(correspondents);
-        let context = context.with_monitor(monitor.clone()).with_history(recorder.history());
+        let context = context.with_monitor(monitor.clone()).with_history(recorder.history()).with_hub(hub);
         context.set_surroundings(surroundings(&config)?);
         let context = Arc::new(context.with_entrance(entrance.clone()).with_reloads(wishes));
         for address in listeners.addresses() {
@@ -421,6 +424,23 @@ fn follow_objectives(objectives: &Arc<Objectives>, inventory: &Inventory, cancel
             tokio::time::sleep(began.elapsed() * REST).await;
         }
     }));
+}
+
+/// Who tells readers of streams what the sampler and the inventory tell, for as long as nobody
+/// cancels.
+fn hub(
+    config: &Config,
+    inventory: &Arc<Inventory>,
+    sampler: &SamplerThread,
+    cancel: &CancellationToken,
+) -> Arc<Hub> {
+    let samples = config.collects("container_cpu") || config.collects("container_memory");
+    let fast = if samples { config.sampling_fast } else { config.sampling_full };
+    let hub = Hub::of(inventory, Steps { fast, full: config.sampling_full });
+    hub.follow(inventory);
+    sampler.followed_by(hub.clone());
+    tokio::spawn(cancel.clone().run_until_cancelled_owned(hub.clone().run()));
+    hub
 }
 
 /// Who evaluates tenants' alerts, watched for as long as nobody cancels.

@@ -29,6 +29,6 @@ pub use bin::{Bin, Spread};
 pub use field::{About, Counter, DOMAINS, Gauge, Key, Sample, SystemPoint, SystemSample};
 pub use keeper::{Keeper, Options, Standing, Taken};
 pub use query::{Answer, Ask, FIGURES, Figure, Point, Query, Summary};
-pub use recorder::{History, Judge, Recorder, Sink};
+pub use recorder::{History, Judge, Recorder};
 pub use tier::{Retention, Step};
 pub use upstream::Upstream;

@@ -18,7 +18,7 @@ use super::query::{Ask, Query};
 use super::tier::{Retention, Step};
 use crate::inventory::ContainerId;
 use crate::prometheus::QueryError;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Audience, Snapshot};
 
 /// Snapshots on their way: enough for a disk that takes some seconds to answer.
 const WAITING: usize = 3;
@@ -33,8 +33,19 @@ const SYSTEM_APART_MS: i64 = 14_500;
 /// Says how everything is.
 pub type Judge = Box<dyn FnMut(&Snapshot) -> SystemSample + Send>;
 
-/// Takes a full reading of everything; never waits.
-pub type Sink = Box<dyn Fn(&Arc<Snapshot>) + Send + Sync>;
+/// Hands full readings over to the thread; never waits.
+struct Sink {
+    send: SyncSender<Message>,
+    missed: Arc<AtomicU64>,
+}
+
+impl Audience for Sink {
+    fn published(&self, snapshot: &Arc<Snapshot>) {
+        if self.send.try_send(Message::Read(snapshot.clone())).is_err() {
+            self.missed.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
 
 enum Message {
     Read(Arc<Snapshot>),
@@ -69,14 +80,9 @@ impl Recorder {
         Ok(Recorder { send, missed, ended, thread, history })
     }
 
-    /// Where full readings go.
-    pub fn sink(&self) -> Sink {
-        let (send, missed) = (self.send.clone(), self.missed.clone());
-        Box::new(move |snapshot| {
-            if send.try_send(Message::Read(snapshot.clone())).is_err() {
-                missed.fetch_add(1, Ordering::Relaxed);
-            }
-        })
+    /// Who is to follow the sampler.
+    pub fn audience(&self) -> Arc<dyn Audience> {
+        Arc::new(Sink { send: self.send.clone(), missed: self.missed.clone() })
     }
 
     /// What has been recorded.

@@ -78,6 +78,8 @@ pub enum Call {
     Stats,
     /// `GET /containers/{id}/top`.
     Top,
+    /// `GET /containers/{id}/logs`, up to the beginning of the answer.
+    Logs,
     /// `GET /images/{name}/json`.
     InspectImage,
     /// `GET /images/json`.
@@ -92,7 +94,7 @@ pub enum Call {
 
 impl Call {
     /// Every call, in the order of the page.
-    pub const ALL: [Call; 13] = [
+    pub const ALL: [Call; 14] = [
         Call::Version,
         Call::Ping,
         Call::Info,
@@ -101,6 +103,7 @@ impl Call {
         Call::Inspect,
         Call::Stats,
         Call::Top,
+        Call::Logs,
         Call::InspectImage,
         Call::Images,
         Call::Networks,
@@ -119,6 +122,7 @@ impl Call {
             Call::Inspect => "inspect",
             Call::Stats => "stats",
             Call::Top => "top",
+            Call::Logs => "logs",
             Call::InspectImage => "inspect_image",
             Call::Images => "images",
             Call::Networks => "networks",

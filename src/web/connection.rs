@@ -29,6 +29,7 @@ use tower::ServiceExt;
 use super::crowd::Client;
 use super::listen::Origin;
 use super::problem::{Kind, Problem};
+use super::seats::HeldSeat;
 use super::server::Options;
 use super::tls::{ALPN_H2, Shown, Tls};
 use super::wire::{Paced, Wire};
@@ -77,6 +78,29 @@ pub(super) struct Serving {
     pub(super) stop: CancellationToken,
     /// Whether anything is.
     pub(super) activity: Arc<Activity>,
+    /// Its place among the connections.
+    pub(super) seat: HeldSeat,
+}
+
+/// The connection that a request came over, for answers that last.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Line {
+    /// Asks the answer to end.
+    pub(super) stop: CancellationToken,
+    pub(super) seat: HeldSeat,
+    /// Whether other requests are answered over it at the same time.
+    pub(super) http2: bool,
+}
+
+impl<S: Sync> axum::extract::FromRequestParts<S> for Line {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(
+        parts: &mut axum::http::request::Parts,
+        _: &S,
+    ) -> Result<Self, Self::Rejection> {
+        Ok(parts.extensions.get().cloned().unwrap_or_default())
+    }
 }
 
 /// Answers the requests of one connection.
@@ -155,14 +179,16 @@ async fn speak<IO: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     visit: Visit,
     serving: Serving,
 ) -> Ended {
-    let Serving { options, router, stop, activity } = serving;
+    let Serving { options, router, stop, activity, seat } = serving;
     let busy = activity.clone();
+    let line = Line { stop: stop.clone(), seat, http2 };
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(origin.peer);
         if let Some(correspondent) = &origin.correspondent {
             request.extensions_mut().insert(correspondent.clone());
         }
         request.extensions_mut().insert(visit);
+        request.extensions_mut().insert(line.clone());
         answer(router.clone(), request, options.request_deadline, Answering::new(busy.clone()))
     });
     if http2 {

@@ -3,6 +3,7 @@
 //! to nobody known, and `old-1` which was removed and lingers.
 
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
@@ -16,10 +17,11 @@ use crate::health::{Monitor, Wanted};
 use crate::history::{History, SystemSample};
 use crate::ingest::Receiver;
 use crate::inventory::{Container, ContainerId, Engine, Health, Inventory, Network, State, Status};
+use crate::live::{Hub, Steps};
 use crate::metrics::{LabelBlock, Sink, Value, catalogue};
 use crate::snapshot::{
-    self, Machine, Process, ProcessError, ProcessList, ProcessQuery, ProcessSource, Rates, Reading, Snapshot,
-    Source, Stats,
+    self, LogError, LogLine, LogQuery, LogSource, LogStream, Machine, Process, ProcessError, ProcessList,
+    ProcessQuery, ProcessSource, Rates, Reading, Snapshot, Source, Stats,
 };
 use crate::sql::slow::{self, Caller, Calls};
 use crate::sql::{Dialect, sanitise};
@@ -28,6 +30,7 @@ use crate::tenant::{Binding, LabelValue, Tenant};
 use tower::ServiceExt;
 
 use super::access::{Access, Peer};
+use super::connection::Line;
 use super::{Context, Surroundings};
 use crate::config::{Scope, Sources, Token, TokenHash};
 use crate::dashboards::Shelf;
@@ -268,6 +271,31 @@ impl ProcessSource for TwoProcesses {
     }
 }
 
+/// Three lines of every container but `shop-db-1`, whose log cannot be read, and `old-1`.
+struct ThreeLines;
+
+impl LogSource for ThreeLines {
+    fn lines<'s>(
+        &'s self,
+        container: &'s Container,
+        query: LogQuery,
+    ) -> BoxFuture<'s, Result<Vec<LogLine>, LogError>> {
+        let lines = ["GET /", "GET /favicon.ico", "out of luck"];
+        let line = |(number, line): (usize, &str)| LogLine {
+            stream: if number == 2 { LogStream::Stderr } else { LogStream::Stdout },
+            timestamp: format!("2026-01-01T00:00:0{number}Z").parse().ok(),
+            line: line.to_owned(),
+        };
+        let wanted = |line: &LogLine| query.wanted.as_ref().is_none_or(|wanted| wanted(&line.line));
+        let lines: Vec<LogLine> = lines.into_iter().enumerate().map(line).filter(wanted).collect();
+        Box::pin(std::future::ready(match container.name.as_str() {
+            "shop-db-1" => Err(LogError::OutOfReach("no such driver".to_owned())),
+            "old-1" => Err(LogError::Gone),
+            _ => Ok(lines[lines.len().saturating_sub(query.tail)..].to_vec()),
+        }))
+    }
+}
+
 pub(super) fn collectors() -> Vec<Box<dyn Collector>> {
     vec![Box::new(MemoryUse), Box::new(Cores)]
 }
@@ -276,11 +304,17 @@ pub(super) fn context_of(source: Fixed, access: Access, max_requests: usize) -> 
     let collectors = Arc::new(collectors());
     let context = Context::new(Arc::new(source), inventory(), collectors, access, max_requests);
     let monitor = Monitor::new(inventory(), Arc::default(), Box::new(|| false), Wanted::default());
-    let context = context.with_monitor(Arc::new(monitor)).with_history(history());
+    let context = context.with_monitor(Arc::new(monitor)).with_history(history()).with_hub(hub());
     let context = context.with_programs(Arc::new(receiver()), BODY_BYTES);
     let dashboards = Some(Workshop::new(shelf(), None, ""));
     context.set_surroundings(Surroundings { dashboards, ..Surroundings::default() });
-    Arc::new(context.with_processes(Arc::new(TwoProcesses)))
+    Arc::new(context.with_processes(Arc::new(TwoProcesses)).with_logs(Arc::new(ThreeLines)))
+}
+
+/// Knows the containers; nothing has been read of them.
+fn hub() -> Arc<Hub> {
+    let steps = Steps { fast: Duration::from_millis(250), full: Duration::from_secs(5) };
+    Hub::of(&inventory(), steps)
 }
 
 /// The last ten minutes of the containers, and of one of ann's and one of bob's that are gone.
@@ -405,6 +439,10 @@ impl Answer {
 pub(super) async fn send(context: &Arc<Context>, peer: &str, request: Request<Body>) -> Answer {
     let mut request = request;
     request.extensions_mut().insert(Peer::new(peer.parse().unwrap()));
+    // Streams end at once.
+    let line = Line::default();
+    line.stop.cancel();
+    request.extensions_mut().insert(line);
     let response = super::router::router(context.clone()).oneshot(request).await.unwrap();
     let (parts, body) = response.into_parts();
     let body = body.collect().await.unwrap().to_bytes();

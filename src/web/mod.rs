@@ -22,6 +22,7 @@ mod health;
 mod history;
 mod landing;
 mod listen;
+mod logs;
 mod negotiate;
 mod openapi;
 mod otlp;
@@ -39,6 +40,9 @@ pub mod router;
 mod scrape;
 mod seats;
 pub mod server;
+mod standing;
+mod stream;
+mod streams;
 mod summary;
 mod tls;
 mod view;
@@ -51,12 +55,13 @@ use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
+use tokio::sync::{Semaphore, SemaphorePermit, mpsc, watch};
 
 use crate::collect::Collector;
 use crate::ingest::{Correspondent, Correspondents, Found, Receiver, Way};
 use crate::inventory::Inventory;
-use crate::snapshot::{ProcessSource, Snapshot, Source};
+use crate::live::Hub;
+use crate::snapshot::{LogSource, ProcessSource, Snapshot, Source};
 
 use crate::config::Discovery;
 use crate::grafana::Workshop;
@@ -68,6 +73,7 @@ use access::Access;
 use entrance::Entrance;
 use page::PagePool;
 use problem::Problem;
+use streams::Streams;
 
 /// How long an answer waits for fresh numbers before it takes the last ones, so that a file
 /// system or an engine that hangs never fails a request.
@@ -93,6 +99,8 @@ pub struct Context {
     collectors: Arc<Vec<Box<dyn Collector>>>,
     /// Who lists the processes of a container; `None` where nobody does.
     processes: Option<Arc<dyn ProcessSource>>,
+    /// Who reads the logs of a container; `None` where nobody does.
+    logs: Option<Arc<dyn LogSource>>,
     /// Replaced as a whole when the configuration is read again.
     access: RwLock<Arc<Access>>,
     entrance: Arc<Entrance>,
@@ -112,6 +120,12 @@ pub struct Context {
     /// One permit a request that collects; `None` without a limit.
     requests: Option<Semaphore>,
     pages: Arc<PagePool>,
+    /// Who tells what happens; `None` where nobody does.
+    hub: Option<Arc<Hub>>,
+    /// Answers that last.
+    streams: Streams,
+    /// Told when it has to be looked again who may read.
+    changes: watch::Sender<()>,
 }
 
 impl Context {
@@ -129,6 +143,7 @@ impl Context {
             inventory,
             collectors,
             processes: None,
+            logs: None,
             access: RwLock::new(Arc::new(access)),
             entrance: Arc::default(),
             surroundings: RwLock::default(),
@@ -140,6 +155,9 @@ impl Context {
             started_at: Instant::now(),
             requests: (max_requests > 0).then(|| Semaphore::new(max_requests.min(Semaphore::MAX_PERMITS))),
             pages: Arc::default(),
+            hub: None,
+            streams: Streams::of_this_process(),
+            changes: watch::Sender::new(()),
         }
     }
 
@@ -147,6 +165,12 @@ impl Context {
     #[must_use]
     pub fn with_processes(self, processes: Arc<dyn ProcessSource>) -> Self {
         Context { processes: Some(processes), ..self }
+    }
+
+    /// With somebody who reads logs.
+    #[must_use]
+    pub fn with_logs(self, logs: Arc<dyn LogSource>) -> Self {
+        Context { logs: Some(logs), ..self }
     }
 
     /// With somebody who says how everything is.
@@ -159,6 +183,12 @@ impl Context {
     #[must_use]
     pub fn with_history(self, history: History) -> Self {
         Context { history: Some(history), ..self }
+    }
+
+    /// With somebody who tells what happens.
+    #[must_use]
+    pub fn with_hub(self, hub: Arc<Hub>) -> Self {
+        Context { hub: Some(hub), ..self }
     }
 
     /// With somebody who reads the configuration again.
@@ -204,9 +234,11 @@ impl Context {
         Context { entrance, ..self }
     }
 
-    /// Replaces who comes in; requests that are being answered keep the old rules.
+    /// Replaces who comes in; requests that are being answered keep the old rules, and streams
+    /// look at the new ones.
     pub fn set_access(&self, access: Access) {
         *self.access.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(access);
+        self.changes.send_replace(());
     }
 
     /// Replaces what is known of the stack.

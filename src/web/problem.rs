@@ -112,6 +112,11 @@ impl Problem {
         Problem { more, ..self }
     }
 
+    /// Its `type`.
+    pub(super) fn word(&self) -> &'static str {
+        self.kind.word()
+    }
+
     /// Its status and detail, for answers in another form.
     pub(super) fn parts(&self) -> (StatusCode, &str) {
         (self.kind.status(), &self.detail)

@@ -12,7 +12,9 @@
 //! | `/api/containers` | page | containers with tenant, image, state, health |
 //! | `/api/containers/{id}/metrics/current` | page | values and rates of one container |
 //! | `/api/containers/{id}/metrics/history` | page | what one container did, in steps, with a summary (JSON or CSV) |
+//! | `/api/containers/metrics/stream` | page | numbers and events of containers as they come (server-sent events) |
 //! | `/api/containers/{id}/processes` | login with `read` | processes of one container |
+//! | `/api/containers/{id}/logs` | login with `read` | log lines of one container |
 //! | `/api/containers/metrics/summary`, `/api/containers/stats/summary` | page | totals, a row per container, groups |
 //! | `POST /v1/metrics` | sender | takes metrics of programs (OTLP) |
 //! | `POST /v1/traces` | sender | takes spans of programs (OTLP) |
@@ -49,8 +51,8 @@ use super::entrance::Rules;
 use super::problem::{Kind, Problem};
 use super::tls::Shown;
 use super::{
-    Context, alerts, api, dashboards, discovery, health, history, landing, openapi, otlp, performance, plain,
-    probe, processes, queries, reload, scrape,
+    Context, alerts, api, dashboards, discovery, health, history, landing, logs, openapi, otlp, performance,
+    plain, probe, processes, queries, reload, scrape, stream,
 };
 use crate::config::Scope;
 use crate::ingest::{Correspondent, Found};
@@ -125,8 +127,10 @@ static ROUTES: &[Route] = &[
     get("/api/containers/{id}/metrics/current", Need::Page, |method| on(method, api::current)),
     get("/api/containers/{id}/metrics/history", Need::Page, |method| on(method, history::container)),
     get("/api/containers/{id}/processes", Need::Login(Scope::Read), |method| on(method, processes::list)),
+    get("/api/containers/{id}/logs", Need::Login(Scope::Read), |method| on(method, logs::logs)),
     get("/api/containers/metrics/summary", Need::Page, |method| on(method, api::summary)),
     get("/api/containers/stats/summary", Need::Page, |method| on(method, api::summary)),
+    get("/api/containers/metrics/stream", Need::Page, |method| on(method, stream::stream)),
     get("/api/metrics/performance", Need::Page, |method| on(method, performance::performance)),
     get("/api/queries/slow", Need::Login(Scope::Read), |method| on(method, queries::slow)),
     get(DASHBOARDS, Need::Login(Scope::Read), |method| on(method, dashboards::list)),
@@ -250,7 +254,7 @@ async fn admit(
 }
 
 /// Who asks: by a token, a password, a certificate, or the place that the request comes from.
-async fn caller(
+pub(super) async fn caller(
     context: &Context,
     rules: &Rules,
     peer: Peer,

@@ -48,6 +48,22 @@ pub(super) struct Seat {
     pub(super) id: u64,
 }
 
+/// A place that may be given back before its connection ends, since something that lasts has
+/// taken the connection over.
+#[derive(Clone, Debug, Default)]
+pub(super) struct HeldSeat(Arc<Mutex<Option<Seat>>>);
+
+impl HeldSeat {
+    pub(super) fn new(seat: Seat) -> Self {
+        HeldSeat(Arc::new(Mutex::new(Some(seat))))
+    }
+
+    /// Gives it back.
+    pub(super) fn release(&self) {
+        drop(self.0.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+}
+
 impl Seats {
     /// All free.
     pub(super) fn new(most: usize, share: usize, idle_gives_way: bool) -> Arc<Self> {

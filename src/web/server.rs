@@ -24,7 +24,7 @@ use super::entrance::Entrance;
 use super::listen::Listener;
 use super::problem::{Kind, Problem};
 use super::router::needs_nothing;
-use super::seats::Seats;
+use super::seats::{HeldSeat, Seats};
 
 /// Connections at once of those who read, over all listeners. Scrapers and people need a few
 /// dozen; each costs a descriptor and some kilobytes.
@@ -183,23 +183,24 @@ async fn serve_one(listener: Listener, service: Service, cancel: CancellationTok
         let Service { router, lobby_router, entrance, options, seats, lobby } = &service;
         let (tls, client, activity) =
             (entrance.rules().tls.clone(), origin.client, Arc::<Activity>::default());
-        let serving = |options, router: &Router, activity| {
+        let serving = |options, router: &Router, activity, seat| {
             let (router, stop) = (router.clone(), cancel.clone());
-            Serving { options, router, stop, activity }
+            Serving { options, router, stop, activity, seat }
         };
         match seats.take(client, activity.clone()) {
             Some(seat) => {
-                let served = connection::serve(wire, origin, tls, serving(*options, router, activity));
-                let id = seat.id;
+                let (id, seat) = (seat.id, HeldSeat::new(seat));
+                let serving = serving(*options, router, activity, seat.clone());
+                let served = connection::serve(wire, origin, tls, serving);
                 let handle = connections.spawn(async move {
                     served.await;
-                    drop(seat);
+                    seat.release();
                 });
                 seats.holds(id, handle);
             }
             None => {
                 tracing::debug!(peer = ?client, "no room for a connection");
-                let serving = serving(options.of_the_lobby(), lobby_router, activity);
+                let serving = serving(options.of_the_lobby(), lobby_router, activity, HeldSeat::default());
                 let served = connection::serve(wire, origin, tls, serving);
                 let short = tokio::time::timeout(LOBBY_DEADLINE, served);
                 let waiting = lobby.enter();

@@ -35,6 +35,7 @@ const ROOMS: &[&str] = &[
     "discovery",
     "disk",
     "container",
+    "live",
     "slo",
     "prometheus",
     "history",

@@ -19,9 +19,9 @@ use walk::Request;
 const THEIR_LIMIT: u64 = 71_303_168;
 
 /// A command that nobody else runs.
-const THEIR_COMMAND: &[&str] = &["sleep", "918273"];
+const THEIR_COMMAND: &[&str] = &["sh", "-c", "echo isolation-xray-log; sleep 918273"];
 
-const OUR_COMMAND: &[&str] = &["sleep", "645"];
+const OUR_COMMAND: &[&str] = &["sh", "-c", "echo isolation-ours; sleep 645"];
 
 /// The image of the other tenant.
 const THEIR_IMAGE: &str = "isolation-vault";
@@ -117,7 +117,7 @@ impl<'e> Host<'e> {
         let mut secrets: Vec<Vec<u8>> =
             ["isolation-xenia", "isolation-xray-1", "isolation-xray-2", "isolation-night"]
                 .into_iter()
-                .chain(["isolation-vault-project", THEIR_IMAGE, THEIR_COMMAND[1]])
+                .chain(["isolation-vault-project", THEIR_IMAGE, "918273", "isolation-xray-log"])
                 .map(|text| text.as_bytes().to_vec())
                 .collect();
         secrets.extend(self.theirs.iter().map(|theirs| theirs.id.as_bytes()[..12].to_vec()));
