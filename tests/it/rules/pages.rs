@@ -77,11 +77,14 @@ impl Scene<'_> {
         let check = ["--health-cmd=true", "--health-interval=1s"];
         let labels = [&of, "--label=dockmeter.slo.uptime=99.5"];
         let published = [&*format!("--publish={}:80", free_address())];
-        let _shop = engine.run(
+        let shop = engine.run(
             &name("shop"),
             &[&limits[..], &check, &labels, &published, &["--volume=/shelf"]].concat(),
             BUSY,
         );
+        // What goes past the page cache is counted for it, whatever the kernel has cached.
+        shop.exec(&["dd", "if=/dev/zero", "of=/shelf/book", "bs=4096", "count=1", "oflag=direct"]);
+        shop.exec(&["dd", "if=/shelf/book", "of=/dev/null", "bs=4096", "count=1", "iflag=direct"]);
         let failed = engine.run(&name("failed"), &[], &["false"]);
         let folder = Folder::new(&format!(
             "auth: {{tokens: [{{name: {project}, hash: '{}', scopes: [write], project: {project}}}]}}\n\
