@@ -86,6 +86,8 @@ pub(super) fn config(sources: Sources) -> Result<Config, ConfigError> {
     })?;
     let prometheus = upstream::upstream(layers, &upstream::PROMETHEUS, &file.prometheus)?;
     let alertmanager = upstream::upstream(layers, &upstream::ALERTMANAGER, &file.alertmanager)?;
+    let tokens = tokens::tokens(layers, &file)?;
+    let (token_files, file_tokens) = tokens::of_files(layers, &tokens)?;
     let config = Config {
         paths: paths(layers, &sources)?,
         docker: docker::docker(layers, &file, &sources)?,
@@ -108,7 +110,9 @@ pub(super) fn config(sources: Sources) -> Result<Config, ConfigError> {
         sampling_full,
         disk: disk(layers, &file.disk)?,
         web: web(layers, &file.web)?,
-        tokens: tokens::tokens(layers, &file)?,
+        tokens,
+        token_files,
+        file_tokens,
         ingest: ingest(layers, &file)?,
         slo: slo::slo(layers, &file.slo)?,
         slow_query: layers.one(&settings::QUERIES_SLOW, file.queries.slow.as_ref(), |text| {

@@ -321,6 +321,13 @@ pub(super) struct Auth {
     pub(super) tokens: List<TokenEntry>,
 }
 
+/// A file with tokens alone.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct TokenFile {
+    pub(super) tokens: List<TokenEntry>,
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct TokenEntry {

@@ -75,6 +75,14 @@ impl<'a> Layers<'a> {
         Layers { sources, file, origins: BTreeMap::new() }
     }
 
+    /// The same for another file, beside the configuration's.
+    pub(super) fn of_another<'b>(&self, file: &'b Path) -> Layers<'b>
+    where
+        'a: 'b,
+    {
+        Layers::new(self.sources, file)
+    }
+
     /// The place of something in the file.
     pub(super) fn place(&self, at: Location) -> Origin {
         Origin::File { path: self.file.to_owned(), line: at.line(), column: at.column() }

@@ -107,8 +107,12 @@ pub struct Config {
     pub disk: Disk,
     /// Where and how pages are served.
     pub web: Web,
-    /// Tokens, and what each of them allows.
+    /// Tokens of the configuration file, and what each of them allows.
     pub tokens: Vec<Token>,
+    /// Files with more of them.
+    pub token_files: Vec<PathBuf>,
+    /// The tokens of those files.
+    pub file_tokens: Vec<Token>,
     /// What is left out of the host's numbers, and where text files lie.
     pub host: Host,
     /// What is probed.

@@ -116,7 +116,7 @@ struct Page<'a> {
 impl Page<'_> {
     /// What only flags and environment can say.
     fn outside_the_file(&mut self) {
-        let Config { file, paths, .. } = self.config;
+        let Config { file, paths, token_files, file_tokens, .. } = self.config;
         let file = file.as_ref().map_or("none".to_owned(), |file| file.display().to_string());
         self.line(format_args!("# configuration file: {file}"));
         for (setting, path) in [
@@ -126,6 +126,14 @@ impl Page<'_> {
         ] {
             let origin = self.config.origin(setting);
             self.line(format_args!("# --{}={}  ({origin})", setting.name(), path.display()));
+        }
+        let setting = &settings::WEB_TOKEN_FILE;
+        for path in token_files {
+            let origin = self.config.origin(setting);
+            self.line(format_args!("# --{}={}  ({origin})", setting.name(), path.display()));
+        }
+        for token in file_tokens {
+            self.line(format_args!("#   - {}", token.entry("sha256:****")));
         }
     }
 

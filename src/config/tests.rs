@@ -514,6 +514,47 @@ fn two_tokens_of_one_name_or_of_one_hash_are_refused() {
 }
 
 #[test]
+fn files_add_tokens_to_those_of_the_configuration_and_are_read_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let [first, second] = ["first.yml", "second.yml"].map(|name| folder.path().join(name));
+    let entry = |name: &str| format!("{{name: {name}, hash: '{}', scopes: [read]}}", TokenHash::of(name));
+    let list = |names: &[&str]| {
+        let entries = names.iter().map(|name| format!("  - {}\n", entry(name)));
+        format!("tokens:\n{}", entries.collect::<String>())
+    };
+    let configuration = format!("auth: {{tokens: [{}]}}", entry("main"));
+    let load = |named: &str| load(configuration.as_bytes(), &[], &[("DOCKMETER_WEB_TOKEN_FILE", named)]);
+    let named = format!("{}, {}", first.display(), second.display());
+    let refused = || load(&named).unwrap_err().replace(&format!("{}/", folder.path().display()), "");
+
+    fs::write(&first, list(&["a", "b"])).unwrap();
+    assert!(refused().starts_with("could not read `second.yml`"), "{}", refused());
+    for (text, message) in [
+        (list(&["b"]), "second.yml:2:12: a second token is called `b`"),
+        (list(&["main"]), "second.yml:2:12: a second token is called `main`"),
+        ("auth: {}".to_owned(), "second.yml:1:1: unknown key `auth`, expected `tokens`"),
+        (
+            "tokens: [{name: c, hash: dm_secret, scopes: [read]}]".to_owned(),
+            "second.yml:1:26: a token's hash is `sha256:` and 64 hexadecimal digits; `dockmeter token new` makes one",
+        ),
+    ] {
+        fs::write(&second, text).unwrap();
+        assert_eq!(refused(), message);
+    }
+
+    fs::write(&second, list(&["c"])).unwrap();
+    let names = |config: &Config| -> Vec<String> {
+        config.tokens.iter().chain(&config.file_tokens).map(|token| token.name.clone()).collect()
+    };
+    let config = load(&named).unwrap();
+    assert_eq!(names(&config), ["main", "a", "b", "c"]);
+    let flags = [("web.token-file".to_owned(), vec![first.display().to_string()])].into();
+    let config = Sources { flags, ..Sources::default() }.load().unwrap();
+    fs::write(&first, list(&["d"])).unwrap();
+    assert_eq!((names(&config).len(), names(&config.reload().unwrap())), (2, vec!["d".to_owned()]));
+}
+
+#[test]
 fn a_refused_flag_or_variable_is_named() {
     assert_eq!(
         load(b"", &[("container.linger", "0s")], &[]).unwrap_err(),

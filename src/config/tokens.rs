@@ -1,19 +1,22 @@
-//! `auth.tokens`: what stands in the file, held against what a token can mean.
+//! `auth.tokens` and `--web.token-file`: what stands in a file, held against what a token can mean.
 //!
 //! A mistake here opens or closes a door, so nothing is guessed: whatever a token could not
 //! use, or would give somebody more than a reader of the file expects, is refused.
+
+use std::path::PathBuf;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use super::ConfigError;
-use super::file::{File, Text, TokenEntry};
+use super::file::{File, List, Text, TokenEntry, TokenFile};
 use super::layers::{Given, Layers, Origin};
 use super::settings;
 use super::token::{InvalidTokenHash, Scope, Scopes, Token, TokenHash};
 use super::value;
 use crate::tenant::{Binding, LabelValue, RESERVED};
+use crate::yaml;
 
 /// More tokens than this are a mistake: every one is compared at every login.
 const MAX_TOKENS: usize = 1000;
@@ -21,8 +24,34 @@ const MAX_TOKENS: usize = 1000;
 /// The tokens of the file; no two of one name or of one hash.
 pub(super) fn tokens(layers: &mut Layers<'_>, file: &File) -> Result<Vec<Token>, ConfigError> {
     layers.note(&settings::AUTH_TOKENS, &file.auth.tokens);
-    let mut tokens: Vec<Token> = Vec::new();
-    for entry in file.auth.tokens.iter().flat_map(|list| &list.value) {
+    let mut tokens = Vec::new();
+    add(&mut tokens, layers, &file.auth.tokens)?;
+    Ok(tokens)
+}
+
+/// The files that are named besides, and their tokens; none has the name or the hash of another
+/// or of one of `known`.
+pub(super) fn of_files(
+    layers: &mut Layers<'_>,
+    known: &[Token],
+) -> Result<(Vec<PathBuf>, Vec<Token>), ConfigError> {
+    let files = layers.many(&settings::WEB_TOKEN_FILE, &None, |given| {
+        given.parse(|text| match text {
+            "" => Err("an empty text names no file".to_owned()),
+            text => Ok(PathBuf::from(text)),
+        })
+    })?;
+    let mut tokens = known.to_vec();
+    for path in &files {
+        let TokenFile { tokens: list } = yaml::read(path)?;
+        add(&mut tokens, &layers.of_another(path), &list)?;
+    }
+    Ok((files, tokens.split_off(known.len())))
+}
+
+/// Adds the tokens of a list.
+fn add(tokens: &mut Vec<Token>, layers: &Layers<'_>, list: &List<TokenEntry>) -> Result<(), ConfigError> {
+    for entry in list.iter().flat_map(|list| &list.value) {
         let draft = Draft::of_file(layers, entry);
         let (named, hashed) = (draft.name.origin.clone(), draft.hash.origin.clone());
         let token = draft.token()?;
@@ -39,7 +68,7 @@ pub(super) fn tokens(layers: &mut Layers<'_>, file: &File) -> Result<Vec<Token>,
         }
         tokens.push(token);
     }
-    Ok(tokens)
+    Ok(())
 }
 
 /// What `dockmeter token new` is asked for, each as its flag says it.

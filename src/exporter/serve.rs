@@ -579,7 +579,8 @@ fn judged(config: &Config) -> anyhow::Result<Wanted> {
 }
 
 fn access(config: &Config) -> Access {
-    Access::new(config.web.trust_networks.clone(), config.tokens.clone(), config.web.allowed_hosts.clone())
+    let tokens = config.tokens.iter().chain(&config.file_tokens).cloned().collect();
+    Access::new(config.web.trust_networks.clone(), tokens, config.web.allowed_hosts.clone())
 }
 
 /// Asks the engine where the kernel's files do not tell; the block devices of this machine have
