@@ -12,7 +12,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{Config, Ingest, Postgres, Probe};
+use crate::config::{Config, Ingest, Origin, Postgres, Probe, settings};
 use crate::container::cgroup::Groups;
 use crate::container::device::Devices;
 use crate::container::observed::ExposedLabels;
@@ -545,6 +545,10 @@ fn surroundings(config: &Config) -> anyhow::Result<Surroundings> {
         alertmanager: named.then(|| Alertmanager::new(&config.alertmanager)).transpose()?,
         discovery: config.discovery.clone(),
         dashboards: Some(workshop(config)),
+        grafana_url: (*config.origin(&settings::ALERTING_GRAFANA_URL) != Origin::Default)
+            .then(|| config.alerting.grafana_url.trim_end_matches('/').to_owned())
+            .filter(|url| !url.is_empty()),
+        grafana_server: config.grafana.upstream.url.clone(),
         history: client(config)?.map(|client| Arc::new(Upstream::new(client)) as Arc<dyn Query>),
     })
 }

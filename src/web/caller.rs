@@ -21,6 +21,9 @@ use crate::tenant::{Binding, Tenant, UNATTRIBUTED};
 pub(super) enum Need {
     /// Nothing: nobody is asked who it is, and the request is not counted.
     Nothing,
+    /// Nobody in particular: what is the same for all and holds no secret. The request is counted,
+    /// and a client shows a certificate where all have to.
+    Nobody,
     /// A page without secrets: open to loopback and trusted networks, and to `read`.
     Page,
     /// A login with this scope, from wherever the request comes.
@@ -130,6 +133,16 @@ impl Caller {
         &self.origin
     }
 
+    /// How the request came in.
+    pub(super) fn login(&self) -> &Login {
+        &self.login
+    }
+
+    /// What this caller may do.
+    pub(super) fn scopes(&self) -> Scopes {
+        self.scopes
+    }
+
     /// By what it is known who sends.
     pub(super) fn way(&self) -> Way {
         match self.login {
@@ -147,7 +160,7 @@ impl Caller {
         let sends = matches!(self.login, Login::Container(..) | Login::Nobody);
         let logged_in = !sends && !matches!(self.login, Login::Loopback | Login::TrustedNetwork);
         let scope = match need {
-            Need::Nothing => return Ok(()),
+            Need::Nothing | Need::Nobody => return Ok(()),
             Need::Sender if sends => return Ok(()),
             Need::Sender => Scope::Write,
             Need::Page if sends => Scope::Read,
@@ -188,8 +201,9 @@ mod tests {
     use super::*;
     use crate::web::fixture;
 
-    const NEEDS: [Need; 6] = [
+    const NEEDS: [Need; 7] = [
         Need::Nothing,
+        Need::Nobody,
         Need::Page,
         Need::Login(Scope::Read),
         Need::Login(Scope::Write),
@@ -197,30 +211,33 @@ mod tests {
         Need::Sender,
     ];
 
-    fn allowed(caller: &Caller) -> [bool; 6] {
+    fn allowed(caller: &Caller) -> [bool; 7] {
         NEEDS.map(|need| caller.may(need).is_ok())
     }
 
     #[test]
     fn without_a_login_only_pages_without_secrets_are_open() {
         for login in [Login::Loopback, Login::TrustedNetwork] {
-            assert_eq!(allowed(&Caller::without_login(login)), [true, true, false, false, false, false]);
+            assert_eq!(
+                allowed(&Caller::without_login(login)),
+                [true, true, true, false, false, false, false]
+            );
         }
     }
 
     #[test]
     fn no_scope_includes_another() {
         let with = |scope| Caller::with_token(&fixture::token("x", &[scope]));
-        assert_eq!(allowed(&with(Scope::Read)), [true, true, true, false, false, false]);
-        assert_eq!(allowed(&with(Scope::Write)), [true, false, false, true, false, true]);
-        assert_eq!(allowed(&with(Scope::Admin)), [true, false, false, false, true, false]);
+        assert_eq!(allowed(&with(Scope::Read)), [true, true, true, true, false, false, false]);
+        assert_eq!(allowed(&with(Scope::Write)), [true, true, false, false, true, false, true]);
+        assert_eq!(allowed(&with(Scope::Admin)), [true, true, false, false, false, true, false]);
     }
 
     #[test]
     fn a_program_that_is_known_by_its_connection_sends_and_does_nothing_else() {
         let container = fixture::container("3f", "shop-api-1", Tenant::claimed(Some("ann"), None, None));
         for caller in [Caller::within(&container, Way::Address), Caller::nobody()] {
-            assert_eq!(allowed(&caller), [true, false, false, false, false, true]);
+            assert_eq!(allowed(&caller), [true, true, false, false, false, false, true]);
             assert!(!caller.origin().delegate);
         }
         let within = Caller::within(&container, Way::Socket);

@@ -308,7 +308,9 @@ pub(super) fn context_of(source: Fixed, access: Access, max_requests: usize) -> 
     let context = context.with_programs(Arc::new(receiver()), BODY_BYTES);
     let dashboards = Some(Workshop::new(shelf(), None, ""));
     context.set_surroundings(Surroundings { dashboards, ..Surroundings::default() });
-    Arc::new(context.with_processes(Arc::new(TwoProcesses)).with_logs(Arc::new(ThreeLines)))
+    let context = context.with_processes(Arc::new(TwoProcesses)).with_logs(Arc::new(ThreeLines));
+    // Whatever this program was built with.
+    Arc::new(Context { files: &[], ..context })
 }
 
 /// Knows the containers; nothing has been read of them.

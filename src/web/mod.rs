@@ -9,6 +9,7 @@
 pub mod access;
 mod alerts;
 mod api;
+mod assets;
 mod basic_auth;
 mod body;
 mod caller;
@@ -46,6 +47,7 @@ mod streams;
 mod summary;
 mod tls;
 mod view;
+mod whoami;
 mod wire;
 
 #[cfg(test)]
@@ -70,6 +72,7 @@ use crate::history::{History, Query};
 use crate::prometheus::Alertmanager;
 
 use access::Access;
+use assets::File;
 use entrance::Entrance;
 use page::PagePool;
 use problem::Problem;
@@ -88,6 +91,10 @@ pub struct Surroundings {
     pub discovery: Discovery,
     /// Who makes dashboards.
     pub dashboards: Option<Workshop>,
+    /// Where people open Grafana, if somebody said.
+    pub grafana_url: Option<String>,
+    /// Where this program reaches it, likewise.
+    pub grafana_server: Option<String>,
     /// Who is asked what was, before what is kept here.
     pub history: Option<Arc<dyn Query>>,
 }
@@ -120,6 +127,8 @@ pub struct Context {
     /// One permit a request that collects; `None` without a limit.
     requests: Option<Semaphore>,
     pages: Arc<PagePool>,
+    /// What the live page consists of; empty in a build without it.
+    files: &'static [File],
     /// Who tells what happens; `None` where nobody does.
     hub: Option<Arc<Hub>>,
     /// Answers that last.
@@ -155,6 +164,7 @@ impl Context {
             started_at: Instant::now(),
             requests: (max_requests > 0).then(|| Semaphore::new(max_requests.min(Semaphore::MAX_PERMITS))),
             pages: Arc::default(),
+            files: assets::BUILT_IN,
             hub: None,
             streams: Streams::of_this_process(),
             changes: watch::Sender::new(()),

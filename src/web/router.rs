@@ -1,14 +1,16 @@
-//! Every endpoint, and what it needs: *nothing*; *page*, which is open to loopback and trusted
+//! Every endpoint, and what it needs: *nothing*; *nobody*, as nothing, but counted; *page*, which is open to loopback and trusted
 //! networks and to the scope `read`; a *login* with a scope from wherever it is called; or a
 //! *sender*: a login with the scope `write`, or whoever comes to an ingest listener.
 //!
 //! | path | needs | answers |
 //! |---|---|---|
-//! | `/` | page | landing page (HTML) |
+//! | `/` | nobody | the live page (HTML); in a build without it the landing page, which needs *page* |
+//! | `/assets/{file}`, `/favicon.svg` | nobody | the files of the live page |
 //! | `/metrics`, `/api/metrics/prometheus` | page | the page for Prometheus (text 0.0.4, OpenMetrics 1.0 or protobuf) |
 //! | `/-/healthy` | nothing | 200 while the process answers |
 //! | `/-/ready` | nothing | 503 until the first list of containers, for 10 s at most |
 //! | `POST /-/reload` | login, `admin` | 200 once the configuration was read again |
+//! | `/api/whoami` | page | who asks, what he may do and what there is here |
 //! | `/api/containers` | page | containers with tenant, image, state, health |
 //! | `/api/containers/{id}/metrics/current` | page | values and rates of one container |
 //! | `/api/containers/{id}/metrics/history` | page | what one container did, in steps, with a summary (JSON or CSV) |
@@ -51,14 +53,17 @@ use super::entrance::Rules;
 use super::problem::{Kind, Problem};
 use super::tls::Shown;
 use super::{
-    Context, alerts, api, dashboards, discovery, health, history, landing, logs, openapi, otlp, performance,
-    plain, probe, processes, queries, reload, scrape, stream,
+    Context, alerts, api, assets, dashboards, discovery, health, history, landing, logs, openapi, otlp,
+    performance, plain, probe, processes, queries, reload, scrape, stream, whoami,
 };
 use crate::config::Scope;
 use crate::ingest::{Correspondent, Found};
 
 /// Bytes of a body that a request for a page may have; they are not read.
 const MAX_UNREAD_BODY_BYTES: u64 = 64 * 1024;
+
+/// Where people come in.
+const FRONT: &str = "/";
 
 /// Where the configuration is read again, as in Prometheus.
 const RELOAD: &str = "/-/reload";
@@ -105,9 +110,14 @@ const fn take(path: &'static str, handler: fn(MethodFilter) -> MethodRouter<Arc<
     Route { method: MethodFilter::POST, path, need: Need::Sender, handler }
 }
 
+/// What stands in place of the landing page where the live page is built in.
+static LIVE_PAGE: Route = get(FRONT, Need::Nobody, |method| on(method, assets::page));
+
 /// The table that the router is built from and that the OpenAPI document is held to.
 static ROUTES: &[Route] = &[
-    get("/", Need::Page, |method| on(method, landing::page)),
+    get(FRONT, Need::Page, |method| on(method, landing::page)),
+    get("/assets/{file}", Need::Nobody, |method| on(method, assets::asset)),
+    get("/favicon.svg", Need::Nobody, |method| on(method, assets::favicon)),
     get("/metrics", Need::Page, |method| on(method, scrape::page)),
     get("/api/metrics/prometheus", Need::Page, |method| on(method, scrape::page)),
     get("/-/healthy", Need::Nothing, |method| on(method, probe::healthy)),
@@ -123,6 +133,7 @@ static ROUTES: &[Route] = &[
     take(PLAIN_HTTP, |method| on(method, plain::http)),
     take(PLAIN_DATABASE, |method| on(method, plain::database)),
     take(PLAIN_CUSTOM, |method| on(method, plain::custom)),
+    get("/api/whoami", Need::Page, |method| on(method, whoami::whoami)),
     get("/api/containers", Need::Page, |method| on(method, api::containers)),
     get("/api/containers/{id}/metrics/current", Need::Page, |method| on(method, api::current)),
     get("/api/containers/{id}/metrics/history", Need::Page, |method| on(method, history::container)),
@@ -177,6 +188,8 @@ enum Door {
 fn router_of(routes: impl Iterator<Item = &'static Route>, door: Door, context: Arc<Context>) -> Router {
     let mut router = Router::new();
     for route in routes {
+        let live = route.path == FRONT && assets::has_page(context.files);
+        let route = if live { &LIVE_PAGE } else { route };
         let mut handler = (route.handler)(route.method);
         if route.need != Need::Nothing {
             let need = route.need;
@@ -235,6 +248,11 @@ async fn admit(
 ) -> Result<Response, Problem> {
     let rules = context.entrance.rules();
     rules.take_request()?;
+    if need == Need::Nobody {
+        rules.check_certificate(visit.shown)?;
+        let _permit = context.request_permit()?;
+        return Ok(next.run(request).await);
+    }
     let correspondent = request.extensions().get().cloned();
     let caller = match door {
         Door::Web => caller(&context, &rules, peer, visit, request.headers()).await,
@@ -331,7 +349,7 @@ fn refused(problem: Problem, rules: &Rules) -> Response {
     response
 }
 
-async fn not_found(uri: Uri) -> Problem {
+pub(super) async fn not_found(uri: Uri) -> Problem {
     let detail = format!("there is nothing at `{}`; `/api/openapi.json` lists what there is", uri.path());
     Problem::new(Kind::NotFound, detail)
 }

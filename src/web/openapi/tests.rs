@@ -36,7 +36,7 @@ fn the_document_says_of_every_route_what_it_needs() {
         let operation = &document["paths"][path][method];
         let security = operation.get("security").unwrap_or(&document["security"]);
         let expected = match need {
-            Need::Nothing => json!([{}]),
+            Need::Nothing | Need::Nobody => json!([{}]),
             Need::Page => json!([{}, {"token": ["read"]}, {"password": []}, {"certificate": []}]),
             Need::Login(Scope::Read) => json!([{"token": ["read"]}, {"password": []}, {"certificate": []}]),
             // By the connection only, where that may do.
@@ -46,7 +46,8 @@ fn the_document_says_of_every_route_what_it_needs() {
         assert_eq!(*security, expected, "{method} {path}");
         let responses = operation["responses"].as_object().unwrap();
         for status in ["401", "403"] {
-            assert_eq!(responses.contains_key(status), need != Need::Nothing, "{status} of {method} {path}");
+            let asked = !matches!(need, Need::Nothing | Need::Nobody);
+            assert_eq!(responses.contains_key(status), asked, "{status} of {method} {path}");
         }
     }
 }

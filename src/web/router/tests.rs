@@ -40,7 +40,7 @@ fn reloading(outcome: Result<(), &'static str>) -> Arc<Context> {
 
 /// A request for a route by its own method.
 fn of_route(route: &Route, authorization: Option<&str>) -> HttpRequest<Body> {
-    let path = route.path.replace("{id}", "shop-api-1");
+    let path = route.path.replace("{id}", "shop-api-1").replace("{file}", "index.js");
     let mut headers: Vec<_> = authorization.map(|value| ("authorization", value)).into_iter().collect();
     let takes_metrics = takes_metrics(&path);
     headers.extend(takes_metrics.then_some(("content-type", "application/json")));
@@ -67,6 +67,11 @@ async fn every_route_asks_for_what_it_needs() {
         let scope = match route.need {
             Need::Nothing => {
                 assert_eq!(stranger.status, 200, "{path}");
+                continue;
+            }
+            // Here is no live page.
+            Need::Nobody => {
+                assert_eq!(stranger.status, 404, "{path}");
                 continue;
             }
             Need::Page => Scope::Read,
