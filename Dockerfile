@@ -6,6 +6,7 @@
 # docs/install.md says how to run it.
 
 ARG RUST_IMAGE=rust:1.95-bookworm
+ARG NODE_IMAGE=node:22-bookworm-slim
 
 # Everything but the binary and the license. What is measured is the host, seen below /host.
 FROM scratch AS runtime
@@ -28,11 +29,19 @@ ENTRYPOINT ["/dockmeter"]
 FROM runtime AS prebuilt
 COPY LICENSE target/release-files/dockmeter* /
 
+# The live page, of which only the built files go on.
+FROM ${NODE_IMAGE} AS page
+WORKDIR /source
+COPY scripts/page.sh scripts/page.sh
+COPY web web
+RUN scripts/page.sh
+
 FROM ${RUST_IMAGE} AS build
 ARG REVISION=
 WORKDIR /source
 COPY . .
-RUN DOCKMETER_REVISION=${REVISION} scripts/release.sh --only-binary
+COPY --from=page /source/web/dist web/dist
+RUN DOCKMETER_REVISION=${REVISION} scripts/release.sh --only-binary --page-as-it-is
 
 FROM runtime
 COPY --from=build /source/LICENSE /source/target/release-files/dockmeter /

@@ -24,6 +24,8 @@ machine are kept out of the binary, so that one commit and one toolchain give th
   --profile NAME   cargo's profile (dist); `release` builds in a third of the time
   --binary FILE    pack FILE instead of building
   --only-binary    no archives
+  --without-page   a binary without the live page, which serves a plain one; needs no npm
+  --page-as-it-is  with the page that is in web/dist; needs no npm either
   --out DIR        where the files go
   --help           this text
 TEXT
@@ -32,6 +34,7 @@ TEXT
 profile=dist
 binary=
 only_binary=
+page=build
 out="$root/target/release-files"
 while (($#)); do
     case "$1" in
@@ -39,6 +42,8 @@ while (($#)); do
         --profile) profile=${2:?--profile wants a name}; shift ;;
         --binary) binary=$(realpath "${2:?--binary wants a file}"); shift ;;
         --only-binary) only_binary=yes ;;
+        --without-page) page= ;;
+        --page-as-it-is) page=there ;;
         --out) out=$(realpath -m "${2:?--out wants a directory}"); shift ;;
         *) usage >&2; echo "release: unknown option \`$1\`" >&2; exit 1 ;;
     esac
@@ -60,12 +65,16 @@ build() {
     local target flags
     target=$(rustc -vV | sed -n 's/^host: //p')
     [[ $target == *-linux-* ]] || fail "dockmeter is for Linux, and \`rustc\` builds for \`$target\`"
+    case $page in
+        build) scripts/page.sh || fail "the live page could not be built; \`--without-page\` leaves it out" ;;
+        there) [[ -f web/dist/index.html ]] || fail "there is no page in \`web/dist\`; scripts/page.sh builds it" ;;
+    esac
     flags="-C target-feature=+crt-static"
     flags+=" --remap-path-prefix=$root=/dockmeter --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo"
     # With a target named, the flags are not for build scripts and macros, which cannot be static.
     # Into the tree's own folder, whatever a test that calls this builds elsewhere.
     env -u CARGO_ENCODED_RUSTFLAGS RUSTFLAGS="$flags" CARGO_TARGET_DIR="$root/target" \
-        cargo build --locked --bin dockmeter --profile "$profile" --target "$target" >&2
+        DOCKMETER_WITHOUT_PAGE="$([[ -n $page ]] || echo yes)" cargo build --locked --bin dockmeter --profile "$profile" --target "$target" >&2
     echo "$root/target/$target/$profile/dockmeter"
 }
 

@@ -61,6 +61,7 @@ mod ingest;
 mod instructions;
 mod isolation;
 mod lifecycle;
+mod live_page;
 mod logs;
 mod longterm;
 mod package;

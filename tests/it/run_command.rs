@@ -2,6 +2,7 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError, mpsc};
@@ -9,7 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError, mpsc};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::component::Component;
-use crate::engine::{BUSY, Engine};
+use crate::engine::{BUSY, Engine, done};
 use crate::exporter::{BINARY, NO_ENGINE};
 use crate::grafana::standin::{Manners, Standin};
 use crate::http;
@@ -34,8 +35,14 @@ static TURN: Mutex<()> = Mutex::new(());
 
 impl Run {
     fn start(options: &[&str], address: SocketAddr, host: &str) -> Self {
+        Run::with(&[], options, address, host)
+    }
+
+    /// The same in an environment.
+    fn with(environment: &[(&str, &str)], options: &[&str], address: SocketAddr, host: &str) -> Self {
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let mut child = Command::new(root().join("run"))
+            .envs(environment.iter().copied())
             .args(["--binary", BINARY])
             .args(options)
             .arg("--")
@@ -118,6 +125,54 @@ fn run_brings_up_exporter_and_prometheus_and_takes_both_down_again() {
         assert!(http::get(gone, "/-/healthy", &[]).is_err(), "{gone} still answers");
     }
     assert!(!storage.exists(), "Prometheus' storage is still there");
+}
+
+#[test]
+fn the_printed_address_logs_in_and_tells_nobody_else_how() {
+    // A token of the user's own goes on counting.
+    let folder = tempfile::tempdir().unwrap();
+    let own = folder.path().join("own.yml");
+    let made = done(Command::new(BINARY).args(["token", "new", "--name=own", "--output"]).arg(&own));
+    let made = String::from_utf8(made.stdout).unwrap();
+    let own_token = made.lines().find_map(|line| line.strip_prefix("token: ")).unwrap();
+    let environment = [("DOCKMETER_WEB_TOKEN_FILE", own.to_str().unwrap())];
+    let address = free_address();
+    let mut run = Run::with(&environment, &["--no-prometheus"], address, NO_ENGINE);
+    let printed = run.says("dockmeter:  http://");
+    let token = printed.strip_prefix(&format!("{address}/#token=")).unwrap().to_owned();
+    assert!(token.starts_with("dm_"), "{printed}");
+    run.says("Ctrl-C stops everything");
+
+    let ask = |token: &str, path: &str| {
+        let login = format!("Authorization: Bearer {token}");
+        http::get(address, path, &[&login]).unwrap()
+    };
+    let me = ask(&token, "/api/whoami").json();
+    assert_eq!(me["scopes"], serde_json::json!(["read", "write", "admin"]), "{me}");
+    assert_eq!(http::get(address, "/api/queries/slow", &[]).unwrap().status, 401);
+    assert_eq!(ask(&token, "/api/queries/slow").status, 200);
+    assert_eq!(ask(own_token, "/api/queries/slow").status, 200);
+
+    let process = run.child.id();
+    let work = root().join(format!("target/run/{process}"));
+    let file = work.join("tokens.yml");
+    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    for file in std::fs::read_dir(&work).unwrap().map(|entry| entry.unwrap().path()) {
+        let text = std::fs::read(&file).unwrap_or_default();
+        assert!(memchr::memmem::find(&text, token.as_bytes()).is_none(), "it stands in {}", file.display());
+    }
+    for list in ["cmdline", "environ"] {
+        for process in std::fs::read_dir("/proc").unwrap().map(|entry| entry.unwrap().path()) {
+            let text = std::fs::read(process.join(list)).unwrap_or_default();
+            assert!(
+                memchr::memmem::find(&text, token.as_bytes()).is_none(),
+                "{list} of {}",
+                process.display()
+            );
+        }
+    }
+    run.end();
+    assert!(!work.exists(), "the token's hash is still there");
 }
 
 #[test]
