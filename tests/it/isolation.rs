@@ -144,7 +144,8 @@ impl<'e> Host<'e> {
             let taken = |nobody: &str| foreign.iter().chain([own]).any(|id| id.starts_with(nobody));
             let nobody = (0..u32::MAX)
                 .map(|number| format!("{number:08x}{}", &id[8..]))
-                .find(|nobody| !taken(nobody))
+                // Digits alone could be a number that somewhere is asked for.
+                .find(|nobody| nobody[..8].contains(char::is_alphabetic) && !taken(nobody))
                 .unwrap();
             (id, nobody)
         });
