@@ -251,6 +251,9 @@ pub struct State {
     pub restarts: u64,
     /// Health check; `None` without one.
     pub health: Option<Health>,
+    /// While that is unhealthy: when the checks began that have failed in a row since, as far
+    /// as the engine remembers them, or when it said so.
+    pub failing_since: Option<Timestamp>,
     /// Whether somebody ended the last run that is over, by `docker stop`, `restart` or `kill`;
     /// what ended before dockmeter looked is not known to be so.
     pub stopped_by_hand: bool,
@@ -272,6 +275,7 @@ impl State {
             start: Start::default(),
             restarts: 0,
             health: None,
+            failing_since: None,
             stopped_by_hand: false,
         }
     }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::types::{Details, Event, Happening, Summary, addresses};
 use super::work::Work;
-use crate::inventory::{Container, ContainerId, Status};
+use crate::inventory::{Container, ContainerId, Health, Status};
 use crate::tenant::LabelValue;
 
 mod origin;
@@ -113,10 +113,7 @@ impl Life {
                 Verdict::Known
             }
             Happening::Oom => self.ran_out_of_memory(at),
-            Happening::Health(Some(health)) => {
-                self.felt(*health, at);
-                Verdict::Known
-            }
+            Happening::Health(Some(health)) => self.felt(*health, at),
             Happening::Health(None) => Verdict::Inspect,
             Happening::Destroy => {
                 self.removed(at);
@@ -147,6 +144,7 @@ impl Life {
     fn begin_run(&mut self) {
         let state = &mut self.container.state;
         state.earlier_oom_kills += state.oom_kills();
+        state.failing_since = None;
         state.run += 1;
         self.previous_oom = (std::mem::take(&mut state.oom_events), std::mem::take(&mut state.oom_killed));
     }
@@ -270,6 +268,13 @@ impl Life {
             state.exit_code = details.exit_code.or(state.exit_code);
         }
         state.oom_killed = details.oom_killed.unwrap_or(state.oom_killed) || state.oom_events > 0;
+        state.failing_since = match details.health {
+            // What was known of this row of failures may go back farther than the engine's memory.
+            Some(Health::Unhealthy) => {
+                [state.failing_since, details.failing_since].into_iter().flatten().min()
+            }
+            _ => None,
+        };
         state.health = details.health;
         // The engine still names the sandbox of the last run of one that is stopped.
         match state.is_live() {

@@ -184,6 +184,8 @@ pub(super) struct Details {
     pub(super) started_at: Option<Timestamp>,
     pub(super) finished_at: Option<Timestamp>,
     pub(super) health: Option<Health>,
+    /// When the checks began that have failed in a row since.
+    pub(super) failing_since: Option<Timestamp>,
     pub(super) network_mode: Option<String>,
     pub(super) sandbox_id: Option<String>,
     /// Addresses by the name of each network.
@@ -251,6 +253,28 @@ struct StateJson {
 struct HealthJson {
     #[serde(deserialize_with = "lenient")]
     status: Option<String>,
+    #[serde(deserialize_with = "lenient")]
+    failing_streak: Option<usize>,
+    #[serde(deserialize_with = "lenient")]
+    log: Option<Vec<CheckJson>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct CheckJson {
+    #[serde(deserialize_with = "lenient")]
+    start: Option<String>,
+}
+
+impl HealthJson {
+    /// The engine remembers the last five checks, the newest at the end: of a longer row of
+    /// failures, the oldest that it remembers.
+    fn failing_since(&mut self) -> Option<Timestamp> {
+        let failed = self.failing_streak.filter(|failed| *failed > 0)?;
+        let checks = self.log.as_mut()?;
+        let first = checks.len().saturating_sub(failed);
+        time(checks.get_mut(first)?.start.take())
+    }
 }
 
 #[derive(Default, Deserialize)]
@@ -380,7 +404,7 @@ pub(super) fn read_top(body: &[u8]) -> Result<Top, Malformed> {
 /// Reads the answer to `GET /containers/{id}/json`.
 pub(super) fn read_details(body: &[u8]) -> Result<Details, Malformed> {
     let json: DetailsJson = parse(body)?;
-    let state = json.state.unwrap_or_default();
+    let mut state = json.state.unwrap_or_default();
     let config = json.config.unwrap_or_default();
     let stop_signal = config.stop_signal.filter(|signal| !signal.is_empty());
     let host = json.host_config.unwrap_or_default();
@@ -405,6 +429,7 @@ pub(super) fn read_details(body: &[u8]) -> Result<Details, Malformed> {
         oom_killed: state.oom_killed,
         started_at: time(state.started_at),
         finished_at: time(state.finished_at),
+        failing_since: state.health.as_mut().and_then(HealthJson::failing_since),
         health: state.health.and_then(|health| Health::from_word(&health.status?)),
         network_mode: host.network_mode,
         sandbox_id: network.sandbox_id,

@@ -1,7 +1,7 @@
 //! What a verdict is made of: plain numbers of one moment. Shares are from 0 to 1 (more where
 //! somebody uses more than is his); what is not known is `None`.
 
-use std::time::Duration;
+use jiff::Timestamp;
 
 use super::About;
 use crate::inventory::{Health, Status};
@@ -9,6 +9,8 @@ use crate::inventory::{Health, Status};
 /// Everything that is judged. A part that is `None` is not.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Facts {
+    /// The moment.
+    pub at: Timestamp,
     /// The engine.
     pub engine: Option<EngineFacts>,
     /// Containers that are there; `None` before the first list.
@@ -51,20 +53,24 @@ pub struct ContainerFacts {
     pub status: Status,
     /// What its health check says.
     pub health: Option<Health>,
+    /// When that began to fail, if it does.
+    pub failing_since: Option<Timestamp>,
     /// Its restart policy.
     pub restart_policy: String,
     /// Exit status of a run that has ended.
     pub exit_code: Option<i64>,
-    /// How long ago that was.
-    pub ended_ago: Option<Duration>,
+    /// When that was.
+    pub ended_at: Option<Timestamp>,
     /// Restarts within `trend::RESTART_WINDOW`.
     pub restarts: usize,
-    /// How long ago a process was killed for want of memory.
-    pub oom_ago: Option<Duration>,
+    /// When a process was killed last for want of memory.
+    pub oom_at: Option<Timestamp>,
     /// Share of its cores in use over a minute, and whether they are its own limit rather than
     /// the host's.
     pub cpu_share: Option<(f64, bool)>,
-    /// The same of memory, now.
+    /// Share of CPU periods over a minute in which its own limit held it back.
+    pub throttled: Option<f64>,
+    /// The same as of CPU, of memory now.
     pub memory_share: Option<(f64, bool)>,
     /// What is wrong with its labels for Prometheus' discovery.
     pub mistake: Option<String>,

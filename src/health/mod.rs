@@ -4,19 +4,25 @@
 //! - [`Facts`]: plain numbers of one moment, put together by [`Monitor`].
 //! - `verdict`: the pure function from facts to a [`Report`].
 //! - `trend`: what a single snapshot does not tell, such as how busy the host was lately.
+//! - `memory`: since when reasons hold that do not know it themselves.
 //! - [`HealthCollector`]: the same as metrics.
 
 mod collector;
 mod facts;
+mod kind;
+mod memory;
 mod monitor;
 mod trend;
 mod verdict;
+
+use jiff::Timestamp;
 
 use crate::inventory::ContainerId;
 use crate::tenant::{LabelValue, Tenant};
 
 pub use collector::HealthCollector;
 pub use facts::{ContainerFacts, DiskFacts, EngineFacts, Facts, HostFacts, Objects, OwnFacts, ServerFacts};
+pub use kind::Kind;
 pub use monitor::{Monitor, ReloadRefused, Wanted};
 pub use verdict::report;
 
@@ -109,14 +115,21 @@ pub struct About {
 /// Why something is not healthy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reason {
+    /// What kind of trouble it is.
+    pub kind: Kind,
     /// How bad it is; never healthy.
     pub status: Status,
+    /// Since when it holds. The verdict knows it where the trouble itself has a moment; a report
+    /// of [`Monitor`] always does.
+    pub since: Option<Timestamp>,
     /// What is the matter, as a sentence without its full stop.
     pub detail: String,
     /// What to do next, likewise.
     pub next_step: String,
     /// The container that it is about, if it is about one.
     pub about: Option<About>,
+    /// What else it is about, where a domain has several of a kind: a mountpoint, a collector.
+    pub subject: Option<String>,
 }
 
 /// How one domain is.
@@ -126,7 +139,7 @@ pub struct Verdict {
     pub domain: Domain,
     /// In a few words.
     pub summary: String,
-    /// Why it is not healthy; the worst first.
+    /// Why it is not healthy; the gravest first, of these the newest once [`Monitor`] has dated them.
     pub reasons: Vec<Reason>,
 }
 

@@ -13,7 +13,8 @@ use tokio::time::MissedTickBehavior;
 use super::facts::{
     ContainerFacts, DiskFacts, EngineFacts, Facts, HostFacts, Objects, OwnFacts, ServerFacts,
 };
-use super::trend::{EVERY, Trend, since};
+use super::memory::Memory;
+use super::trend::{EVERY, Trend};
 use super::{About, Report, report};
 use crate::config;
 use crate::discovery;
@@ -63,6 +64,7 @@ pub struct Monitor {
 #[derive(Debug, Default)]
 struct Seen {
     trend: Trend,
+    memory: Memory,
     servers: Vec<ServerFacts>,
     resident_bytes: Option<u64>,
 }
@@ -119,6 +121,10 @@ impl Monitor {
         let mut seen = self.seen();
         seen.trend.add(snapshot, dropped);
         seen.resident_bytes = resident_bytes;
+        drop(seen);
+        // What holds is seen whether anybody asks or not.
+        self.report(snapshot, &|_| true, true);
+        self.seen().memory.forget(snapshot.taken_at);
     }
 
     async fn ask(&self) {
@@ -143,11 +149,13 @@ impl Monitor {
         }
     }
 
-    /// How everything is. Of containers only those whose tenant is admitted count; `whole` says
+    /// How everything is, and since when: whoever asks of one moment is told the same. Of containers only those whose tenant is admitted count; `whole` says
     /// whether anything else does.
     pub fn report(&self, snapshot: &Snapshot, admits: &dyn Fn(&Tenant) -> bool, whole: bool) -> Report {
         let wanted = self.wanted();
-        report(&self.facts(snapshot, &wanted, admits, whole), &wanted.thresholds)
+        let mut report = report(&self.facts(snapshot, &wanted, admits, whole), &wanted.thresholds);
+        self.seen().memory.date(&mut report, snapshot.taken_at);
+        report
     }
 
     /// Shares of the host's CPU over a minute, of its memory and of its fullest disk that are in
@@ -181,7 +189,7 @@ impl Monitor {
         let containers =
             Some(containers.collect::<Vec<_>>()).filter(|_| listed || !snapshot.containers.is_empty());
         if !whole {
-            return Facts { containers, ..Facts::default() };
+            return Facts { at: snapshot.taken_at, containers, ..Facts::default() };
         }
         let rivals = conflicts(present().map(|reading| &*reading.container));
         let port_conflicts = present()
@@ -194,6 +202,7 @@ impl Monitor {
         };
         let [overruns, dropped_series] = seen.trend.own();
         Facts {
+            at: snapshot.taken_at,
             engine: Some(EngineFacts {
                 connected: snapshot.engine.connected,
                 version: snapshot.engine.version.clone(),
@@ -262,7 +271,7 @@ fn container(
     trend: &Trend,
     mistake: Option<String>,
 ) -> ContainerFacts {
-    let (container, now) = (&*reading.container, snapshot.taken_at);
+    let container = &*reading.container;
     let (id, state) = (container.id, &container.state);
     let share = |used: Option<f64>, own: Option<f64>, host: Option<f64>| {
         let (of, is_own) = own.map(|own| (own, true)).or(host.map(|host| (host, false)))?;
@@ -275,12 +284,14 @@ fn container(
         about: about(container),
         status: state.status.clone(),
         health: state.health,
+        failing_since: state.failing_since,
         restart_policy: container.restart_policy.clone(),
         exit_code: state.exit_code,
-        ended_ago: state.finished_at.and_then(|end| since(end, now)),
-        restarts: trend.restarts(&id, now),
-        oom_ago: trend.oom_ago(&id, now),
+        ended_at: state.finished_at,
+        restarts: trend.restarts(&id, snapshot.taken_at),
+        oom_at: trend.oom_at(&id),
         cpu_share: share(cores, reading.cpu_limit_cores(), machine.cpu_cores.map(f64::from)),
+        throttled: trend.throttled(&id).filter(|_| state.is_live()),
         memory_share: share(
             memory.map(|memory| memory.working_set as f64),
             memory.and_then(|memory| memory.limit).map(|limit| limit as f64),
@@ -354,7 +365,7 @@ fn resident_bytes() -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::health::{Domain, Status};
+    use crate::health::{Domain, Kind, Status};
     use crate::inventory::{ContainerId, Health};
     use crate::snapshot::host::{Mount, Usage};
     use crate::snapshot::{Memory, Stats};
@@ -405,6 +416,54 @@ mod tests {
             5,
             "of the engine, of containers, and of the refused reload: {all:?}"
         );
+    }
+
+    /// Kinds of everything's reasons about a domain, and since which second they hold.
+    fn since(monitor: &Monitor, snapshot: &Snapshot, domain: Domain) -> Vec<(Kind, i64)> {
+        let report = monitor.report(snapshot, &|_| true, true);
+        let verdict = report.verdicts.into_iter().find(|verdict| verdict.domain == domain).unwrap();
+        verdict.reasons.iter().map(|reason| (reason.kind, reason.since.unwrap().as_second())).collect()
+    }
+
+    #[test]
+    fn whoever_asks_is_told_the_same_since() {
+        let at = |second| Snapshot { taken_at: Timestamp::from_second(second).unwrap(), ..snapshot() };
+        let monitor = monitor();
+        // Ann asks before anybody has looked at everything.
+        let own = monitor.report(&at(95), &|tenant| tenant.user.as_str() == "ann", false);
+        let told = own.verdicts[0].reasons.iter().map(|reason| (reason.kind, reason.since));
+        let moment = Timestamp::from_second(95).ok();
+        let expected = [(Kind::HealthCheckFails, moment), (Kind::MemoryLimit, moment)];
+        assert_eq!(told.collect::<Vec<_>>(), expected);
+        monitor.look(&at(100));
+        for second in [100, 109, 99] {
+            let all = since(&monitor, &at(second), Domain::Containers);
+            let bob = second.min(100);
+            let expected =
+                [(Kind::HealthCheckFails, bob), (Kind::HealthCheckFails, 95), (Kind::MemoryLimit, 95)];
+            assert_eq!(all, expected, "the newest first, at {second}");
+        }
+        assert_eq!(since(&monitor, &at(110), Domain::Engine), [(Kind::EngineAway, 99)]);
+    }
+
+    #[test]
+    fn what_looks_do_not_find_any_more_is_forgotten() {
+        let at = |second, containers: &[_]| Snapshot {
+            taken_at: Timestamp::from_second(second).unwrap(),
+            containers: containers.to_vec(),
+            ..Snapshot::default()
+        };
+        let (monitor, ill) = (monitor(), [reading("aa", "ann", 10)]);
+        let told = |second| since(&monitor, &at(second, &ill), Domain::Containers);
+        monitor.look(&at(0, &ill));
+        for second in [10, 20] {
+            monitor.look(&at(second, &[]));
+        }
+        assert_eq!(told(25), [(Kind::HealthCheckFails, 0)]);
+        for second in [30, 40, 50, 60] {
+            monitor.look(&at(second, &[]));
+        }
+        assert_eq!(told(61), [(Kind::HealthCheckFails, 61)]);
     }
 
     #[test]

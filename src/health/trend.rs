@@ -9,7 +9,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::inventory::ContainerId;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Snapshot, Throttling};
 
 /// How often a sample is taken.
 pub(super) const EVERY: Duration = Duration::from_secs(10);
@@ -25,6 +25,10 @@ pub(super) const RESTART_WINDOW: Duration = Duration::from_secs(15 * 60);
 
 /// The most restarts that are remembered of a container.
 const RESTARTS: usize = 16;
+
+/// In fewer periods than this of the 600 of a minute a container hardly ran: what its health check
+/// does in a burst is throttled easily and slows nobody.
+const FEW_PERIODS: u64 = 60;
 
 /// Counters of one moment.
 #[derive(Clone, Copy, Debug, Default)]
@@ -43,6 +47,8 @@ struct Sample {
 struct Remembered {
     /// CPU time by moment, at most [`SHARES`] + 1; of one run.
     cpu_ns: VecDeque<(Timestamp, u64)>,
+    /// Enforcement of its CPU limit likewise, while it has one.
+    throttling: VecDeque<Throttling>,
     run: u64,
     oom_kills: u64,
     oom_at: Option<Timestamp>,
@@ -113,12 +119,20 @@ impl Trend {
             if kept.run != container.state.run {
                 kept.run = container.state.run;
                 kept.cpu_ns.clear();
+                kept.throttling.clear();
             }
             if let Some(cpu) = reading.stats.as_ref().and_then(|stats| stats.cpu) {
                 kept.cpu_ns.push_back((at, cpu.usage_ns));
             }
             while kept.cpu_ns.len() > SHARES + 1 {
                 kept.cpu_ns.pop_front();
+            }
+            match reading.stats.as_ref().and_then(|stats| stats.throttling) {
+                Some(throttling) => kept.throttling.push_back(throttling),
+                None => kept.throttling.clear(),
+            }
+            while kept.throttling.len() > SHARES + 1 {
+                kept.throttling.pop_front();
             }
             self.containers.insert(container.id, kept);
         }
@@ -165,15 +179,24 @@ impl Trend {
         Some(last.checked_sub(*first)? as f64 / nanoseconds(*from, *to)?)
     }
 
+    /// Share of CPU periods in which a container's limit held it back over a minute; `None` before
+    /// there is one, and of a container that hardly ran.
+    pub(super) fn throttled(&self, id: &ContainerId) -> Option<f64> {
+        let kept = &self.containers.get(id)?.throttling;
+        let (first, last) = (kept.front().filter(|_| kept.len() > SHARES)?, kept.back()?);
+        let periods = last.periods.checked_sub(first.periods).filter(|periods| *periods >= FEW_PERIODS)?;
+        Some(last.throttled_periods.checked_sub(first.throttled_periods)? as f64 / periods as f64)
+    }
+
     /// How often a container was restarted lately.
     pub(super) fn restarts(&self, id: &ContainerId, now: Timestamp) -> usize {
         let recent = |at: &&Timestamp| since(**at, now).is_some_and(|ago| ago <= RESTART_WINDOW);
         self.containers.get(id).map_or(0, |kept| kept.restarted_at.iter().filter(recent).count())
     }
 
-    /// How long ago a process of a container was killed for want of memory.
-    pub(super) fn oom_ago(&self, id: &ContainerId, now: Timestamp) -> Option<Duration> {
-        since(self.containers.get(id)?.oom_at?, now)
+    /// When a process of a container was killed last for want of memory.
+    pub(super) fn oom_at(&self, id: &ContainerId) -> Option<Timestamp> {
+        self.containers.get(id)?.oom_at
     }
 }
 
@@ -258,13 +281,37 @@ mod tests {
     }
 
     #[test]
+    fn a_container_is_throttled_by_a_whole_minute_of_one_run() {
+        let (mut trend, id) = (Trend::default(), "ab".repeat(32).parse().unwrap());
+        let mut add = |step: u64, run: u64, [periods, throttled_periods]: [u64; 2]| {
+            let mut reading = reading(0, run, 0);
+            let throttling = Some(Throttling { periods, throttled_periods, throttled_ns: 0 });
+            reading.stats = Some(Arc::new(Stats { throttling, ..Stats::default() }));
+            trend.add(&snapshot(step as i64 * 10, 0, 0, 0, reading), 0);
+            trend.throttled(&id)
+        };
+        for step in 0..6 {
+            assert_eq!(add(step, 0, [step * 100, step * 40]), None, "not a minute yet");
+        }
+        assert_eq!(add(6, 0, [600, 240]), Some(0.4));
+        assert_eq!(add(7, 1, [100, 100]), None, "another run has another counter");
+        for step in 8..13 {
+            add(step, 1, [100, 100]);
+        }
+        assert_eq!(add(13, 1, [159, 159]), None, "it hardly ran");
+        assert_eq!(add(14, 1, [160, 130]), Some(0.5));
+        trend.add(&snapshot(150, 0, 0, 0, reading(0, 1, 0)), 0);
+        assert_eq!(trend.throttled(&id), None, "it has no limit any more");
+    }
+
+    #[test]
     fn only_what_happens_while_it_is_watched_is_news() {
         let (mut trend, id) = (Trend::default(), "ab".repeat(32).parse().unwrap());
         trend.add(&snapshot(0, 0, 0, 0, reading(9, 5, 3)), 0);
-        assert_eq!((trend.restarts(&id, at(0)), trend.oom_ago(&id, at(0))), (0, None));
+        assert_eq!((trend.restarts(&id, at(0)), trend.oom_at(&id)), (0, None));
         trend.add(&snapshot(10, 0, 0, 0, reading(1, 7, 4)), 0);
         assert_eq!(trend.restarts(&id, at(10)), 2);
-        assert_eq!(trend.oom_ago(&id, at(70)), Some(Duration::from_secs(60)));
+        assert_eq!(trend.oom_at(&id), Some(at(10)));
         assert_eq!(trend.cores(&id), None, "another run has another counter");
         assert_eq!(trend.restarts(&id, at(10 + 15 * 60)), 2);
         assert_eq!(trend.restarts(&id, at(11 + 15 * 60)), 0);

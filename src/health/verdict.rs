@@ -2,9 +2,13 @@
 
 use std::time::Duration;
 
-use super::facts::{ContainerFacts, EngineFacts, Facts, HostFacts, Objects, OwnFacts, ServerFacts};
-use super::trend::RESTART_WINDOW;
-use super::{About, Domain, Reason, Report, Status, Verdict};
+use jiff::Timestamp;
+
+use super::facts::{
+    ContainerFacts, DiskFacts, EngineFacts, Facts, HostFacts, Objects, OwnFacts, ServerFacts,
+};
+use super::trend::{RESTART_WINDOW, since};
+use super::{About, Domain, Kind, Reason, Report, Status, Verdict};
 use crate::config;
 use crate::inventory;
 
@@ -33,12 +37,16 @@ const LOAD_PER_CORE: f64 = 2.0;
 const MEMORY_STALLED: f64 = 0.10;
 const IO_STALLED: f64 = 0.30;
 
+/// From this share of throttled CPU periods on, work gets slow although the average of CPU use is
+/// not high; the same as of the alert `ContainerCpuThrottledAtTimes`.
+const THROTTLED: f64 = 0.25;
+
 /// dockmeter needs a fraction of this (`docs/performance.md`).
 const RESIDENT_BYTES: u64 = 300_000_000;
 
 /// How everything is.
 pub fn report(facts: &Facts, thresholds: &config::Health) -> Report {
-    let judge = Judge(thresholds);
+    let judge = Judge { thresholds, now: facts.at };
     let verdicts = [
         facts.engine.as_ref().map(engine),
         facts.containers.as_ref().map(|containers| judge.containers(containers)),
@@ -57,12 +65,13 @@ fn verdict(domain: Domain, summary: String, mut reasons: Vec<Reason>) -> Verdict
     Verdict { domain, summary, reasons }
 }
 
-fn reason(status: Status, detail: impl Into<String>, next_step: impl Into<String>) -> Reason {
-    Reason { status, detail: detail.into(), next_step: next_step.into(), about: None }
+fn reason(kind: Kind, status: Status, detail: impl Into<String>, next_step: impl Into<String>) -> Reason {
+    let (detail, next_step) = (detail.into(), next_step.into());
+    Reason { kind, status, since: None, detail, next_step, about: None, subject: None }
 }
 
-fn warning(detail: impl Into<String>, next_step: impl Into<String>) -> Reason {
-    reason(Status::Warning, detail, next_step)
+fn warning(kind: Kind, detail: impl Into<String>, next_step: impl Into<String>) -> Reason {
+    reason(kind, Status::Warning, detail, next_step)
 }
 
 fn percent(share: f64) -> String {
@@ -93,6 +102,7 @@ fn engine(engine: &EngineFacts) -> Verdict {
     }
     let why = engine.last_error.as_deref().unwrap_or("it has not answered yet");
     let away = reason(
+        Kind::EngineAway,
         Status::Unhealthy,
         format!("the engine does not answer: {why}"),
         "see whether it runs (`systemctl status docker`) and whether `--docker.host` names it; what is shown of containers is what was known last",
@@ -105,9 +115,14 @@ fn engine(engine: &EngineFacts) -> Verdict {
 fn objects(domain: Domain, objects: &Objects, data_root_bytes: Option<u64>) -> Verdict {
     let Objects { count, unused, reclaimable_bytes } = *objects;
     let unused = unused.map_or_else(String::new, |unused| format!(", {unused} unused"));
-    let (one, step) = match domain {
-        Domain::Images => ("image", "`docker image prune --all` removes images that no container uses"),
+    let (kind, one, step) = match domain {
+        Domain::Images => (
+            Kind::ImagesUnneeded,
+            "image",
+            "`docker image prune --all` removes images that no container uses",
+        ),
         _ => (
+            Kind::VolumesUnneeded,
             "volume",
             "look at `docker volume ls --filter dangling=true` before `docker volume prune`: what is in them is lost then",
         ),
@@ -118,8 +133,8 @@ fn objects(domain: Domain, objects: &Objects, data_root_bytes: Option<u64>) -> V
         _ => bytes >= RECLAIMABLE_BYTES,
     };
     let reclaimable = reclaimable_bytes.filter(|bytes| much(*bytes));
-    let reasons =
-        reclaimable.map(|bytes| warning(format!("{} of {one}s are needed by nothing", size(bytes)), step));
+    let reasons = reclaimable
+        .map(|bytes| warning(kind, format!("{} of {one}s are needed by nothing", size(bytes)), step));
     verdict(domain, summary, reasons.into_iter().collect())
 }
 
@@ -134,6 +149,7 @@ fn networks(facts: &Facts) -> Option<Verdict> {
         .map(|about| Reason {
             about: Some(about.clone()),
             ..warning(
+                Kind::PortConflict,
                 format!("container `{}` wants a port of the host that another one has, too", about.name),
                 "publish one of them on another port, or stop it; `dockmeter_docker_port_conflicts` counts them",
             )
@@ -142,6 +158,7 @@ fn networks(facts: &Facts) -> Option<Verdict> {
     let unused = facts.networks.and_then(|networks| networks.unused);
     if let Some(unused) = unused.filter(|unused| *unused >= UNUSED_NETWORKS) {
         reasons.push(warning(
+            Kind::NetworksUnused,
             format!("{unused} networks are used by nothing, and the engine's addresses for new ones run out"),
             "`docker network prune` removes them",
         ));
@@ -157,13 +174,17 @@ fn stack(servers: &[ServerFacts]) -> Verdict {
     let away = servers.iter().filter_map(|server| server.answer.as_ref().err().map(|why| (server.name, why)));
     let reasons: Vec<Reason> = away
         .map(|(name, why)| {
-            let step = match name {
-                "Alertmanager" => "start it, or mend what is in its way: until then nobody is told of alerts",
-                _ => {
-                    "start it, or mend what is in its way: until then nothing is stored and no rule evaluated"
-                }
+            let (kind, step) = match name {
+                "Alertmanager" => (
+                    Kind::AlertmanagerAway,
+                    "start it, or mend what is in its way: until then nobody is told of alerts",
+                ),
+                _ => (
+                    Kind::PrometheusAway,
+                    "start it, or mend what is in its way: until then nothing is stored and no rule evaluated",
+                ),
             };
-            reason(Status::Unhealthy, format!("{name} does not answer: {why}"), step)
+            reason(kind, Status::Unhealthy, format!("{name} does not answer: {why}"), step)
         })
         .collect();
     let names: Vec<&str> = servers.iter().map(|server| server.name).collect();
@@ -174,110 +195,119 @@ fn own(own: &OwnFacts) -> Verdict {
     let mut reasons = Vec::new();
     if own.overruns > 0 {
         reasons.push(warning(
+            Kind::LateSampling,
             format!("{} samplings came too late within five minutes", own.overruns),
             "the machine is short of CPU time, or `--sampling.fast` too quick for it",
         ));
     }
     if own.dropped_series > 0 {
         reasons.push(warning(
+            Kind::SeriesRefused,
             format!("{} series that programs sent were refused within five minutes", own.dropped_series),
             "see `dockmeter_dropped_series_total` for the reason, and raise `limits.series_per_tenant` or have programs send fewer",
         ));
     }
     if let Some(bytes) = own.resident_bytes.filter(|bytes| *bytes > RESIDENT_BYTES) {
         reasons.push(warning(
+            Kind::OwnMemory,
             format!("dockmeter itself uses {} of memory", size(bytes)),
             "see `dockmeter_series` and `dockmeter_ingest_series_bytes`; `limits.series_bytes` bounds what programs send",
         ));
     }
     if own.reload_refused {
         reasons.push(warning(
+            Kind::ConfigurationRefused,
             "the configuration on disk was refused, and the old one is in force",
             "`dockmeter config check` says what is wrong; then reload",
         ));
     }
     for (collector, problem) in &own.unread {
-        reasons.push(warning(
+        let unread = warning(
+            Kind::CollectorUnread,
             format!("the collector `{collector}` cannot read: {problem}"),
-            format!("give dockmeter what it needs (`docs/privileges.md`), or switch it off with `--no-collector.{collector}`"),
-        ));
+            format!(
+                "give dockmeter what it needs (`docs/privileges.md`), or switch it off with `--no-collector.{collector}`"
+            ),
+        );
+        reasons.push(Reason { subject: Some(collector.clone()), ..unread });
     }
     let memory = own.resident_bytes.map_or_else(String::new, |bytes| format!(", {} of memory", size(bytes)));
     verdict(Domain::Dockmeter, format!("version {}{memory}", env!("CARGO_PKG_VERSION")), reasons)
 }
 
-/// What depends on thresholds.
-struct Judge<'a>(&'a config::Health);
+/// What depends on thresholds, and on how late it is.
+struct Judge<'a> {
+    thresholds: &'a config::Health,
+    now: Timestamp,
+}
 
 impl Judge<'_> {
     fn of_share(&self, share: f64) -> Option<Status> {
         match share * 100.0 {
-            percent if percent >= self.0.unhealthy_percent => Some(Status::Unhealthy),
-            percent if percent >= self.0.warning_percent => Some(Status::Warning),
+            percent if percent >= self.thresholds.unhealthy_percent => Some(Status::Unhealthy),
+            percent if percent >= self.thresholds.warning_percent => Some(Status::Warning),
             _ => None,
         }
     }
 
+    fn recent(&self, at: Option<Timestamp>) -> bool {
+        at.and_then(|at| since(at, self.now)).is_some_and(|ago| ago <= RECENT)
+    }
+
+    /// What of the host's is in use by a share that is too high.
+    fn in_use(&self, kind: Kind, share: Option<f64>, what: &str, step: &str) -> Option<Reason> {
+        let share = share?;
+        let detail = format!("{} of {what} in use", percent(share));
+        Some(reason(kind, self.of_share(share)?, detail, step))
+    }
+
+    fn disk(&self, disk: &DiskFacts) -> impl Iterator<Item = Reason> {
+        let DiskFacts { mountpoint, used, inodes } = disk;
+        let full = self.in_use(
+            Kind::DiskFull,
+            Some(*used),
+            &format!("the disk at `{mountpoint}` is"),
+            "free some: `docker system df` tells what the engine holds",
+        );
+        let without_inodes = self.in_use(
+            Kind::InodesFull,
+            *inodes,
+            &format!("the inodes at `{mountpoint}` are"),
+            "remove small files, as of caches and old layers",
+        );
+        let here = |reason: Reason| Reason { subject: Some(mountpoint.clone()), ..reason };
+        [full, without_inodes].into_iter().flatten().map(here)
+    }
+
     fn host(&self, host: &HostFacts) -> Verdict {
-        let mut reasons = Vec::new();
-        let mut share = |share: Option<f64>, what: String, step: &str| {
-            if let Some((share, status)) = share.and_then(|share| Some((share, self.of_share(share)?))) {
-                reasons.push(reason(status, format!("{} of {what} in use", percent(share)), step));
-            }
-        };
-        share(
-            host.cpu_share,
-            "the host's CPU time is".to_owned(),
-            "`/api/containers/metrics/summary` tells who uses it; limit or move them",
-        );
-        share(
-            host.memory_share,
-            "the host's memory is".to_owned(),
-            "`/api/containers/metrics/summary` tells who uses it; limit or move them before the kernel kills something",
-        );
-        share(
-            host.file_handles,
-            "the host's file handles are".to_owned(),
-            "find who holds them (`lsof`), or raise `fs.file-max`",
-        );
-        share(
-            host.connections,
-            "the host's tracked connections are".to_owned(),
-            "raise `net.netfilter.nf_conntrack_max`, or find who opens them",
-        );
-        for disk in &host.disks {
-            let at = format!("the disk at `{}` is", disk.mountpoint);
-            share(Some(disk.used), at, "free some: `docker system df` tells what the engine holds");
-            let inodes = format!("the inodes at `{}` are", disk.mountpoint);
-            share(disk.inodes, inodes, "remove small files, as of caches and old layers");
-        }
-        for (value, bound, what, step) in [
-            (
-                host.memory_stalled,
-                MEMORY_STALLED,
-                "memory",
-                "limit or move what uses most; more memory would help",
+        let in_use = [
+            self.in_use(
+                Kind::HostCpu,
+                host.cpu_share,
+                "the host's CPU time is",
+                "`/api/containers/metrics/summary` tells who uses it; limit or move them",
             ),
-            (
-                host.io_stalled,
-                IO_STALLED,
-                "disks",
-                "`container_fs_*` and `container_pressure_io_*` tell who uses them",
+            self.in_use(
+                Kind::HostMemory,
+                host.memory_share,
+                "the host's memory is",
+                "`/api/containers/metrics/summary` tells who uses it; limit or move them before the kernel kills something",
             ),
-        ] {
-            if let Some(stalled) = value.filter(|stalled| *stalled >= bound) {
-                reasons.push(warning(
-                    format!("for {} of the last minute everything waited for {what}", percent(stalled)),
-                    step,
-                ));
-            }
-        }
-        if let Some(load) = host.load_per_core.filter(|load| *load >= LOAD_PER_CORE) {
-            reasons.push(warning(
-                format!("{load:.1} tasks for each core run or wait"),
-                "`container_pressure_cpu_*` tells who waits; limit or move what uses most",
-            ));
-        }
+            self.in_use(
+                Kind::FileHandles,
+                host.file_handles,
+                "the host's file handles are",
+                "find who holds them (`lsof`), or raise `fs.file-max`",
+            ),
+            self.in_use(
+                Kind::TrackedConnections,
+                host.connections,
+                "the host's tracked connections are",
+                "raise `net.netfilter.nf_conntrack_max`, or find who opens them",
+            ),
+        ];
+        let disks = host.disks.iter().flat_map(|disk| self.disk(disk));
+        let reasons = in_use.into_iter().flatten().chain(disks).chain(queues(host)).collect();
         let shown = |name: &str, share: Option<f64>| share.map(|share| format!("{name} {}", percent(share)));
         let fullest = host.disks.iter().map(|disk| disk.used).reduce(f64::max);
         let parts = [
@@ -302,84 +332,160 @@ impl Judge<'_> {
 
     fn container(&self, container: &ContainerFacts) -> Vec<Reason> {
         let About { name, .. } = &container.about;
-        let mut reasons: Vec<Reason> = life(container).into_iter().collect();
+        let mut reasons: Vec<Reason> = self.life(container).into_iter().collect();
         if container.health == Some(inventory::Health::Unhealthy)
             && container.status == inventory::Status::Running
         {
-            reasons.push(reason(
+            let fails = reason(
+                Kind::HealthCheckFails,
                 Status::Unhealthy,
                 format!("the health check of container `{name}` fails"),
                 format!("`docker inspect --format '{{{{json .State.Health}}}}' {name}` has what it said"),
-            ));
+            );
+            reasons.push(Reason { since: container.failing_since, ..fails });
         }
-        if container.oom_ago.is_some_and(|ago| ago <= RECENT) {
-            reasons.push(warning(
+        if self.recent(container.oom_at) {
+            let killed = warning(
+                Kind::OomKill,
                 format!("a process of container `{name}` was killed within the hour for want of memory"),
                 format!("raise its limit (`docker update --memory … {name}`), or have it use less"),
-            ));
+            );
+            reasons.push(Reason { since: container.oom_at, ..killed });
         }
-        for (share, what, flag) in
-            [(container.cpu_share, "CPU", "cpus"), (container.memory_share, "memory", "memory")]
-        {
-            let Some((share, own)) = share else { continue };
-            let Some(status) = self.of_share(share) else { continue };
-            let (of, next) = match own {
-                true => (format!("its {what} limit"), "raise it"),
-                false => (format!("the host's {what}"), "limit it"),
-            };
-            let detail = format!("container `{name}` uses {} of {of}", percent(share));
-            let step = format!("{next} (`docker update --{flag} … {name}`), or have it use less");
-            reasons.push(reason(status, detail, step));
-        }
+        reasons.extend(self.of_cpu(container));
+        let kinds = [Kind::MemoryLimit, Kind::MemoryOfHost];
+        reasons.extend(self.of_limit(container, container.memory_share, "memory", "memory", kinds));
         if let Some(mistake) = &container.mistake {
             reasons.push(warning(
+                Kind::DiscoveryLabels,
                 format!("Prometheus does not find container `{name}`: {mistake}"),
                 "mend its labels `dockmeter.scrape.*` and make it anew (`docs/discovery.md`)",
             ));
         }
         reasons
     }
+
+    /// Use of most of its limit, or of the host where it has none; the kinds are of the one and
+    /// of the other.
+    fn of_limit(
+        &self,
+        container: &ContainerFacts,
+        share: Option<(f64, bool)>,
+        what: &str,
+        flag: &str,
+        [of_its_own, of_the_host]: [Kind; 2],
+    ) -> Option<Reason> {
+        let (share, own) = share?;
+        let status = self.of_share(share)?;
+        let name = &container.about.name;
+        let (kind, of, next) = match own {
+            true => (of_its_own, format!("its {what} limit"), "raise it"),
+            false => (of_the_host, format!("the host's {what}"), "limit it"),
+        };
+        let detail = format!("container `{name}` uses {} of {of}", percent(share));
+        let step = format!("{next} (`docker update --{flag} … {name}`), or have it use less");
+        Some(reason(kind, status, detail, step))
+    }
+
+    /// One that uses most of its limit is held back by it; that is not said twice.
+    fn of_cpu(&self, container: &ContainerFacts) -> Option<Reason> {
+        let kinds = [Kind::CpuLimit, Kind::CpuOfHost];
+        let held_back = || {
+            let share = container.throttled.filter(|share| *share >= THROTTLED)?;
+            let name = &container.about.name;
+            Some(warning(
+                Kind::Throttled,
+                format!("container `{name}` was held back in {} of its CPU periods", percent(share)),
+                format!(
+                    "raise its CPU limit (`docker update --cpus … {name}`), or run fewer threads at once"
+                ),
+            ))
+        };
+        self.of_limit(container, container.cpu_share, "CPU", "cpus", kinds).or_else(held_back)
+    }
+
+    /// What its life says: one reason at most, the gravest.
+    fn life(&self, container: &ContainerFacts) -> Option<Reason> {
+        use inventory::Status as State;
+        let name = &container.about.name;
+        let logs = format!("`docker logs --tail 50 {name}` has its last words");
+        let code = container.exit_code.map_or_else(String::new, |code| format!(" with status {code}"));
+        let failed = container.exit_code.is_some_and(|code| !ASKED_FOR.contains(&code));
+        let (policy, ended_at) = (container.restart_policy.as_str(), container.ended_at);
+        match container.status {
+            State::Dead => Some(reason(
+                Kind::RemovalFailed,
+                Status::Unhealthy,
+                format!("the engine could not remove container `{name}`"),
+                format!("`docker rm -f {name}`; the engine's log says what is in its way"),
+            )),
+            State::Running | State::Restarting if container.restarts >= LOOP => Some(reason(
+                Kind::RestartLoop,
+                Status::Unhealthy,
+                format!(
+                    "container `{name}` was restarted {} times in {} minutes",
+                    container.restarts,
+                    RESTART_WINDOW.as_secs() / 60
+                ),
+                logs,
+            )),
+            State::Restarting => {
+                let detail = format!("container `{name}` is being restarted after it ended{code}");
+                Some(Reason { since: ended_at, ..warning(Kind::Restarting, detail, logs) })
+            }
+            State::Exited
+                if matches!(policy, "always" | "unless-stopped") || policy == "on-failure" && failed =>
+            {
+                let detail =
+                    format!("container `{name}` is down{code}, although its restart policy is `{policy}`");
+                let step =
+                    format!("`docker start {name}`, or `docker rm {name}` if it is not needed; {logs}");
+                Some(Reason { since: ended_at, ..warning(Kind::Down, detail, step) })
+            }
+            State::Exited if failed && self.recent(ended_at) => {
+                let detail = format!("container `{name}` ended{code} within the hour");
+                Some(Reason { since: ended_at, ..warning(Kind::FailedRun, detail, logs) })
+            }
+            _ => None,
+        }
+    }
 }
 
-/// What its life says: one reason at most, the gravest.
-fn life(container: &ContainerFacts) -> Option<Reason> {
-    use inventory::Status as State;
-    let name = &container.about.name;
-    let logs = format!("`docker logs --tail 50 {name}` has its last words");
-    let code = container.exit_code.map_or_else(String::new, |code| format!(" with status {code}"));
-    let failed = container.exit_code.is_some_and(|code| !ASKED_FOR.contains(&code));
-    let policy = container.restart_policy.as_str();
-    match container.status {
-        State::Dead => Some(reason(
-            Status::Unhealthy,
-            format!("the engine could not remove container `{name}`"),
-            format!("`docker rm -f {name}`; the engine's log says what is in its way"),
-        )),
-        State::Running | State::Restarting if container.restarts >= LOOP => Some(reason(
-            Status::Unhealthy,
-            format!(
-                "container `{name}` was restarted {} times in {} minutes",
-                container.restarts,
-                RESTART_WINDOW.as_secs() / 60
-            ),
-            logs,
-        )),
-        State::Restarting => {
-            Some(warning(format!("container `{name}` is being restarted after it ended{code}"), logs))
+/// What waits on the host.
+fn queues(host: &HostFacts) -> Vec<Reason> {
+    let mut reasons = Vec::new();
+    for (kind, value, bound, what, step) in [
+        (
+            Kind::MemoryStalled,
+            host.memory_stalled,
+            MEMORY_STALLED,
+            "memory",
+            "limit or move what uses most; more memory would help",
+        ),
+        (
+            Kind::IoStalled,
+            host.io_stalled,
+            IO_STALLED,
+            "disks",
+            "`container_fs_*` and `container_pressure_io_*` tell who uses them",
+        ),
+    ] {
+        if let Some(stalled) = value.filter(|stalled| *stalled >= bound) {
+            reasons.push(warning(
+                kind,
+                format!("for {} of the last minute everything waited for {what}", percent(stalled)),
+                step,
+            ));
         }
-        State::Exited
-            if matches!(policy, "always" | "unless-stopped") || policy == "on-failure" && failed =>
-        {
-            Some(warning(
-                format!("container `{name}` is down{code}, although its restart policy is `{policy}`"),
-                format!("`docker start {name}`, or `docker rm {name}` if it is not needed; {logs}"),
-            ))
-        }
-        State::Exited if failed && container.ended_ago.is_some_and(|ago| ago <= RECENT) => {
-            Some(warning(format!("container `{name}` ended{code} within the hour"), logs))
-        }
-        _ => None,
     }
+    if let Some(load) = host.load_per_core.filter(|load| *load >= LOAD_PER_CORE) {
+        reasons.push(warning(
+            Kind::HostLoad,
+            format!("{load:.1} tasks for each core run or wait"),
+            "`container_pressure_cpu_*` tells who waits; limit or move what uses most",
+        ));
+    }
+    reasons
 }
 
 #[cfg(test)]

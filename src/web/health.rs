@@ -1,4 +1,5 @@
-//! `GET /api/system/health`: how everything is, with reasons in plain words and next steps.
+//! `GET /api/system/health`: how everything is and since when, with reasons in plain words and
+//! next steps.
 //!
 //! Who is bound to a tenant is told of that tenant's containers only. The status of the answer
 //! is 200 however everything is: that is the answer, and `/-/healthy` is for probes.
@@ -39,7 +40,9 @@ struct Domain {
 /// Why it is so.
 #[derive(Debug, Serialize)]
 struct Why {
+    kind: &'static str,
     status: &'static str,
+    since: Time,
     detail: String,
     next_step: String,
     container: Option<Whose>,
@@ -55,8 +58,9 @@ struct Whose {
     team: LabelValue,
 }
 
-impl From<Reason> for Why {
-    fn from(reason: Reason) -> Self {
+impl Why {
+    /// Of a report that is about this moment.
+    fn new(reason: Reason, at: Time) -> Self {
         let container = reason.about.map(|about| Whose {
             id: about.id,
             name: about.name,
@@ -64,21 +68,23 @@ impl From<Reason> for Why {
             project: about.tenant.project,
             team: about.tenant.team,
         });
-        let Reason { status, detail, next_step, .. } = reason;
-        Why { status: status.as_str(), detail, next_step, container }
+        let Reason { kind, status, since, detail, next_step, .. } = reason;
+        let (kind, status, since) = (kind.as_str(), status.as_str(), since.map_or(at, Time));
+        Why { kind, status, since, detail, next_step, container }
     }
 }
 
 impl Health {
     fn new(report: Report, snapshot: &Snapshot) -> Self {
+        let at = Time(snapshot.taken_at);
         let (status, warning_count) = (report.status().as_str(), report.warning_count());
         let domain = |verdict: Verdict| {
             let status = verdict.status().as_str();
-            let reasons = verdict.reasons.into_iter().map(Why::from).collect();
+            let reasons = verdict.reasons.into_iter().map(|reason| Why::new(reason, at)).collect();
             (verdict.domain.as_str(), Domain { status, summary: verdict.summary, reasons })
         };
         let domains = report.verdicts.into_iter().map(domain).collect();
-        Health { timestamp: Time(snapshot.taken_at), status, warning_count, domains }
+        Health { timestamp: at, status, warning_count, domains }
     }
 }
 
@@ -93,8 +99,9 @@ pub(super) async fn health(State(context): State<Arc<Context>>, view: View) -> R
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
+    use crate::health::Kind;
     use crate::web::fixture::{self, get};
 
     #[tokio::test]
@@ -105,9 +112,19 @@ mod tests {
         assert_eq!((&answer["status"], &answer["warning_count"]), (&json!("unhealthy"), &json!(1)));
         let engine = &answer["domains"]["engine"];
         assert_eq!(engine["status"], "unhealthy");
-        assert!(engine["reasons"][0]["next_step"].as_str().unwrap().contains("--docker.host"));
+        let away = &engine["reasons"][0];
+        assert!(away["next_step"].as_str().unwrap().contains("--docker.host"));
+        assert_eq!((&away["kind"], &away["since"]), (&json!("engine-away"), &answer["timestamp"]));
         assert_eq!(answer["domains"]["containers"]["summary"], "3 containers, 2 running");
         assert_eq!(answer["domains"].get("host"), None, "of what nothing is known nothing is said");
+    }
+
+    #[test]
+    fn every_kind_is_described() {
+        let document: Value = serde_json::from_str(include_str!("openapi.json")).unwrap();
+        let described = &document["components"]["schemas"]["Reason"]["properties"]["kind"]["enum"];
+        let words: Vec<&str> = Kind::ALL.iter().map(|kind| kind.as_str()).collect();
+        assert_eq!(described, &json!(words));
     }
 
     #[tokio::test]

@@ -26,7 +26,7 @@
 //! | `/api/dashboards`, `/api/dashboards/{id}` | login with `read` | templates of dashboards, and what was made of them in Grafana |
 //! | `POST /api/dashboards`, `PUT /api/dashboards/{id}` | login with `write` | makes a dashboard, or makes it anew |
 //! | `/api/alerts` | page | what fires now, from Alertmanager |
-//! | `/api/system/health` | page | how everything is, with reasons and next steps |
+//! | `/api/system/health` | page | how everything is and since when, with reasons and next steps |
 //! | `/api/system/health/metrics` | page | how everything was |
 //! | `/api/system/health/containers/{id}` | page | how one container was, and since when |
 //! | `/api/sd/prometheus` | page | containers that expose metrics, for Prometheus' HTTP discovery |

@@ -1,9 +1,11 @@
-//! `/api/system/health` of a real host: a container whose health check fails, a stack whose
+//! `/api/system/health` of a real host: a container whose health check fails, since when and whose
+//! it is, one that its CPU limit holds back, a stack whose
 //! Alertmanager goes away, an engine that is not there.
 
 use std::fs;
 
 use dockmeter::config::TokenHash;
+use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::alertmanager::Alertmanager;
@@ -16,6 +18,11 @@ use crate::prometheus::Prometheus;
 fn details(answer: &Value, domain: &str) -> Vec<String> {
     let reasons = answer["domains"][domain]["reasons"].as_array().into_iter().flatten();
     reasons.map(|reason| reason["detail"].as_str().expect("a detail").to_owned()).collect()
+}
+
+/// A time of the answer.
+fn moment(time: &Value) -> Timestamp {
+    time.as_str().and_then(|time| time.parse().ok()).expect("a time")
 }
 
 #[test]
@@ -35,6 +42,7 @@ fn what_is_wrong_with_a_container_is_told_to_its_tenant_and_of_the_rest_nothing(
     let check = ["--health-cmd=false", "--health-interval=1s", "--health-retries=1"];
     let ill = [&["--label=dockmeter.project=health-ill", "--label=dockmeter.scrape.port=none"][..], &check]
         .concat();
+    let before = Timestamp::now();
     let _ill = engine.run("health-ill", &ill, IDLE);
     let _well = engine.run("health-well", &["--label=dockmeter.project=health-well"], IDLE);
 
@@ -49,6 +57,13 @@ fn what_is_wrong_with_a_container_is_told_to_its_tenant_and_of_the_rest_nothing(
         (&told["status"], &told["domains"]["containers"]["status"]),
         (&"unhealthy".into(), &"unhealthy".into())
     );
+    let reasons = told["domains"]["containers"]["reasons"].as_array().expect("reasons");
+    let kinds: Vec<&Value> = reasons.iter().map(|reason| &reason["kind"]).collect();
+    assert_eq!(kinds, ["health-check-fails", "discovery-labels"], "the gravest first: {told}");
+    let whose = &reasons[0]["container"];
+    assert_eq!((&whose["name"], &whose["project"]), (&"health-ill".into(), &"health-ill".into()));
+    let since = moment(&reasons[0]["since"]);
+    assert!(since >= before && since < moment(&told["timestamp"]), "{before} {told}");
     let said = details(&told, "containers");
     assert!(said.iter().any(|detail| detail.contains("`dockmeter.scrape.port` is not a port")), "{said:?}");
     assert_eq!(told["domains"]["engine"]["status"], "healthy", "{told}");
@@ -56,6 +71,9 @@ fn what_is_wrong_with_a_container_is_told_to_its_tenant_and_of_the_rest_nothing(
 
     let of = |token: &str| exporter.get_as(token, "/api/system/health").json();
     let (own, others) = (of("ill"), of("well"));
+    let again = own["domains"]["containers"]["reasons"].as_array().expect("reasons");
+    let times = |reasons: &[Value]| reasons.iter().map(|reason| reason["since"].clone()).collect::<Vec<_>>();
+    assert_eq!(times(again), times(reasons), "the tenant is told the same");
     assert_eq!((&own["status"], &own["warning_count"]), (&"unhealthy".into(), &2.into()));
     assert_eq!((&others["status"], &others["warning_count"]), (&"healthy".into(), &0.into()));
     for answer in [&own, &others] {

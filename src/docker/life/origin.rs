@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::super::types::{Event, Happening};
-use super::Life;
+use super::{Life, Verdict};
 use crate::inventory::{Container, Health, Start, Status};
 
 /// What is known of it besides the moments.
@@ -46,13 +46,20 @@ impl Life {
         self.origin.run_seen = false;
     }
 
-    pub(super) fn felt(&mut self, health: Health, at: Timestamp) {
+    /// The event does not say for how long the checks had failed before the engine gave up hope.
+    pub(super) fn felt(&mut self, health: Health, at: Timestamp) -> Verdict {
         let state = &mut self.container.state;
         let is_first = self.origin.run_seen || state.health == Some(Health::Starting);
         if health == Health::Healthy && is_first && state.start.running_at.is_some_and(|start| start <= at) {
             state.start.healthy_at.get_or_insert(at);
         }
-        state.health = Some(health);
+        let before = state.health.replace(health);
+        if health != Health::Unhealthy {
+            state.failing_since = None;
+            return Verdict::Known;
+        }
+        state.failing_since = state.failing_since.or(Some(at));
+        if before == Some(health) { Verdict::Known } else { Verdict::Inspect }
     }
 
     /// Notes how this run came to be, unless it is known or was another before it.
@@ -71,6 +78,7 @@ impl Life {
         let begun_at = if self.origin.first_run { self.work.born() } else { self.work.begun(at) };
         state.start = Start { begun_at, running_at: Some(at), healthy_at };
         state.health = state.health.map(|_| Health::Starting);
+        state.failing_since = None;
     }
 
     /// Takes from an inspect that the current or last run was started then.

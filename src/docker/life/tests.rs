@@ -153,6 +153,28 @@ fn a_first_start_lasts_from_the_making_until_it_runs_and_until_it_is_healthy_fir
 }
 
 #[test]
+fn a_row_of_failures_is_as_old_as_its_oldest_word_and_ends_with_the_run() {
+    let ill = |failing_since: i64| Details {
+        failing_since: Some(at(failing_since)),
+        ..inspected(Status::Running, 10, None, Health::Unhealthy)
+    };
+    let since = |life: &Life| life.container.state.failing_since;
+    let mut life = life(ill(15));
+    life.inspected(ill(45), false);
+    assert_eq!(since(&life), Some(at(15)), "the engine has forgotten the first");
+    life.apply(&event(HEALTHY, 60), at(60));
+    assert_eq!(since(&life), None);
+    assert_eq!(life.apply(&event(UNHEALTHY, 80), at(80)), Verdict::Inspect);
+    life.inspected(ill(70), false);
+    assert_eq!(since(&life), Some(at(70)));
+    life.inspected(Details { started_at: Some(at(90)), ..ill(95) }, false);
+    assert_eq!(since(&life), Some(at(95)), "of the run that is");
+    life.apply(&event(DIE, 100), at(100));
+    life.apply(&event(Happening::Start, 101), at(101));
+    assert_eq!(since(&life), None);
+}
+
+#[test]
 fn a_first_run_that_is_over_before_it_could_be_inspected_has_its_start_all_the_same() {
     let mut life = made([(Happening::Create, 6), (Happening::Start, 10), (DIE, 11)]);
     life.inspected(inspected(Status::Exited, 10, Some(11), Health::Starting), false);

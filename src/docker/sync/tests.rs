@@ -191,7 +191,7 @@ fn events_that_tell_everything_are_hits() {
     bench.reconciler.take_changes();
     let renamed = Event { name: Some("new".into()), ..event(1, Happening::Rename, 20) };
     assert_eq!(bench.give(Input::Event(renamed)), []);
-    assert_eq!(bench.event(1, Happening::Health(Some(Health::Unhealthy)), 21), []);
+    assert_eq!(bench.event(1, Happening::Health(Some(Health::Healthy)), 21), []);
     assert_eq!(bench.event(1, Happening::Pause, 22), []);
     assert_eq!(bench.container(1).state.status, Status::Paused);
     assert_eq!(bench.event(1, Happening::Unpause, 23), []);
@@ -202,8 +202,22 @@ fn events_that_tell_everything_are_hits() {
     let state = &container.state;
     assert_eq!((&state.status, state.pid, state.exit_code), (&Status::Exited, None, Some(137)));
     assert_eq!((state.finished_at, state.oom_events, state.oom_killed), (Some(at(25)), 1, true));
-    assert_eq!(state.health, Some(Health::Unhealthy));
+    assert_eq!(state.health, Some(Health::Healthy));
     assert_eq!(bench.reconciler.take_changes().hits, 6);
+}
+
+#[test]
+fn one_that_becomes_ill_is_asked_since_when() {
+    let mut bench = Bench::with_one_running();
+    let ill = Happening::Health(Some(Health::Unhealthy));
+    assert_eq!(bench.event(1, ill.clone(), 21), [Action::Inspect(id(1))]);
+    assert_eq!(bench.container(1).state.failing_since, Some(at(21)), "until it is known better");
+    let (health, failing_since) = (Some(Health::Unhealthy), Some(at(15)));
+    let told = Details { health, failing_since, ..details(1, Status::Running, 7, 10) };
+    assert_eq!(bench.give(Input::Inspected(id(1), found(told))), []);
+    assert_eq!(bench.container(1).state.failing_since, Some(at(15)));
+    assert_eq!(bench.event(1, ill, 30), [], "it was ill already");
+    assert_eq!(bench.container(1).state.failing_since, Some(at(15)));
 }
 
 #[test]

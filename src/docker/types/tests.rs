@@ -146,6 +146,24 @@ fn an_event_is_read_in_its_old_and_its_new_form() {
 }
 
 #[test]
+fn an_inspect_tells_when_the_checks_began_to_fail() {
+    let since = |failed: Value, log: Value| {
+        let health = json!({"Status": "unhealthy", "FailingStreak": failed, "Log": log});
+        let body = json!({"State": {"Health": health}}).to_string();
+        read_details(body.as_bytes()).unwrap().failing_since.map(|time| time.as_second())
+    };
+    let check = |second: u32| json!({"Start": format!("1970-01-01T01:00:0{second}.5+01:00"), "Output": "x"});
+    let log = json!([check(1), check(2), check(3)]);
+    assert_eq!(since(json!(2), log.clone()), Some(2), "the first of two");
+    assert_eq!(since(json!(9), log.clone()), Some(1), "the oldest that is remembered");
+    assert_eq!(since(json!(0), log.clone()), None);
+    assert_eq!(since(json!("many"), log), None);
+    assert_eq!(since(json!(2), json!([])), None);
+    assert_eq!(since(json!(1), json!([{"Start": "yesterday"}])), None);
+    assert_eq!(since(json!(1), json!(null)), None);
+}
+
+#[test]
 fn health_is_read_from_dockers_words_and_from_podmans() {
     let event = |action: &str, word: &str| {
         let attributes = json!({"health_status": word});

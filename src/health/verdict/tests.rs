@@ -5,8 +5,17 @@ use crate::health::facts::DiskFacts;
 use crate::inventory::{Health, Status as State};
 use crate::tenant::{LabelValue, Tenant};
 
+/// Two hours after the beginning of all time.
+fn now() -> Timestamp {
+    Timestamp::from_second(7200).unwrap()
+}
+
+fn ago(seconds: u64) -> Option<Timestamp> {
+    Some(now() - Duration::from_secs(seconds))
+}
+
 fn judged(facts: Facts) -> Report {
-    report(&facts, &config::Health::default())
+    report(&Facts { at: now(), ..facts }, &config::Health::default())
 }
 
 fn only(facts: Facts) -> Verdict {
@@ -21,12 +30,14 @@ fn container() -> ContainerFacts {
         about: About { id, name: LabelValue::clean("api"), tenant: Tenant::claimed(Some("ann"), None, None) },
         status: State::Running,
         health: None,
+        failing_since: None,
         restart_policy: "no".to_owned(),
         exit_code: None,
-        ended_ago: None,
+        ended_at: None,
         restarts: 0,
-        oom_ago: None,
+        oom_at: None,
         cpu_share: None,
+        throttled: None,
         memory_share: None,
         mistake: None,
     }
@@ -59,8 +70,8 @@ fn an_engine_that_is_away_says_why() {
     assert!(verdict.reasons[0].next_step.contains("--docker.host"));
 }
 
-/// A container's facts, how bad they are, and some of the words.
-type Case = (fn(&mut ContainerFacts), Option<(Status, &'static str, &'static str)>);
+/// A container's facts, what they are and how bad, and some of the words.
+type Case = (fn(&mut ContainerFacts), Option<(Kind, Status, &'static str, &'static str)>);
 
 #[test]
 fn containers_are_judged_by_their_life_and_their_limits() {
@@ -73,47 +84,59 @@ fn containers_are_judged_by_their_life_and_their_limits() {
         (|c| c.health = Some(Health::Starting), None),
         (
             |c| c.health = Some(Health::Unhealthy),
-            Some((Unhealthy, "the health check of container `api` fails", ".State.Health")),
+            Some((
+                Kind::HealthCheckFails,
+                Unhealthy,
+                "the health check of container `api` fails",
+                ".State.Health",
+            )),
         ),
         (|c| (c.health, c.status) = (Some(Health::Unhealthy), State::Created), None),
         (|c| c.restarts = 2, None),
         (
             |c| c.restarts = 3,
-            Some((Unhealthy, "restarted 3 times in 15 minutes", "docker logs --tail 50 api")),
+            Some((
+                Kind::RestartLoop,
+                Unhealthy,
+                "restarted 3 times in 15 minutes",
+                "docker logs --tail 50 api",
+            )),
         ),
         (
             |c| (c.status, c.exit_code) = (State::Restarting, Some(1)),
-            Some((Warning, "being restarted after it ended with status 1", "docker logs")),
+            Some((Kind::Restarting, Warning, "being restarted after it ended with status 1", "docker logs")),
         ),
-        (|c| c.status = State::Dead, Some((Unhealthy, "could not remove", "docker rm -f api"))),
+        (
+            |c| c.status = State::Dead,
+            Some((Kind::RemovalFailed, Unhealthy, "could not remove", "docker rm -f api")),
+        ),
         (|c| c.status = State::Paused, None),
         (
-            |c| c.oom_ago = Some(Duration::from_secs(60)),
-            Some((Warning, "killed within the hour for want of memory", "docker update --memory")),
+            |c| c.oom_at = ago(60),
+            Some((
+                Kind::OomKill,
+                Warning,
+                "killed within the hour for want of memory",
+                "docker update --memory",
+            )),
         ),
-        (|c| c.oom_ago = Some(Duration::from_secs(3601)), None),
+        (|c| c.oom_at = ago(3601), None),
         (|c| (c.status, c.exit_code) = (State::Exited, Some(0)), None),
         (
-            |c| (c.status, c.exit_code, c.ended_ago) = (State::Exited, Some(2), Some(Duration::from_secs(9))),
-            Some((Warning, "container `api` ended with status 2 within the hour", "docker logs")),
+            |c| (c.status, c.exit_code, c.ended_at) = (State::Exited, Some(2), ago(9)),
+            Some((
+                Kind::FailedRun,
+                Warning,
+                "container `api` ended with status 2 within the hour",
+                "docker logs",
+            )),
         ),
-        (
-            |c| {
-                (c.status, c.exit_code, c.ended_ago) =
-                    (State::Exited, Some(143), Some(Duration::from_secs(9)))
-            },
-            None,
-        ),
-        (
-            |c| {
-                (c.status, c.exit_code, c.ended_ago) =
-                    (State::Exited, Some(2), Some(Duration::from_secs(3601)))
-            },
-            None,
-        ),
+        (|c| (c.status, c.exit_code, c.ended_at) = (State::Exited, Some(143), ago(9)), None),
+        (|c| (c.status, c.exit_code, c.ended_at) = (State::Exited, Some(2), ago(3601)), None),
         (
             |c| (c.status, c.exit_code, c.restart_policy) = (State::Exited, Some(0), "always".to_owned()),
             Some((
+                Kind::Down,
                 Warning,
                 "is down with status 0, although its restart policy is `always`",
                 "docker start api",
@@ -125,24 +148,38 @@ fn containers_are_judged_by_their_life_and_their_limits() {
         ),
         (
             |c| (c.status, c.exit_code, c.restart_policy) = (State::Exited, Some(1), "on-failure".to_owned()),
-            Some((Warning, "although its restart policy is `on-failure`", "docker start api")),
+            Some((Kind::Down, Warning, "although its restart policy is `on-failure`", "docker start api")),
         ),
         (|c| c.cpu_share = Some((0.89, true)), None),
         (
             |c| c.cpu_share = Some((0.90, true)),
-            Some((Warning, "uses 90 % of its CPU limit", "docker update --cpus")),
+            Some((Kind::CpuLimit, Warning, "uses 90 % of its CPU limit", "docker update --cpus")),
+        ),
+        (
+            |c| c.cpu_share = Some((0.95, false)),
+            Some((Kind::CpuOfHost, Unhealthy, "uses 95 % of the host's CPU", "docker update --cpus")),
+        ),
+        (|c| c.throttled = Some(0.24), None),
+        (
+            |c| (c.throttled, c.cpu_share) = (Some(0.4), Some((0.5, true))),
+            Some((Kind::Throttled, Warning, "was held back in 40 % of its CPU periods", "--cpus … api")),
+        ),
+        (
+            |c| (c.throttled, c.cpu_share) = (Some(0.9), Some((0.99, true))),
+            Some((Kind::CpuLimit, Unhealthy, "uses 99 % of its CPU limit", "raise it")),
         ),
         (
             |c| c.memory_share = Some((0.95, true)),
-            Some((Unhealthy, "uses 95 % of its memory limit", "raise it")),
+            Some((Kind::MemoryLimit, Unhealthy, "uses 95 % of its memory limit", "raise it")),
         ),
         (
             |c| c.memory_share = Some((0.93, false)),
-            Some((Warning, "uses 93 % of the host's memory", "limit it")),
+            Some((Kind::MemoryOfHost, Warning, "uses 93 % of the host's memory", "limit it")),
         ),
         (
             |c| c.mistake = Some("it has no address of its own".to_owned()),
             Some((
+                Kind::DiscoveryLabels,
                 Warning,
                 "Prometheus does not find container `api`: it has no address",
                 "docs/discovery.md",
@@ -156,15 +193,62 @@ fn containers_are_judged_by_their_life_and_their_limits() {
         let reasons = &verdict.verdicts[0].reasons;
         match expected {
             None => assert!(reasons.is_empty(), "case {index}: {reasons:?}"),
-            Some((status, detail, step)) => {
+            Some((kind, status, detail, step)) => {
                 assert_eq!(reasons.len(), 1, "case {index}: {reasons:?}");
-                assert_eq!(reasons[0].status, *status, "case {index}");
+                assert_eq!((reasons[0].kind, reasons[0].status), (*kind, *status), "case {index}");
                 assert!(reasons[0].detail.contains(detail), "case {index}: {}", reasons[0].detail);
                 assert!(reasons[0].next_step.contains(step), "case {index}: {}", reasons[0].next_step);
                 assert_eq!(reasons[0].about.as_ref().unwrap().name.as_str(), "api");
             }
         }
     }
+}
+
+#[test]
+fn a_reason_that_has_a_moment_of_its_own_says_since_when() {
+    type Known = (fn(&mut ContainerFacts), Kind, Option<Timestamp>);
+    let exited = |c: &mut ContainerFacts| (c.status, c.exit_code) = (State::Exited, Some(2));
+    let cases: &[Known] = &[
+        (
+            |c| (c.health, c.failing_since) = (Some(Health::Unhealthy), ago(90)),
+            Kind::HealthCheckFails,
+            ago(90),
+        ),
+        (|c| c.health = Some(Health::Unhealthy), Kind::HealthCheckFails, None),
+        (|c| c.oom_at = ago(8), Kind::OomKill, ago(8)),
+        (|c| c.status = State::Restarting, Kind::Restarting, ago(5)),
+        (exited, Kind::FailedRun, ago(5)),
+        (|c| (c.status, c.restart_policy) = (State::Exited, "always".to_owned()), Kind::Down, ago(5)),
+        (|c| c.restarts = 3, Kind::RestartLoop, None),
+        (|c| c.memory_share = Some((0.95, true)), Kind::MemoryLimit, None),
+    ];
+    for (change, kind, since) in cases {
+        let mut one = ContainerFacts { ended_at: ago(5), ..container() };
+        change(&mut one);
+        let verdict = only(Facts { containers: Some(vec![one]), ..Facts::default() });
+        assert_eq!((verdict.reasons[0].kind, verdict.reasons[0].since), (*kind, *since));
+    }
+}
+
+#[test]
+fn several_of_a_kind_are_told_apart() {
+    let disk =
+        |mountpoint: &str| DiskFacts { mountpoint: mountpoint.to_owned(), used: 0.99, inodes: Some(0.99) };
+    let host = HostFacts { disks: vec![disk("/"), disk("/data")], ..HostFacts::default() };
+    let unread = ["cpu", "disk"].map(|collector| (collector.to_owned(), "gone".to_owned())).to_vec();
+    let own = OwnFacts { unread, ..OwnFacts::default() };
+    let report = judged(Facts { host: Some(host), own: Some(own), ..Facts::default() });
+    let reasons = report.verdicts.iter().flat_map(|verdict| &verdict.reasons);
+    let told: Vec<_> = reasons.map(|reason| (reason.kind, reason.subject.as_deref().unwrap())).collect();
+    let expected = [
+        (Kind::DiskFull, "/"),
+        (Kind::InodesFull, "/"),
+        (Kind::DiskFull, "/data"),
+        (Kind::InodesFull, "/data"),
+        (Kind::CollectorUnread, "cpu"),
+        (Kind::CollectorUnread, "disk"),
+    ];
+    assert_eq!(told, expected);
 }
 
 #[test]
