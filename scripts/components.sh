@@ -53,6 +53,8 @@ components_of() {
         compose) echo "docker-compose"; echo "docker-compose"; echo newest ;;
         qemu) echo "qemu-system-x86 qemu-system-common qemu-system-data seabios"; echo "qemu-system-x86_64" ;;
         kernel) echo ">linux-image-cloud-amd64"; echo ;;
+        # What the page is tried in, with letters of its own, so that it looks the same everywhere.
+        chromium) echo "chromium chromium-common fontconfig-config fonts-inter fonts-dejavu-core"; echo "chromium" ;;
         e2fsprogs) echo "e2fsprogs"; echo "mke2fs" ;;
         llvm) echo "llvm-$(rust_llvm_major)"; echo "llvm-profdata llvm-cov" ;;
         *) say "no component is called \`$1\`"; return 1 ;;
@@ -108,7 +110,7 @@ component_path() {
 # component_libraries NAME: the directories of shared libraries that came with a component.
 component_libraries() {
     [[ -d "$components/$1" ]] || return 0
-    find "$components/$1" -name '*.so.*' -printf '%h\n' | sort -u | paste -sd: -
+    find "$components/$1" \( -name '*.so.*' -o -name 'lib*.so' \) -printf '%h\n' | sort -u | paste -sd: -
 }
 
 # unpack_component NAME PACKAGES PROGRAMS SUITE: downloads, unpacks and completes a component.
@@ -136,6 +138,7 @@ unpack_component() {
         rm -rf "$staging"
         return 1
     fi
+    [[ $name != chromium ]] || see_own_letters "$staging" "$components/$name"
     # shellcheck disable=SC2086 # a list of names
     complete_libraries "$suite" "$staging" "$programs" "${packages[@]}"
     # shellcheck disable=SC2086 # likewise
@@ -166,6 +169,23 @@ exec "$self.unpacked" "$@"
 SCRIPT
         chmod 755 "$directory/usr/bin/$program"
     done
+}
+
+# see_own_letters DIRECTORY LATER: has a browser be started without the distribution's script, and
+# writes which letters it has, as it will be in LATER.
+see_own_letters() {
+    ln -sf ../lib/chromium/chromium "$1/usr/bin/chromium"
+    cat >"$1/fonts.conf" <<XML
+<?xml version="1.0"?>
+<!DOCTYPE fontconfig SYSTEM "urn:fontconfig:fonts.dtd">
+<fontconfig>
+  <dir>$2/usr/share/fonts</dir>
+  <cachedir>$2/fonts.cache</cachedir>
+  <alias binding="same"><family>system-ui</family><prefer><family>Inter</family></prefer></alias>
+  <alias binding="same"><family>sans-serif</family><prefer><family>Inter</family></prefer></alias>
+  <alias binding="same"><family>monospace</family><prefer><family>DejaVu Sans Mono</family></prefer></alias>
+</fontconfig>
+XML
 }
 
 # unpack SUITE DIRECTORY PACKAGE…: downloads packages and unpacks them into a directory.
@@ -217,7 +237,7 @@ not_installed() {
 # libraries_missing DIRECTORY PROGRAMS: whether the loader would miss a library of a program.
 libraries_missing() {
     local program path libraries
-    libraries=$(find "$1" -name '*.so.*' -printf '%h\n' | sort -u | paste -sd: -)
+    libraries=$(find "$1" \( -name '*.so.*' -o -name 'lib*.so' \) -printf '%h\n' | sort -u | paste -sd: -)
     for program in $2; do
         path=$(find "$1" -path "*bin/$program" -perm -u+x ! -type d | head -n 1)
         [[ -n $path && $(LD_LIBRARY_PATH=$libraries ldd "$path" 2>/dev/null) == *'not found'* ]] && return 0

@@ -1,0 +1,211 @@
+// What the API answers, as `/api/openapi.json` describes it; what the page does not use is left out.
+
+export type Status = "healthy" | "warning" | "unhealthy";
+
+export interface Whose {
+  user: string;
+  project: string;
+  team: string;
+}
+
+/** A container with its numbers now (`Current` of the description). */
+export interface Row extends Whose {
+  container_id: string;
+  name: string;
+  image: string;
+  status: string;
+  health: "starting" | "healthy" | "unhealthy" | null;
+  started_at: string | null;
+  uptime_seconds: number | null;
+  timestamp: string;
+  cpu: {
+    usage_cores: number | null;
+    percent: number | null;
+    limit_cores: number | null;
+    percent_of_limit: number | null;
+    throttled_periods_ratio: number | null;
+  };
+  memory: {
+    usage_bytes: number | null;
+    working_set_bytes: number | null;
+    limit_bytes: number | null;
+    percent_of_limit: number | null;
+  };
+  network: { receive_bytes_per_second: number | null; transmit_bytes_per_second: number | null } | null;
+  disk: { read_bytes_per_second: number | null; write_bytes_per_second: number | null };
+  processes: { current: number | null; threads: number | null };
+}
+
+export interface Totals {
+  containers: number;
+  running: number;
+  cpu: { usage_cores: number | null; percent_of_host: number | null };
+  memory: { working_set_bytes: number | null; usage_bytes: number | null; percent_of_host: number | null };
+}
+
+export interface Summary {
+  timestamp: string;
+  totals: Totals;
+  containers: Row[];
+}
+
+export interface Reason {
+  status: Status;
+  kind?: string;
+  since?: string;
+  detail: string;
+  next_step: string;
+  container: (Whose & { id: string; name: string }) | null;
+}
+
+export interface Domain {
+  status: Status;
+  summary: string;
+  reasons: Reason[];
+}
+
+export interface Health {
+  timestamp: string;
+  status: Status;
+  warning_count: number;
+  domains: Record<string, Domain>;
+}
+
+export interface HealthPoint {
+  timestamp: string;
+  status: Status;
+  warning_count: number;
+  [figure: string]: unknown;
+}
+
+export interface HealthHistory {
+  from: string;
+  to: string;
+  interval: string;
+  points: HealthPoint[];
+}
+
+/** One step of a container's history; times and figures by name. */
+export type Point = { timestamp: string } & Record<string, number | null | string>;
+
+export interface FigureSummary {
+  count: number;
+  avg: number;
+  min: number;
+  max: number;
+  median: number;
+  p95: number;
+  p99: number;
+}
+
+export interface History extends Whose {
+  container_id: string;
+  name: string;
+  from: string;
+  to: string;
+  interval: string;
+  interval_seconds: number;
+  source: "embedded" | "prometheus";
+  points: Point[];
+  summary: Record<string, FigureSummary | null>;
+  totals: Record<string, number | null>;
+}
+
+export interface Period {
+  from: string;
+  to: string;
+  status: string;
+  health: string | null;
+}
+
+export interface Incident {
+  timestamp: string;
+  oom_kills: number;
+  restarts: number;
+}
+
+export interface ContainerHealth {
+  periods: Period[];
+  incidents: Incident[];
+}
+
+export interface Process {
+  pid: number;
+  name: string | null;
+  command: string | null;
+  state: string;
+  threads: number;
+  cpu_seconds_total: number;
+  rss_bytes: number;
+}
+
+export interface Silence {
+  id: string;
+  ends_at: string;
+  created_by: string | null;
+  comment: string | null;
+}
+
+export interface Alert {
+  name: string;
+  severity: string | null;
+  state: "active" | "suppressed" | "unprocessed";
+  suppressed_by: string[];
+  since: string;
+  user: string | null;
+  project: string | null;
+  team: string | null;
+  value: string | null;
+  threshold: string | null;
+  summary: string | null;
+  description: string | null;
+  actions: string[];
+  links: Record<string, string>;
+  labels: Record<string, string>;
+  receivers: string[];
+  fingerprint: string;
+  silences?: Silence[];
+}
+
+/** Who is asking, and what may be offered to them. */
+export interface WhoAmI extends Partial<Whose> {
+  login: string;
+  name: string | null;
+  scopes: string[];
+  version: string;
+  host: string | null;
+  grafana_url: string | null;
+}
+
+/** What became of a container, as the stream tells it. */
+export interface Happening {
+  timestamp: string;
+  container_id: string;
+  name: string;
+  action: string;
+  exit_code?: number;
+  oom_killed?: boolean;
+  health?: string;
+  old_name?: string;
+}
+
+/** The numbers of a `metrics` event, by container id. */
+export interface Tick {
+  timestamp: string;
+  containers: Record<
+    string,
+    {
+      cpu: { percent: number | null };
+      memory: { percent_of_limit: number | null; usage_bytes: number | null };
+      network: { receive_bytes_per_second: number | null; transmit_bytes_per_second: number | null } | null;
+    }
+  >;
+}
+
+export interface LogLine {
+  container_id: string;
+  name: string;
+  stream: "stdout" | "stderr";
+  timestamp: string | null;
+  line: string;
+}

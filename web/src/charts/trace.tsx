@@ -1,0 +1,66 @@
+// A small line beside a number: the last two minutes. Drawn only while it is in view.
+
+import { effect, type ReadonlySignal } from "@preact/signals";
+import { useEffect, useRef } from "preact/hooks";
+import { shown } from "../state/theme";
+
+interface Props {
+  readonly values: ReadonlySignal<readonly number[]>;
+  /** What a full height means at least, so that noise near zero stays flat. */
+  readonly least: number;
+  readonly length?: number;
+}
+
+export function Trace({ values, least, length = 120 }: Props) {
+  const canvas = useRef<HTMLCanvasElement>(null);
+  useEffect(() => {
+    const element = canvas.current;
+    if (!element) return;
+    let visible = false;
+    const paint = () => visible && draw(element, values.peek(), least, length);
+    const watch = new IntersectionObserver(([entry]) => {
+      visible = entry?.isIntersecting ?? false;
+      paint();
+    });
+    watch.observe(element);
+    const stop = effect(() => {
+      void values.value;
+      void shown.value;
+      paint();
+    });
+    return () => {
+      stop();
+      watch.disconnect();
+    };
+  }, [values, least, length]);
+  return <canvas class="trace" ref={canvas} aria-hidden="true" />;
+}
+
+function draw(element: HTMLCanvasElement, values: readonly number[], least: number, length: number): void {
+  const scale = devicePixelRatio || 1;
+  const width = element.clientWidth * scale;
+  const height = element.clientHeight * scale;
+  if (element.width !== width || element.height !== height) {
+    element.width = width;
+    element.height = height;
+  }
+  const context = element.getContext("2d");
+  if (!context || values.length < 2) return;
+  context.clearRect(0, 0, width, height);
+  const most = values.reduce((a, b) => Math.max(a, b), least);
+  const step = width / (length - 1);
+  const start = width - (values.length - 1) * step;
+  const y = (value: number) => height - scale - (value / most) * (height - 2 * scale);
+  context.beginPath();
+  values.forEach((value, place) => context.lineTo(start + place * step, y(value)));
+  context.strokeStyle = getComputedStyle(element).color;
+  context.lineWidth = 1.25 * scale;
+  context.lineJoin = "round";
+  context.stroke();
+  context.lineTo(width, height);
+  context.lineTo(start, height);
+  context.globalAlpha = 0.12;
+  context.fillStyle = context.strokeStyle;
+  context.fill();
+  context.globalAlpha = 1;
+}

@@ -1,0 +1,65 @@
+// States of containers as words and tones, the same in every view.
+
+import type { Reason, Row } from "../api/types";
+import { counted } from "../lib/format";
+
+export type Tone = "good" | "warn" | "bad" | "idle";
+
+/** What a container is, in one word or two, and how that looks. */
+export function state(row: Pick<Row, "status" | "health">): { word: string; tone: Tone } {
+  if (row.status !== "running") return { word: row.status, tone: row.status === "restarting" || row.status === "dead" ? "bad" : "idle" };
+  if (row.health === "unhealthy") return { word: "unhealthy", tone: "bad" };
+  if (row.health === "starting") return { word: "starting", tone: "warn" };
+  return { word: row.health === "healthy" ? "healthy" : "running", tone: "good" };
+}
+
+/** The tone of the gravest of several reasons. */
+export function gravest(reasons: readonly Reason[] | undefined): Tone | null {
+  if (!reasons || reasons.length === 0) return null;
+  return reasons.some((reason) => reason.status === "unhealthy") ? "bad" : "warn";
+}
+
+export const TONES: Record<string, Tone> = { healthy: "good", warning: "warn", unhealthy: "bad" };
+
+/** What became of a container. */
+export function happened(one: { action: string; exit_code?: number; oom_killed?: boolean; health?: string; old_name?: string }): {
+  word: string;
+  tone: Tone;
+} {
+  switch (one.action) {
+    case "started":
+      return { word: "started", tone: "good" };
+    case "stopped":
+      return { word: "was stopped", tone: "idle" };
+    case "died": {
+      if (one.oom_killed) return { word: "was killed: out of memory", tone: "bad" };
+      const code = one.exit_code ?? 0;
+      return { word: code === 0 ? "ended" : `ended with status ${code}`, tone: code === 0 ? "idle" : "bad" };
+    }
+    case "oom":
+      return { word: "a process was killed for want of memory", tone: "bad" };
+    case "health":
+      return { word: `health check: ${one.health ?? "unknown"}`, tone: one.health === "unhealthy" ? "bad" : one.health === "starting" ? "warn" : "good" };
+    case "renamed":
+      return { word: `renamed from ${one.old_name ?? "another name"}`, tone: "idle" };
+    case "paused":
+    case "unpaused":
+    case "removed":
+      return { word: one.action, tone: one.action === "removed" ? "idle" : "warn" };
+    default:
+      return { word: one.action, tone: "idle" };
+  }
+}
+
+/** What an incident of the history says. */
+export function incident(kills: number, restarts: number): string {
+  const parts = [];
+  if (kills > 0) parts.push(counted(kills, "OOM kill"));
+  if (restarts > 0) parts.push(counted(restarts, "restart"));
+  return parts.join(", ");
+}
+
+/** A reason without the container's name, where that stands beside it. */
+export function withoutName(detail: string, name: string): string {
+  return detail.replace(` of container \`${name}\``, "").replace(`container \`${name}\` `, "");
+}

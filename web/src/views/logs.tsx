@@ -1,0 +1,196 @@
+// Log lines as they come: of one container, or of all that a filter names.
+
+import { useEffect, useRef, useState } from "preact/hooks";
+import type { Problem } from "../api/client";
+import { followLogs } from "../api/logs";
+import { login } from "../api/session";
+import type { LogLine } from "../api/types";
+import { timeOfDay, wholeMoment } from "../lib/format";
+import { Failure } from "../parts/bits";
+import { entries } from "../state/live";
+import { go, here, param, to } from "../state/route";
+
+/** Lines that are kept; older ones go. */
+const MOST_LINES = 2000;
+
+/** New lines are drawn together, once in this time. */
+const DRAW_MS = 100;
+
+const FILTERS = ["user", "project", "team"] as const;
+
+export function Logs() {
+  const chosen = Object.fromEntries(FILTERS.map((kind) => [kind, param(kind) ?? ""]));
+  const container = param("container") ?? "";
+  const rows = [...entries.value.values()].map((entry) => entry.row.peek());
+  const options = (kind: (typeof FILTERS)[number]) => [...new Set(rows.map((row) => row[kind]))].sort();
+  return (
+    <>
+      <h1>Logs</h1>
+      <div class="filters">
+        {FILTERS.map((kind) => (
+          <label key={kind}>
+            <span class="unseen">{kind}</span>
+            <select value={chosen[kind] ?? ""} onChange={(event) => go(here({ [kind]: event.currentTarget.value || null }), true)}>
+              <option value="">every {kind}</option>
+              {options(kind).map((name) => (
+                <option key={name} value={name}>
+                  {name}
+                </option>
+              ))}
+            </select>
+          </label>
+        ))}
+        <label>
+          <span class="unseen">container</span>
+          <select value={container} onChange={(event) => go(here({ container: event.currentTarget.value || null }), true)}>
+            <option value="">every container</option>
+            {rows
+              .map((row) => row.name)
+              .sort()
+              .map((name) => (
+                <option key={name} value={name}>
+                  {name}
+                </option>
+              ))}
+          </select>
+        </label>
+      </div>
+      <section class="card">
+        <LogPane containers={container} user={chosen["user"] ?? ""} project={chosen["project"] ?? ""} team={chosen["team"] ?? ""} tail={20} tall />
+      </section>
+    </>
+  );
+}
+
+interface Props {
+  /** Names with commas between; empty are all. */
+  readonly containers: string;
+  readonly user?: string;
+  readonly project?: string;
+  readonly team?: string;
+  /** Lines of before, of each container. */
+  readonly tail: number;
+  readonly tall?: boolean;
+}
+
+interface Kept extends LogLine {
+  readonly number: number;
+}
+
+type State = { readonly word: "connecting" } | { readonly word: "live" } | { readonly word: "lost"; readonly why: Problem; readonly final: boolean };
+
+export function LogPane({ containers, user = "", project = "", team = "", tail, tall = false }: Props) {
+  const [lines, setLines] = useState<readonly Kept[]>([]);
+  const [state, setState] = useState<State>({ word: "connecting" });
+  const [missed, setMissed] = useState(0);
+  const [grep, setGrep] = useState("");
+  const [paused, setPaused] = useState(false);
+  const [wrap, setWrap] = useState(true);
+  const pane = useRef<HTMLDivElement>(null);
+  const held = useRef(false);
+  held.current = paused;
+
+  useEffect(() => {
+    let waiting: Kept[] = [];
+    let number = 0;
+    setLines([]);
+    setMissed(0);
+    setState({ word: "connecting" });
+    const query = Object.fromEntries(Object.entries({ containers, user, project, team, tail: String(tail) }).filter(([, value]) => value !== ""));
+    const draw = setInterval(() => {
+      if (waiting.length === 0 || held.current) return;
+      const fresh = waiting;
+      waiting = [];
+      setLines((known) => [...known, ...fresh].slice(-MOST_LINES));
+    }, DRAW_MS);
+    const stop = followLogs(query, {
+      open: () => setState({ word: "live" }),
+      lines: (more) => {
+        for (const line of more) waiting.push({ ...line, number: (number += 1) });
+        if (waiting.length > MOST_LINES) {
+          const over = waiting.length - MOST_LINES;
+          setMissed((before) => before + over);
+          waiting = waiting.slice(over);
+        }
+      },
+      missed: (count) => setMissed((before) => before + count),
+      lost: (why, waitMs) => setState({ word: "lost", why, final: waitMs == null }),
+    });
+    return () => {
+      clearInterval(draw);
+      stop();
+    };
+  }, [containers, user, project, team, tail, login.value]);
+
+  useEffect(() => {
+    const element = pane.current;
+    if (element && !paused) element.scrollTop = element.scrollHeight;
+  }, [lines, paused, grep]);
+
+  // Who scrolls up reads; new lines wait until he is at the end again.
+  function scrolled(element: HTMLElement): void {
+    const atEnd = element.scrollHeight - element.scrollTop - element.clientHeight < 24;
+    if (paused === atEnd) setPaused(!atEnd);
+  }
+
+  if (state.word === "lost" && state.final && lines.length === 0) return <Failure problem={state.why} what="log lines" />;
+  const wanted = grep === "" ? lines : lines.filter((line) => line.line.toLowerCase().includes(grep.toLowerCase()));
+  const several = new Set(lines.map((line) => line.container_id)).size > 1;
+  return (
+    <div class="logs">
+      <div class="filters">
+        <label>
+          <span class="unseen">find in these lines</span>
+          <input type="search" placeholder="find in these lines" value={grep} onInput={(event) => setGrep(event.currentTarget.value)} />
+        </label>
+        <button type="button" aria-pressed={paused} onClick={() => setPaused(!paused)}>
+          {paused ? "Go on" : "Pause"}
+        </button>
+        <button type="button" aria-pressed={wrap} onClick={() => setWrap(!wrap)}>
+          Wrap lines
+        </button>
+        <span class="muted" role="status">
+          {state.word === "lost" ? state.why.message : state.word === "connecting" ? "connecting…" : paused ? "paused" : "live"}
+          {missed > 0 && `, ${missed} lines left out`}
+        </span>
+      </div>
+      <div
+        class={`lines ${wrap ? "wrap" : ""} ${tall ? "tall" : ""}`}
+        ref={pane}
+        tabIndex={0}
+        role="log"
+        aria-live="off"
+        aria-label="log lines"
+        onScroll={(event) => scrolled(event.currentTarget)}
+      >
+        {wanted.length === 0 && <p class="muted">{lines.length > 0 ? "No line has these words." : "No lines yet."}</p>}
+        {wanted.map((line) => (
+          <div key={line.number} class={line.stream}>
+            {line.timestamp && <time title={wholeMoment(Date.parse(line.timestamp))}>{timeOfDay(Date.parse(line.timestamp))}</time>}
+            {several && (
+              <a class="from" href={to(["containers", line.name])}>
+                {line.name}
+              </a>
+            )}
+            {line.stream === "stderr" && <span class="unseen">error output:</span>}
+            <span>{marked(line.line, grep)}</span>
+          </div>
+        ))}
+      </div>
+    </div>
+  );
+}
+
+/** A line with what was searched for marked. */
+function marked(text: string, words: string) {
+  if (words === "") return text;
+  const at = text.toLowerCase().indexOf(words.toLowerCase());
+  if (at < 0) return text;
+  return (
+    <>
+      {text.slice(0, at)}
+      <mark>{text.slice(at, at + words.length)}</mark>
+      {text.slice(at + words.length)}
+    </>
+  );
+}
