@@ -2,7 +2,8 @@
 //!
 //! - [`Client`]: queries at one moment, over a range, and for raw samples, each with a deadline,
 //!   a bound on the answer, and some patience with a server that is busy.
-//! - [`Alertmanager`]: what fires, silences, and alerts of our own, likewise.
+//! - [`Alertmanager`]: what fires, silences that there are or that we make, and alerts of our own,
+//!   likewise.
 //! - [`Series`]: labels and samples; times are seconds since 1970.
 
 mod alertmanager;
@@ -13,7 +14,7 @@ pub(crate) mod connection;
 use std::collections::BTreeMap;
 
 pub use alertmanager::{
-    Alert, AlertState, Alertmanager, AlertmanagerError, Group, Matcher, NewAlert, Silence,
+    Alert, AlertState, Alertmanager, AlertmanagerError, Group, Matcher, NewAlert, NewSilence, Silence,
 };
 pub use client::{Client, QueryError};
 

@@ -40,6 +40,7 @@ pub mod router;
 mod scrape;
 mod seats;
 pub mod server;
+mod silences;
 mod standing;
 mod stream;
 mod streams;

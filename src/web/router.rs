@@ -24,6 +24,8 @@
 //! | `/api/dashboards`, `/api/dashboards/{id}` | login with `read` | templates of dashboards, and what was made of them in Grafana |
 //! | `POST /api/dashboards`, `PUT /api/dashboards/{id}` | login with `write` | makes a dashboard, or makes it anew |
 //! | `/api/alerts` | page | what fires now, from Alertmanager |
+//! | `/api/alerts/silences` | page | what holds alerts back there |
+//! | `POST /api/alerts/silences`, `DELETE /api/alerts/silences/{id}` | login with `admin` | silences alerts for a while, and ends that |
 //! | `/api/system/health` | page | how everything is, with reasons and next steps |
 //! | `/api/system/health/metrics` | page | how everything was |
 //! | `/api/system/health/containers/{id}` | page | how one container was, and since when |
@@ -52,7 +54,7 @@ use super::problem::{Kind, Problem};
 use super::tls::Shown;
 use super::{
     Context, alerts, api, dashboards, discovery, health, history, landing, logs, openapi, otlp, performance,
-    plain, probe, processes, queries, reload, scrape, stream,
+    plain, probe, processes, queries, reload, scrape, silences, stream,
 };
 use crate::config::Scope;
 use crate::ingest::{Correspondent, Found};
@@ -77,6 +79,9 @@ const PLAIN_CUSTOM: &str = "/api/metrics/custom";
 /// Where dashboards are listed and made, and each of them.
 const DASHBOARDS: &str = "/api/dashboards";
 const DASHBOARD: &str = "/api/dashboards/{id}";
+
+/// Where silences are listed and made.
+const SILENCES: &str = "/api/alerts/silences";
 
 /// Whether it is a path by which programs send what they measure.
 fn takes_metrics(path: &str) -> bool {
@@ -148,6 +153,19 @@ static ROUTES: &[Route] = &[
         handler: |method| on(method, dashboards::change),
     },
     get("/api/alerts", Need::Page, |method| on(method, alerts::alerts)),
+    get(SILENCES, Need::Page, |method| on(method, silences::list)),
+    Route {
+        method: MethodFilter::POST,
+        path: SILENCES,
+        need: Need::Login(Scope::Admin),
+        handler: |method| on(method, silences::create),
+    },
+    Route {
+        method: MethodFilter::DELETE,
+        path: "/api/alerts/silences/{id}",
+        need: Need::Login(Scope::Admin),
+        handler: |method| on(method, silences::expire),
+    },
     get("/api/system/health", Need::Page, |method| on(method, health::health)),
     get("/api/system/health/metrics", Need::Page, |method| on(method, history::system_health)),
     get("/api/system/health/containers/{id}", Need::Page, |method| on(method, history::container_health)),

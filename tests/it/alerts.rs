@@ -2,12 +2,16 @@
 //! it is said what is wrong while it cannot be asked.
 
 use std::fs;
+use std::path::Path;
 
 use dockmeter::config::TokenHash;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
-use crate::alertmanager::{Alertmanager, alert, client, wait};
-use crate::exporter::Exporter;
+use crate::alertmanager::{Alertmanager, SILENT, alert, client, wait};
+use crate::component::Component;
+use crate::exporter::{Exporter, bearer};
+use crate::http::{self, Response};
 use crate::poll::eventually;
 
 fn names(answer: &Value) -> Vec<&str> {
@@ -79,4 +83,106 @@ fn without_an_alertmanager_it_is_said_how_to_name_one() {
     let answer = exporter.get("/api/alerts");
     assert_eq!((answer.status, &answer.json()["type"]), (404, &json!("not-configured")));
     assert!(answer.text().contains("--alertmanager.url"), "{}", answer.text());
+}
+
+/// A configuration with three tokens, `reader`, `ann's` and `admin`, and more.
+fn configured(more: &str) -> (TempDir, String) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("dockmeter.yml");
+    let hash = |text| TokenHash::of(text).to_string();
+    let text = format!(
+        "auth:\n  tokens:\n    - {{name: reader, hash: '{}', scopes: [read, write]}}\n    \
+         - {{name: ann, hash: '{}', scopes: [read, write], user: ann}}\n    - {{name: ops, hash: '{}', scopes: [admin]}}\n{more}",
+        hash("reader"),
+        hash("ann's"),
+        hash("admin")
+    );
+    fs::write(&file, text).expect("a configuration");
+    let flag = format!("--config.file={}", file.display());
+    (folder, flag)
+}
+
+/// Asks with a token.
+fn ask(exporter: &Exporter, token: &str, method: &str, path: &str, body: &Value) -> Response {
+    let headers = [&*bearer(token), "Content-Type: application/json"];
+    let body = body.to_string();
+    let answer = match method {
+        "POST" => http::send(exporter.address, path, &headers, body.as_bytes()),
+        "PUT" => http::put(exporter.address, path, &headers, body.as_bytes()),
+        method => http::request(exporter.address, method, path, &headers[..1]),
+    };
+    answer.expect("dockmeter answers")
+}
+
+#[test]
+fn an_alert_is_silenced_and_heard_again() {
+    let Some(binary) = Component::Alertmanager.path() else { return };
+    silenced_and_heard_again(&binary);
+}
+
+#[test]
+fn an_alert_is_silenced_and_heard_again_by_a_current_alertmanager() {
+    let Some(binary) = Component::Alertmanager33.path() else { return };
+    silenced_and_heard_again(&binary);
+}
+
+fn silenced_and_heard_again(binary: &Path) {
+    let server = Alertmanager::run(binary, SILENT);
+    let of = |name, user| alert(name, &[("severity", "warning"), ("user", user), ("name", "shop \"1\"")]);
+    let fire = [of("Full", "ann"), of("Full", "bob"), of("Slow", "bob")];
+    wait(client(server.url()).post(&fire)).expect("it takes alerts");
+    let (_folder, flag) = configured(&format!("alertmanager: {{url: '{}'}}\n", server.url()));
+    let exporter = Exporter::alone(&[&flag]);
+    let state = |name: &str, user: &str| {
+        let answer = exporter.get("/api/alerts").json();
+        let rows = answer["alerts"].as_array().expect("alerts").clone();
+        rows.into_iter().find(|row| row["name"] == name && row["user"] == user)
+    };
+    let is = |name: &str, user: &str, wanted: &str| {
+        eventually("the alert is as it is wanted", || state(name, user).filter(|row| row["state"] == wanted))
+    };
+    let full = is("Full", "ann", "active");
+    assert_eq!(full["silences"], json!([]));
+
+    let path = "/api/alerts/silences";
+    let wish = json!({"matchers": {"alertname": "Full"}, "duration_seconds": 3600, "comment": "upgrade"});
+    for token in ["reader", "ann's"] {
+        let refused = ask(&exporter, token, "POST", path, &wish);
+        assert_eq!((refused.status, &refused.json()["type"]), (403, &json!("forbidden")), "{token}");
+    }
+    assert_eq!(ask(&exporter, "nobody's", "POST", path, &wish).status, 401);
+    assert_eq!(exporter.get(path).json()["total"], 0, "what was refused has made nothing");
+
+    let made = ask(&exporter, "admin", "POST", path, &wish);
+    assert_eq!(made.status, 201, "{}", made.text());
+    let made = made.json();
+    assert_eq!((&made["alerts"], &made["created_by"]), (&json!(2), &json!("ops")));
+    let held = is("Full", "bob", "suppressed");
+    assert_eq!(held["suppressed_by"], json!(["silence"]));
+    let silence = &held["silences"][0];
+    assert_eq!((&silence["id"], &silence["comment"]), (&made["id"], &json!("upgrade")));
+    is("Slow", "bob", "active");
+
+    // One alert alone, by its fingerprint, whatever is in its labels.
+    let wish = json!({"fingerprint": full["fingerprint"], "duration_seconds": 60, "comment": "ann's"});
+    let only = ask(&exporter, "admin", "POST", path, &wish).json();
+    assert_eq!((&only["alerts"], &only["matchers"]["name"]), (&json!(1), &json!("shop \"1\"")));
+    let own = exporter.get_as("ann's", path).json();
+    assert_eq!((&own["total"], &own["silences"][0]["id"]), (&json!(1), &only["id"]));
+    assert_eq!(exporter.get(path).json()["total"], 2);
+
+    for id in [&made["id"], &only["id"]].map(|id| id.as_str().expect("an id")) {
+        let path = format!("{path}/{id}");
+        assert_eq!(ask(&exporter, "ann's", "DELETE", &path, &Value::Null).status, 403);
+        assert_eq!(ask(&exporter, "admin", "DELETE", &path, &Value::Null).status, 204);
+        assert_eq!(ask(&exporter, "admin", "DELETE", &path, &Value::Null).status, 404, "it is over");
+    }
+    for user in ["ann", "bob"] {
+        assert_eq!(is("Full", user, "active")["silences"], json!([]));
+    }
+    assert_eq!(exporter.get(path).json()["total"], 0);
+
+    drop(server);
+    let away = ask(&exporter, "admin", "POST", path, &wish);
+    assert_eq!(away.status, 503, "{}", away.text());
 }

@@ -61,7 +61,7 @@ async fn every_route_asks_for_what_it_needs() {
         // Here is no Alertmanager that could be asked, once somebody may ask.
         // Nor a Grafana.
         let lists = path == DASHBOARDS && route.method == MethodFilter::GET;
-        let missing = path == "/api/alerts" || (path.starts_with(DASHBOARDS) && !lists);
+        let missing = path.starts_with("/api/alerts") || (path.starts_with(DASHBOARDS) && !lists);
         let answered = if missing { 404 } else { 200 };
         let stranger = send(&context, "192.0.2.1", of_route(route, None)).await;
         let scope = match route.need {
@@ -191,6 +191,7 @@ fn method(route: &Route) -> &'static str {
         MethodFilter::GET => "get",
         MethodFilter::POST => "post",
         MethodFilter::PUT => "put",
+        MethodFilter::DELETE => "delete",
         other => panic!("{other:?} has no name here yet"),
     }
 }
