@@ -1,7 +1,8 @@
 //! Asks a Prometheus, and the Alertmanager behind it, over their HTTP APIs.
 //!
 //! - [`Client`]: queries at one moment, over a range, and for raw samples, each with a deadline,
-//!   a bound on the answer, and some patience with a server that is busy.
+//!   a bound on the answer, and some patience with a server that is busy; and the wish that it
+//!   reads its files again.
 //! - [`Alertmanager`]: what fires, silences that there are or that we make, and alerts of our own,
 //!   likewise.
 //! - [`Series`]: labels and samples; times are seconds since 1970.
@@ -16,7 +17,7 @@ use std::collections::BTreeMap;
 pub use alertmanager::{
     Alert, AlertState, Alertmanager, AlertmanagerError, Group, Matcher, NewAlert, NewSilence, Silence,
 };
-pub use client::{Client, QueryError};
+pub use client::{Client, QueryError, ReloadError};
 
 /// The most points of a series that a Prometheus answers to a range query.
 pub const MAX_POINTS: usize = 11_000;

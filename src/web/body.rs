@@ -10,6 +10,8 @@ use axum::http::{HeaderMap, header};
 use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 
 use super::Context;
 use super::plain;
@@ -111,6 +113,15 @@ pub(super) async fn json(headers: &HeaderMap, body: Body, limit: usize) -> Resul
         }
         Err(error) => Err(refuse(format!("the body did not arrive: {error}"))),
     }
+}
+
+/// What a body asks for that is a JSON object.
+pub(super) fn object<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    // By way of an object, since a list would be taken for its fields in their order.
+    let object = serde_json::from_slice::<Map<String, Value>>(body);
+    object
+        .and_then(|object| serde_json::from_value(Value::Object(object)))
+        .map_err(|error| Problem::new(Kind::BadRequest, format!("the body is not what is expected: {error}")))
 }
 
 /// The media type that a request names, without parameters; empty if it names none.

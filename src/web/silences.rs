@@ -176,11 +176,6 @@ enum Meant {
 }
 
 impl Wish {
-    fn parse(body: &[u8]) -> Result<Wish, Problem> {
-        serde_json::from_slice(body)
-            .map_err(|error| refuse(format!("the body is not what is expected: {error}")))
-    }
-
     /// What is meant, if it can be.
     fn checked(self) -> Result<(Meant, Duration, String), Problem> {
         if !(MIN_SECONDS..=MAX_SECONDS).contains(&self.duration_seconds) {
@@ -269,7 +264,7 @@ pub(super) async fn create(
     body: Body,
 ) -> Result<impl IntoResponse, Problem> {
     let client = client(&context)?;
-    let wish = Wish::parse(&body::json(&headers, body, BODY_BYTES).await?)?;
+    let wish: Wish = body::object(&body::json(&headers, body, BODY_BYTES).await?)?;
     let (meant, duration, comment) = wish.checked()?;
     let alerts = client.alerts(&[]).await.map_err(|error| failed(&error))?;
     let labels = match meant {

@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use dockmeter::config::TokenHash;
 use serde_json::{Value, json};
@@ -10,9 +11,11 @@ use tempfile::TempDir;
 
 use crate::alertmanager::{Alertmanager, SILENT, alert, client, wait};
 use crate::component::Component;
-use crate::exporter::{Exporter, bearer};
+use crate::engine::done;
+use crate::exporter::{BINARY, Exporter, bearer};
 use crate::http::{self, Response};
 use crate::poll::eventually;
+use crate::prometheus::{Prometheus, free_address};
 
 fn names(answer: &Value) -> Vec<&str> {
     answer["alerts"]
@@ -185,4 +188,98 @@ fn silenced_and_heard_again(binary: &Path) {
     drop(server);
     let away = ask(&exporter, "admin", "POST", path, &wish);
     assert_eq!(away.status, 503, "{}", away.text());
+}
+
+#[test]
+fn a_threshold_is_changed_where_prometheus_evaluates_it() {
+    let Some(binary) = Component::Prometheus.path() else { return };
+    changed_where_it_is_evaluated(&binary);
+}
+
+#[test]
+fn a_threshold_is_changed_where_a_current_prometheus_evaluates_it() {
+    let Some(binary) = Component::Prometheus3.path() else { return };
+    changed_where_it_is_evaluated(&binary);
+}
+
+fn changed_where_it_is_evaluated(binary: &Path) {
+    let (folder, config) = configured("alerting: {changes_file: changes.yml, rules_output: stack}\n");
+    let (changes, stack) = (folder.path().join("changes.yml"), folder.path().join("stack"));
+    let address = free_address();
+    let url = format!("--prometheus.url=http://{address}");
+    let render = |check: &[&str]| {
+        let output = format!("--output={}", stack.display());
+        done(Command::new(BINARY).env_clear().args(["rules", "render", &output, &config, &url]).args(check))
+    };
+    render(&[]);
+    let start = |flags: &[&str]| Prometheus::on(&stack, binary, flags, address);
+    let prometheus = start(&["--web.enable-lifecycle"]);
+    let evaluated = |prometheus: &Prometheus| {
+        let rules = prometheus.rules();
+        rules.into_iter().find(|(name, _)| name == "ContainerCpuHigh").map(|(_, query)| query)
+    };
+    let evaluates = |prometheus: &Prometheus, threshold: &str| {
+        eventually(&format!("it fires at {threshold}"), || {
+            evaluated(prometheus).filter(|query| query.contains(&format!("> {threshold} or ")))
+        })
+    };
+    evaluates(&prometheus, "0.7");
+    let exporter = Exporter::alone(&[&config, &url]);
+
+    let path = "/api/alerts/rules/ContainerCpuHigh";
+    let wish = json!({"fire": 0.42, "for_seconds": 60, "severity": "critical"});
+    for token in ["reader", "ann's"] {
+        let refused = ask(&exporter, token, "PUT", path, &wish);
+        assert_eq!((refused.status, &refused.json()["type"]), (403, &json!("forbidden")), "{token}");
+        assert_eq!(ask(&exporter, token, "DELETE", path, &Value::Null).status, 403, "{token}");
+    }
+    assert_eq!(http::put(exporter.address, path, &[], b"{}").expect("an answer").status, 401);
+    for bad in [json!({"clear": 0.8}), json!({"severity": "page"}), json!({"fire": "much"})] {
+        assert_eq!(ask(&exporter, "admin", "PUT", path, &bad).status, 400, "{bad}");
+    }
+    assert!(!changes.exists() && evaluated(&prometheus).is_some_and(|query| query.contains("> 0.7 or ")));
+
+    let changed = ask(&exporter, "admin", "PUT", path, &wish);
+    assert_eq!(changed.status, 200, "{}", changed.text());
+    let changed = changed.json();
+    assert_eq!(changed["prometheus"], "reloaded");
+    assert!(changed["grafana"].as_str().is_some_and(|words| words.contains("`dockmeter grafana apply`")));
+    evaluates(&prometheus, "0.42");
+    render(&["--check"]);
+
+    // After a restart it is as it was, and so is who changed it.
+    exporter.stop();
+    let exporter = Exporter::alone(&[&config, &url]);
+    let told = |token: &str| {
+        let rules = exporter.get_as(token, "/api/alerts/rules").json();
+        let rules = rules["rules"].as_array().expect("rules").clone();
+        rules.into_iter().find(|rule| rule["name"] == "ContainerCpuHigh").expect("the alert")
+    };
+    assert_eq!(told("reader"), changed["rule"]);
+    let rule = told("ann's");
+    assert_eq!(
+        (&rule["fire"], &rule["severity"], &rule["source"]),
+        (&json!(0.42), &json!("critical"), &json!("changed"))
+    );
+    assert_eq!((&changed["rule"]["changed_by"], &rule["changed_by"]), (&json!("ops"), &Value::Null));
+
+    // One that takes no wishes has to be told by somebody else.
+    drop(prometheus);
+    let prometheus = start(&[]);
+    evaluates(&prometheus, "0.42");
+    let back = ask(&exporter, "admin", "DELETE", path, &Value::Null).json();
+    assert_eq!((&back["rule"]["fire"], &back["rule"]["source"]), (&json!(0.7), &json!("default")));
+    assert!(
+        back["prometheus"].as_str().is_some_and(|words| words.contains("--web.enable-lifecycle")),
+        "{back}"
+    );
+    drop(prometheus);
+    evaluates(&start(&[]), "0.7");
+    assert_eq!(ask(&exporter, "admin", "DELETE", path, &Value::Null).status, 404);
+
+    // A broken file is an error with its place, at a reload as at a start.
+    fs::write(&changes, "alerts:\n  ContainerCpuHigh: {fire: much}\n").expect("a file");
+    let refused = ask(&exporter, "admin", "POST", "/-/reload", &Value::Null);
+    assert_eq!(refused.status, 500);
+    assert!(refused.text().contains("changes.yml:2:28: `much` is not a number"), "{}", refused.text());
 }
