@@ -11,14 +11,17 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::file::{self, File, Text};
+use super::file::{self, AlertEntry, File, Text};
 use super::layers::{Layers, Origin};
-use super::{ConfigError, folder_of, settings, value};
+use super::settings::{self, Setting};
+use super::{ConfigError, folder_of, value};
 use crate::yaml::{Spanned, one_of};
 
+mod changes;
 mod quiet;
 mod receiver;
 
+pub use changes::{AlertChanges, AlertWish, Changed};
 pub use quiet::{QuietHours, QuietTime, clock};
 
 /// What Alertmanager waits for; more than a day is forgetting.
@@ -78,6 +81,10 @@ pub struct Alerting {
     pub minimum_events: usize,
     /// Further files of the catalogue.
     pub catalogue_directory: Option<PathBuf>,
+    /// The file with what is changed about alerts while the exporter runs.
+    pub changes_file: Option<PathBuf>,
+    /// Where the exporter keeps Prometheus's rules current.
+    pub rules_output: Option<PathBuf>,
     /// Who hears the alert that always fires.
     pub watchdog_receiver: Option<String>,
     /// The mail server.
@@ -88,6 +95,8 @@ pub struct Alerting {
     pub teams: BTreeMap<String, Team>,
     /// What is changed about alerts, by name.
     pub alerts: BTreeMap<String, AlertChange>,
+    /// What was changed on top of that while the exporter ran.
+    pub changes: AlertChanges,
 }
 
 impl Alerting {
@@ -145,8 +154,9 @@ pub struct AlertChange {
     pub enabled: Option<bool>,
 }
 
-impl fmt::Display for AlertChange {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+impl AlertChange {
+    /// Its parts, each as the file says it.
+    fn said(&self) -> Vec<String> {
         let said = [
             self.fire.map(|number| format!("fire: {number}")),
             self.clear.map(|number| format!("clear: {number}")),
@@ -154,7 +164,13 @@ impl fmt::Display for AlertChange {
             self.severity.map(|severity| format!("severity: {}", severity.as_str())),
             self.enabled.map(|enabled| format!("enabled: {enabled}")),
         ];
-        write!(f, "{{{}}}", said.into_iter().flatten().collect::<Vec<_>>().join(", "))
+        said.into_iter().flatten().collect()
+    }
+}
+
+impl fmt::Display for AlertChange {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "{{{}}}", self.said().join(", "))
     }
 }
 
@@ -163,6 +179,7 @@ pub(super) fn alerting(layers: &mut Layers<'_>, file: &File) -> Result<Alerting,
     let section = &file.alerting;
     let plain = |text: &str| Ok(text.to_owned());
     let wait = |text: &str| value::duration(text, WAIT);
+    let changes_file = path(layers, &settings::ALERTING_CHANGES_FILE, section.changes_file.as_ref())?;
     layers.note(&settings::ALERTING_RECEIVERS, &section.receivers);
     layers.note(&settings::ALERTING_TEAMS, &section.teams);
     layers.note(&settings::ALERTING_ALERTS, &section.alerts);
@@ -206,8 +223,15 @@ pub(super) fn alerting(layers: &mut Layers<'_>, file: &File) -> Result<Alerting,
             section.minimum_events.as_ref(),
             |text| value::count(text, EVENTS),
         )?,
-        catalogue_directory: directory(layers, section)?,
-        alerts: changes(layers, section)?,
+        catalogue_directory: path(
+            layers,
+            &settings::ALERTING_CATALOGUE_DIRECTORY,
+            section.catalogue_directory.as_ref(),
+        )?,
+        rules_output: path(layers, &settings::ALERTING_RULES_OUTPUT, section.rules_output.as_ref())?,
+        alerts: alerts(layers, section)?,
+        changes: changes_file.as_deref().map(AlertChanges::read).transpose()?.unwrap_or_default(),
+        changes_file,
         watchdog_receiver,
         smtp,
         receivers,
@@ -215,9 +239,13 @@ pub(super) fn alerting(layers: &mut Layers<'_>, file: &File) -> Result<Alerting,
     })
 }
 
-fn directory(layers: &mut Layers<'_>, section: &file::Alerting) -> Result<Option<PathBuf>, ConfigError> {
-    let setting = &settings::ALERTING_CATALOGUE_DIRECTORY;
-    let named = layers.one(setting, section.catalogue_directory.as_ref(), |text| Ok(PathBuf::from(text)))?;
+/// A file or folder, if one is named; what the configuration file names is meant from its folder.
+fn path(
+    layers: &mut Layers<'_>,
+    setting: &'static Setting,
+    in_file: Option<&Text>,
+) -> Result<Option<PathBuf>, ConfigError> {
+    let named = layers.one(setting, in_file, |text| Ok(PathBuf::from(text)))?;
     Ok(match (named.as_os_str().is_empty(), layers.origins.get(setting.name())) {
         (true, _) => None,
         (false, Some(Origin::File { path, .. })) => Some(folder_of(path).join(named)),
@@ -303,34 +331,46 @@ fn teams(
     }
 }
 
-fn changes(
+fn alerts(
     layers: &Layers<'_>,
     section: &file::Alerting,
 ) -> Result<BTreeMap<String, AlertChange>, ConfigError> {
-    let mut changes = BTreeMap::new();
+    let mut alerts = BTreeMap::new();
     for (name, entry) in section.alerts.iter().flat_map(|list| &list.value) {
-        let number = |text: &Option<Text>| {
-            let parse = |text: &str| value::number(text, f64::MIN..=f64::MAX);
-            text.as_ref().map(|text| layers.given(text).parse(parse)).transpose()
-        };
         let Spanned { value: alert, referenced, .. } = entry;
-        let hold =
-            alert.r#for.as_ref().map(|text| layers.given(text).parse(|text| value::duration(text, HOLD)));
-        let severity = alert.severity.as_ref();
-        let severity =
-            severity.map(|text| layers.given(text).parse(|text| value::word(text, &Severity::WORDS)));
-        let enabled = alert.enabled.as_ref().map(|text| layers.given(text).parse(value::boolean));
-        let change = AlertChange {
-            origin: layers.place(*referenced),
-            fire: number(&alert.fire)?,
-            clear: number(&alert.clear)?,
-            hold: hold.transpose()?,
-            severity: severity.transpose()?,
-            enabled: enabled.transpose()?,
-        };
-        changes.insert(name.clone(), change);
+        alerts.insert(name.clone(), change(layers, alert, layers.place(*referenced))?);
     }
-    Ok(changes)
+    Ok(alerts)
+}
+
+fn change(layers: &Layers<'_>, alert: &AlertEntry, origin: Origin) -> Result<AlertChange, ConfigError> {
+    fn said<T>(
+        layers: &Layers<'_>,
+        text: &Option<Text>,
+        parse: fn(&str) -> Result<T, String>,
+    ) -> Result<Option<T>, ConfigError> {
+        text.as_ref().map(|text| layers.given(text).parse(parse)).transpose()
+    }
+    Ok(AlertChange {
+        origin,
+        fire: said(layers, &alert.fire, threshold)?,
+        clear: said(layers, &alert.clear, threshold)?,
+        hold: said(layers, &alert.r#for, hold)?,
+        severity: said(layers, &alert.severity, severity)?,
+        enabled: said(layers, &alert.enabled, value::boolean)?,
+    })
+}
+
+fn threshold(text: &str) -> Result<f64, String> {
+    value::number(text, f64::MIN..=f64::MAX)
+}
+
+fn hold(text: &str) -> Result<Duration, String> {
+    value::duration(text, HOLD)
+}
+
+fn severity(text: &str) -> Result<Severity, String> {
+    value::word(text, &Severity::WORDS)
 }
 
 #[cfg(test)]

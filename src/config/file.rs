@@ -404,6 +404,8 @@ pub(super) struct Alerting {
     pub(super) repeat_interval: Option<Text>,
     pub(super) minimum_events: Option<Text>,
     pub(super) catalogue_directory: Option<Text>,
+    pub(super) changes_file: Option<Text>,
+    pub(super) rules_output: Option<Text>,
     pub(super) watchdog_receiver: Option<Text>,
     pub(super) smtp_smarthost: Option<Text>,
     pub(super) smtp_from: Option<Text>,
@@ -478,6 +480,26 @@ pub(super) struct AlertEntry {
     pub(super) r#for: Option<Text>,
     pub(super) severity: Option<Text>,
     pub(super) enabled: Option<Text>,
+}
+
+/// The file of what was changed of alerts while the exporter ran.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct ChangesFile {
+    pub(super) alerts: Named<ChangedEntry>,
+}
+
+/// The same as [`AlertEntry`], and who changed it when.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct ChangedEntry {
+    pub(super) fire: Option<Text>,
+    pub(super) clear: Option<Text>,
+    pub(super) r#for: Option<Text>,
+    pub(super) severity: Option<Text>,
+    pub(super) enabled: Option<Text>,
+    pub(super) by: Option<Text>,
+    pub(super) at: Option<Text>,
 }
 
 /// Reads a configuration file.

@@ -44,7 +44,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use alerting::{
-    AlertChange, Alerting, NOBODY, QuietHours, QuietTime, Receiver, Severity, Smtp, Team, clock,
+    AlertChange, AlertChanges, AlertWish, Alerting, Changed, NOBODY, QuietHours, QuietTime, Receiver,
+    Severity, Smtp, Team, clock,
 };
 pub use cost::{Cost, Spread};
 pub use database::{DatabaseUrl, Postgres, PostgresServer, SslMode};

@@ -354,6 +354,10 @@ settings! {
         "Requests in an hour below which a share of bad ones does not fire a burn-rate alert at once; then single bad requests count instead.";
     ALERTING_CATALOGUE_DIRECTORY None, Some("alerting.catalogue_directory"), One "DIRECTORY" []
         "Alerts and recording rules of your own, as files `*.yml` like those of `alerting/`.";
+    ALERTING_CHANGES_FILE Some("alerting.changes-file"), Some("alerting.changes_file"), One "FILE" []
+        "Where `PUT /api/alerts/rules/NAME` keeps what an administrator changes about alerts, on top of `alerting.alerts`; read at the start, at a reload, and by `rules render` and `grafana apply`. Without one nothing can be changed there. See [alerting.md](alerting.md#changing-an-alert).";
+    ALERTING_RULES_OUTPUT Some("alerting.rules-output"), Some("alerting.rules_output"), One "DIRECTORY" []
+        "The folder that Prometheus reads rules from, as `dockmeter rules render --output` writes it. After a change of an alert its `rules/` and `tests/` are rendered anew, and Prometheus (`prometheus.url`) is asked to read them.";
     ALERTING_WATCHDOG_RECEIVER None, Some("alerting.watchdog_receiver"), One "RECEIVER" []
         "Who hears the alert that always fires, such as a service that calls when it stops.";
     ALERTING_GRAFANA_URL Some("alerting.grafana-url"), Some("alerting.grafana_url"), One "URL" ["http://127.0.0.1:3000"]

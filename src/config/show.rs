@@ -354,6 +354,12 @@ impl Page<'_> {
         self.one(&settings::ALERTING_MINIMUM_EVENTS, alerting.minimum_events);
         let directory = alerting.catalogue_directory.as_deref().unwrap_or(Path::new(""));
         self.one(&settings::ALERTING_CATALOGUE_DIRECTORY, shown(&directory.display()));
+        for (setting, path) in [
+            (&settings::ALERTING_CHANGES_FILE, &alerting.changes_file),
+            (&settings::ALERTING_RULES_OUTPUT, &alerting.rules_output),
+        ] {
+            self.one(setting, shown(&path.as_deref().unwrap_or(Path::new("")).display()));
+        }
         let watchdog = alerting.watchdog_receiver.as_deref().unwrap_or_default();
         self.one(&settings::ALERTING_WATCHDOG_RECEIVER, quoted(watchdog));
         self.one(&settings::ALERTING_GRAFANA_URL, quoted(&alerting.grafana_url));

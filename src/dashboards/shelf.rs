@@ -28,6 +28,11 @@ impl Shelf {
         Shelf { alerting, period, read: OnceLock::new() }
     }
 
+    /// The same for other alerts.
+    pub fn renewed(&self, alerting: Alerting) -> Shelf {
+        Shelf::new(alerting, self.period)
+    }
+
     /// The templates; the first call reads them, which takes some tenths of a second.
     ///
     /// # Errors

@@ -36,6 +36,7 @@ use crate::paths::Paths;
 use crate::postgres::{self, Servers};
 use crate::probe::{self, Probes};
 use crate::prometheus::{Alertmanager, Client};
+use crate::rules::Rulebook;
 use crate::slo::Objectives;
 use crate::sql::slow::SlowQueries;
 use crate::tenant::Resolver;
@@ -101,6 +102,7 @@ struct Exporter {
     programs: Arc<Receiver>,
     monitor: Arc<Monitor>,
     objectives: Arc<Objectives>,
+    rulebook: Arc<Rulebook>,
 }
 
 /// What a reload has read.
@@ -213,6 +215,8 @@ impl Exporter {
         let context = context.with_programs(receiver.clone(), config.ingest.body_bytes);
         let context = context.with_correspondents(correspondents);
         let context = context.with_monitor(monitor.clone()).with_history(recorder.history()).with_hub(hub);
+        let rulebook = Arc::new(Rulebook::new(config.clone()));
+        let context = context.with_rulebook(rulebook.clone());
         context.set_surroundings(surroundings(&config)?);
         let context = Arc::new(context.with_entrance(entrance.clone()).with_reloads(wishes));
         for address in listeners.addresses() {
@@ -253,6 +257,7 @@ impl Exporter {
             programs: receiver,
             monitor,
             objectives,
+            rulebook,
         };
         let ((), end) = tokio::join!(serving, exporter.attend(signals, wished, &cancel));
         let Exporter { watcher, .. } = exporter;
@@ -343,6 +348,7 @@ impl Exporter {
         self.context.set_access(access(&next));
         self.context.set_surroundings(surroundings);
         self.monitor.replace(judged);
+        self.rulebook.replace(next.clone());
         self.entrance.install(entrance);
         self.watcher.reattribute();
         self.probes.replace(wanted_probes(&next));
@@ -543,6 +549,7 @@ fn surroundings(config: &Config) -> anyhow::Result<Surroundings> {
     let named = config.alertmanager.url.is_some();
     Ok(Surroundings {
         alertmanager: named.then(|| Alertmanager::new(&config.alertmanager)).transpose()?,
+        prometheus: client(config)?,
         discovery: config.discovery.clone(),
         dashboards: Some(workshop(config)),
         grafana_url: (*config.origin(&settings::ALERTING_GRAFANA_URL) != Origin::Default)

@@ -24,6 +24,7 @@ use super::object::{Found, Key, Kind, Wanted};
 use super::read::{dashboard_found, pages, text};
 use super::state::hex;
 use super::write;
+use crate::config::Alerting;
 use crate::dashboards::{Fault, Shelf, Templates, listed_panels, listed_variables};
 use crate::prometheus::connection::form_encoded;
 use crate::tenant::Binding;
@@ -198,6 +199,12 @@ impl Workshop {
     /// Of these templates, in this Grafana if there is one; people open it at `address`.
     pub fn new(shelf: Arc<Shelf>, grafana: Option<Door>, address: &str) -> Workshop {
         Workshop { shelf, grafana: grafana.map(Arc::new), address: address.trim_end_matches('/').to_owned() }
+    }
+
+    /// The same with templates for other alerts.
+    #[must_use]
+    pub fn renewed(&self, alerting: Alerting) -> Workshop {
+        Workshop { shelf: Arc::new(self.shelf.renewed(alerting)), ..self.clone() }
     }
 
     /// What there is for who asks. Where Grafana cannot be asked there are templates still.

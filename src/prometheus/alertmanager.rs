@@ -1,5 +1,6 @@
 //! Asks an Alertmanager over its API v2: what fires, how it is grouped, which silences there
-//! are; and sends it alerts. Source: Alertmanager's `api/v2/openapi.yaml`.
+//! are; sends it alerts, and makes and ends silences. Source: Alertmanager's
+//! `api/v2/openapi.yaml`.
 //!
 //! What it does not say is empty: older ones know fewer fields, newer ones more.
 
@@ -10,7 +11,7 @@ use bytes::Bytes;
 use hyper::{Method, StatusCode};
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::Labels;
 use super::connection::{BODY_LIMIT, Connection, Fault, Question, busy, form_encoded, shortened};
@@ -220,6 +221,13 @@ pub struct Silence {
     pub status: SilenceStatus,
 }
 
+impl Silence {
+    /// Whether it is over.
+    pub fn is_over(&self) -> bool {
+        self.status.state == "expired"
+    }
+}
+
 /// Whether a silence is in force.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct SilenceStatus {
@@ -228,7 +236,7 @@ pub struct SilenceStatus {
 }
 
 /// One condition on labels.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Matcher {
     /// The label.
@@ -242,6 +250,31 @@ pub struct Matcher {
     pub is_equal: bool,
 }
 
+impl Matcher {
+    /// That a label has this value.
+    pub fn equal(name: &str, value: &str) -> Matcher {
+        Matcher { name: name.to_owned(), value: value.to_owned(), is_regex: false, is_equal: true }
+    }
+}
+
+/// A silence to be made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NewSilence {
+    /// Which alerts it is for: those that fit all of these.
+    pub matchers: Vec<Matcher>,
+    /// When it begins.
+    #[serde(serialize_with = "rfc3339")]
+    pub starts_at: Timestamp,
+    /// When it ends.
+    #[serde(serialize_with = "rfc3339")]
+    pub ends_at: Timestamp,
+    /// Who makes it.
+    pub created_by: String,
+    /// What for.
+    pub comment: String,
+}
+
 /// An alert to be sent. One with the labels of another is the same alert, told again.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -251,10 +284,10 @@ pub struct NewAlert {
     /// What it says.
     pub annotations: Labels,
     /// Since when it fires; now, if nobody says.
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "rfc3339")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "some_rfc3339")]
     pub starts_at: Option<Timestamp>,
     /// When it ends; Alertmanager's `resolve_timeout` from now, if nobody says.
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "rfc3339")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "some_rfc3339")]
     pub ends_at: Option<Timestamp>,
     /// A page that says more; none if empty.
     #[serde(rename = "generatorURL", skip_serializing_if = "String::is_empty")]
@@ -319,15 +352,34 @@ impl Alertmanager {
     /// # Errors
     /// See [`AlertmanagerError`].
     pub async fn post(&self, alerts: &[NewAlert]) -> Result<(), AlertmanagerError> {
-        let refused = |message: String| AlertmanagerError::Refused { url: self.url().to_owned(), message };
-        let body = serde_json::to_vec(alerts).map_err(|error| refused(error.to_string()))?;
-        let question = Question {
-            method: Method::POST,
-            path: "/api/v2/alerts".to_owned(),
-            content_type: "application/json",
-            body: body.into(),
-        };
+        let question = self.sending("/api/v2/alerts", alerts)?;
         self.ask(question).await.map(drop)
+    }
+
+    /// Makes a silence; its id. Asked once only, since asking twice would make two.
+    ///
+    /// # Errors
+    /// See [`AlertmanagerError`].
+    pub async fn silence(&self, silence: &NewSilence) -> Result<String, AlertmanagerError> {
+        #[derive(Deserialize)]
+        struct Made {
+            #[serde(rename = "silenceID")]
+            id: String,
+        }
+        let question = self.sending("/api/v2/silences", silence)?;
+        let (status, body) = self.ask_once(question).await?;
+        let stranger = |_| AlertmanagerError::Stranger { url: self.url().to_owned(), status };
+        serde_json::from_slice::<Made>(&body).map(|made| made.id).map_err(stranger)
+    }
+
+    /// Ends a silence that is not over.
+    ///
+    /// # Errors
+    /// See [`AlertmanagerError`].
+    pub async fn expire(&self, id: &str) -> Result<(), AlertmanagerError> {
+        let path = format!("/api/v2/silence/{}", form_encoded(id));
+        let question = Question { method: Method::DELETE, ..self.question(&path) };
+        self.ask_once(question).await.map(drop)
     }
 
     /// Whether it is there and ready.
@@ -340,6 +392,17 @@ impl Alertmanager {
 
     fn question(&self, path: &str) -> Question {
         Question { method: Method::GET, path: path.to_owned(), content_type: "", body: Bytes::new() }
+    }
+
+    fn sending<T: Serialize + ?Sized>(&self, path: &str, what: &T) -> Result<Question, AlertmanagerError> {
+        let refused = |message: String| AlertmanagerError::Refused { url: self.url().to_owned(), message };
+        let body = serde_json::to_vec(what).map_err(|error| refused(error.to_string()))?;
+        Ok(Question {
+            method: Method::POST,
+            path: path.to_owned(),
+            content_type: "application/json",
+            body: body.into(),
+        })
     }
 
     async fn read<T: DeserializeOwned>(&self, path: &str) -> Result<T, AlertmanagerError> {
@@ -415,9 +478,13 @@ fn some_timestamp<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T
     timestamp(deserializer).map(Some)
 }
 
-fn rfc3339<S: serde::Serializer>(time: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
+fn rfc3339<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(time)
+}
+
+fn some_rfc3339<S: Serializer>(time: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
     match time {
-        Some(time) => serializer.collect_str(time),
+        Some(time) => rfc3339(time, serializer),
         None => serializer.serialize_none(),
     }
 }

@@ -15,6 +15,9 @@ use crate::config::Upstream;
 /// two minutes.
 const DEADLINE: Duration = Duration::from_secs(125);
 
+/// What a Prometheus says that takes no wishes.
+const NO_LIFECYCLE: &str = "Lifecycle API is not enabled";
+
 /// Why a query was not answered.
 #[derive(Debug, thiserror::Error)]
 pub enum QueryError {
@@ -115,6 +118,28 @@ impl QueryError {
     }
 }
 
+/// Why a Prometheus has not read its files again.
+#[derive(Debug, thiserror::Error)]
+pub enum ReloadError {
+    /// It was started without taking such a wish.
+    #[error("`{url}` takes no wish for a reload; start it with `--web.enable-lifecycle`, or send it SIGHUP")]
+    NotTaken {
+        /// The address.
+        url: String,
+    },
+    /// Something in its files is wrong; the old ones stay in force.
+    #[error("`{url}` refuses its files, and the old ones stay in force: {message}")]
+    Refused {
+        /// The address.
+        url: String,
+        /// Its words.
+        message: String,
+    },
+    /// It does not answer, or not as a Prometheus does.
+    #[error(transparent)]
+    Silent(#[from] QueryError),
+}
+
 /// A Prometheus.
 #[derive(Clone, Debug)]
 pub struct Client {
@@ -167,6 +192,34 @@ impl Client {
     ) -> Result<Vec<Series>, QueryError> {
         let parameters = [("start", seconds(start)), ("end", seconds(end)), ("step", seconds(step))];
         self.ask("query_range", query, &parameters).await
+    }
+
+    /// Has it read its configuration and rules again, which only one does that was started with
+    /// `--web.enable-lifecycle`.
+    ///
+    /// # Errors
+    /// See [`ReloadError`].
+    pub async fn reload(&self) -> Result<(), ReloadError> {
+        let question = Question {
+            method: Method::POST,
+            path: "/-/reload".to_owned(),
+            content_type: "",
+            body: Bytes::new(),
+        };
+        let url = self.url().to_owned();
+        let answered = self.connection.ask(question).await;
+        let (status, body) = answered.map_err(|fault| QueryError::of(fault, url.clone(), ""))?;
+        let words = shortened(String::from_utf8_lossy(&body).trim());
+        Err(match status {
+            _ if status.is_success() => return Ok(()),
+            StatusCode::FORBIDDEN if words.contains(NO_LIFECYCLE) => ReloadError::NotTaken { url },
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => QueryError::Forbidden { url, status }.into(),
+            StatusCode::INTERNAL_SERVER_ERROR => ReloadError::Refused { url, message: words },
+            _ if busy(status) => {
+                QueryError::Unreachable { url, reason: format!("it answered {status}") }.into()
+            }
+            _ => QueryError::Stranger { url, status }.into(),
+        })
     }
 
     async fn ask(

@@ -1,8 +1,10 @@
 //! Asks a Prometheus, and the Alertmanager behind it, over their HTTP APIs.
 //!
 //! - [`Client`]: queries at one moment, over a range, and for raw samples, each with a deadline,
-//!   a bound on the answer, and some patience with a server that is busy.
-//! - [`Alertmanager`]: what fires, silences, and alerts of our own, likewise.
+//!   a bound on the answer, and some patience with a server that is busy; and the wish that it
+//!   reads its files again.
+//! - [`Alertmanager`]: what fires, silences that there are or that we make, and alerts of our own,
+//!   likewise.
 //! - [`Series`]: labels and samples; times are seconds since 1970.
 
 mod alertmanager;
@@ -13,9 +15,9 @@ pub(crate) mod connection;
 use std::collections::BTreeMap;
 
 pub use alertmanager::{
-    Alert, AlertState, Alertmanager, AlertmanagerError, Group, Matcher, NewAlert, Silence,
+    Alert, AlertState, Alertmanager, AlertmanagerError, Group, Matcher, NewAlert, NewSilence, Silence,
 };
-pub use client::{Client, QueryError};
+pub use client::{Client, QueryError, ReloadError};
 
 /// The most points of a series that a Prometheus answers to a range query.
 pub const MAX_POINTS: usize = 11_000;

@@ -78,6 +78,14 @@ pub enum Direction {
 }
 
 impl Direction {
+    /// The word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Direction::Above => "above",
+            Direction::Below => "below",
+        }
+    }
+
     /// The comparison.
     pub fn operator(self) -> &'static str {
         match self {

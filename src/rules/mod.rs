@@ -3,8 +3,10 @@
 //!
 //! The catalogue is data in `alerting/*.yml`, which the program carries along; a directory of the
 //! configuration may add to it. Invariant: what is rendered comes from a catalogue in which
-//! nothing is wrong, and is complete in memory before the first file is touched.
+//! nothing is wrong, and is complete in memory before the first file is touched. [`Rulebook`] is
+//! what a running exporter shows of it and lets an administrator change.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::config::{AlertChange, Alerting, Config, ConfigError};
@@ -20,6 +22,7 @@ mod load;
 mod prometheus;
 mod promql;
 mod promtool;
+mod rulebook;
 mod server;
 mod terms;
 mod text;
@@ -30,6 +33,7 @@ pub use catalogue::{Alert, Audience, Catalogue, Direction, Group, Record};
 pub(crate) use known::{Known, Labels};
 pub use load::Mistakes;
 pub(crate) use promql::labels_of;
+pub use rulebook::{Done, Rule, Rulebook, RulebookError, Source as ValueSource, Values};
 pub use unit::Unit;
 
 use grafana::Scope;
@@ -77,37 +81,83 @@ pub enum RulesError {
     Config(#[from] ConfigError),
 }
 
-/// The catalogue as a configuration wants it; `period` is that of objectives.
+/// The catalogue as a configuration wants it, and those who have changed it since; `period` is
+/// that of objectives.
 ///
 /// # Errors
-/// A file cannot be read, something in it is wrong, or the configuration changes an alert that
-/// there is not, or so that it would never clear.
+/// A file cannot be read, something in it is wrong, or an alert is changed that there is not, or
+/// so that it would never clear.
 pub fn catalogue(alerting: &Alerting, period: Duration) -> Result<Catalogue, RulesError> {
+    let mut catalogue = delivered(alerting, period)?;
+    change_all(&mut catalogue, alerting)?;
+    Ok(catalogue)
+}
+
+/// The catalogue as it is delivered, and what the configuration's directory adds.
+fn delivered(alerting: &Alerting, period: Duration) -> Result<Catalogue, RulesError> {
     let embedded = FILES.iter().map(|(path, text)| Source { path: path.into(), text: (*text).to_owned() });
     let mut sources: Vec<Source> = embedded.collect();
     if let Some(directory) = &alerting.catalogue_directory {
         sources.extend(files::sources(directory)?);
     }
-    let mut catalogue = load::load(&sources, &Terms::new(alerting, period))?;
-    for (name, change) in &alerting.alerts {
-        apply(&mut catalogue, name, change)?;
-    }
-    Ok(catalogue)
+    Ok(load::load(&sources, &Terms::new(alerting, period))?)
 }
 
-/// Changes an alert as the configuration says.
-fn apply(catalogue: &mut Catalogue, name: &str, change: &AlertChange) -> Result<(), ConfigError> {
-    let group = catalogue.groups.iter_mut().find(|group| group.alerts.iter().any(|alert| alert.name == name));
-    let Some(group) = group else {
-        let close = catalogue.alerts().map(|alert| alert.name.as_str());
-        let close = close.min_by_key(|known| strsim::damerau_levenshtein(known, name)).unwrap_or_default();
-        return Err(change.origin.refuse(format!("there is no alert `{name}`, did you mean `{close}`?")));
-    };
-    if change.enabled == Some(false) {
-        group.alerts.retain(|alert| alert.name != name);
-        return Ok(());
+/// Changes alerts as the configuration says, and then as somebody has changed them since.
+fn change_all(catalogue: &mut Catalogue, alerting: &Alerting) -> Result<(), ConfigError> {
+    let configured = alerting.alerts.keys().map(String::as_str);
+    let names: BTreeSet<&str> = configured.chain(alerting.changes.names()).collect();
+    for name in names {
+        let since = alerting.changes.get(name).map(|changed| &changed.change);
+        let said: Vec<&AlertChange> = alerting.alerts.get(name).into_iter().chain(since).collect();
+        change(catalogue, name, &said)?;
     }
-    let Some(alert) = group.alerts.iter_mut().find(|alert| alert.name == name) else { return Ok(()) };
+    Ok(())
+}
+
+/// Changes an alert as is said of it, the last word last.
+fn change(catalogue: &mut Catalogue, name: &str, said: &[&AlertChange]) -> Result<(), ConfigError> {
+    let Some(first) = said.first() else { return Ok(()) };
+    let mut groups = catalogue.groups.iter_mut();
+    let found = groups.find_map(|group| {
+        let place = group.alerts.iter().position(|alert| alert.name == name)?;
+        Some((&mut group.alerts, place))
+    });
+    let Some((alerts, place)) = found else {
+        let close = close_to(catalogue, name);
+        return Err(first.origin.refuse(format!("there is no alert `{name}`, did you mean `{close}`?")));
+    };
+    match changed(&alerts[place], said)? {
+        Some(alert) => alerts[place] = alert,
+        None => drop(alerts.remove(place)),
+    }
+    Ok(())
+}
+
+/// The name of an alert that is most like another.
+fn close_to<'c>(catalogue: &'c Catalogue, name: &str) -> &'c str {
+    let names = catalogue.alerts().map(|alert| alert.name.as_str());
+    names.min_by_key(|known| strsim::damerau_levenshtein(known, name)).unwrap_or_default()
+}
+
+/// An alert as it is with all that is said of it; none if it is not there then.
+fn changed(alert: &Alert, said: &[&AlertChange]) -> Result<Option<Alert>, ConfigError> {
+    if said.iter().rev().find_map(|change| change.enabled) == Some(false) {
+        return Ok(None);
+    }
+    let mut alert = alert.clone();
+    for change in said {
+        alter(&mut alert, change);
+        let order = alert.clear.map(|clear| load::in_order(alert.direction, alert.fire, clear));
+        if let Some(Err(message)) = order {
+            return Err(change.origin.refuse(message));
+        }
+    }
+    Ok(Some(alert))
+}
+
+/// Changes an alert, whether it can be so or not.
+fn alter(alert: &mut Alert, change: &AlertChange) {
     if let Some(fire) = change.fire {
         // Who moves only the threshold at which it fires means the gap to stay as it was.
         alert.clear =
@@ -115,13 +165,9 @@ fn apply(catalogue: &mut Catalogue, name: &str, change: &AlertChange) -> Result<
         alert.fire = fire;
     }
     alert.clear = change.clear.or(alert.clear);
-    if let Some(Err(message)) = alert.clear.map(|clear| load::in_order(alert.direction, alert.fire, clear)) {
-        return Err(change.origin.refuse(message));
-    }
     alert.hold = change.hold.unwrap_or(alert.hold);
     alert.severity = change.severity.unwrap_or(alert.severity);
-    alert.is_changed = change.fire.is_some() || change.clear.is_some() || change.hold.is_some();
-    Ok(())
+    alert.is_changed |= change.fire.is_some() || change.clear.is_some() || change.hold.is_some();
 }
 
 /// Every file for Prometheus and Alertmanager.

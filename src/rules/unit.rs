@@ -40,6 +40,11 @@ impl Unit {
         ("state", Unit::State),
     ];
 
+    /// The word.
+    pub fn as_str(self) -> &'static str {
+        Unit::WORDS.into_iter().find(|(_, unit)| *unit == self).map_or("", |(word, _)| word)
+    }
+
     /// The unit that the name of a recorded series ends with.
     pub(super) fn of_series(name: &str) -> Option<Unit> {
         let last = name.rsplit([':', '_']).next()?;

@@ -16,8 +16,9 @@ use serde::Serialize;
 use super::Context;
 use super::current::Time;
 use super::problem::{Kind, Problem};
+use super::silences::{Held, Known};
 use super::view::View;
-use crate::prometheus::{Alert, AlertState, AlertmanagerError};
+use crate::prometheus::{Alert, AlertState, Alertmanager, AlertmanagerError};
 
 /// Somebody waits for the answer.
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -45,6 +46,7 @@ struct Row {
     state: AlertState,
     /// What holds it back, of `silence`, `alert` and `time`.
     suppressed_by: Vec<&'static str>,
+    silences: Vec<Held>,
     since: Time,
     user: Option<String>,
     project: Option<String>,
@@ -61,8 +63,8 @@ struct Row {
     fingerprint: String,
 }
 
-impl From<Alert> for Row {
-    fn from(alert: Alert) -> Self {
+impl Row {
+    fn new(alert: Alert, silences: Vec<Held>) -> Self {
         let label = |name: &str| alert.labels.get(name).cloned();
         let said = |name: &str| alert.annotations.get(name).cloned().filter(|text| !text.is_empty());
         let links = alert.annotations.iter().filter(|(_, address)| !address.is_empty());
@@ -80,6 +82,7 @@ impl From<Alert> for Row {
             severity: label("severity"),
             state: status.state,
             suppressed_by: held.into_iter().filter(|(_, by)| !by.is_empty()).map(|(word, _)| word).collect(),
+            silences,
             since: Time(alert.starts_at),
             user: label("user"),
             project: label("project"),
@@ -161,19 +164,29 @@ pub(super) async fn alerts(
     Query(query): Query<Vec<(String, String)>>,
 ) -> Result<Json<Alerts>, Problem> {
     let filter = Filter::parse(&query)?;
-    let surroundings = context.surroundings();
-    let unnamed = || Problem::new(Kind::NotConfigured, AlertmanagerError::Unnamed.to_string());
-    let client = surroundings.alertmanager.clone().ok_or_else(unnamed)?;
-    let answered = client.within(DEADLINE).alerts(&[]).await;
-    let alerts = answered.map_err(|error| silent(&view, &error))?;
-    let wanted = alerts.into_iter().filter(|alert| is_seen(&view, alert) && filter.wants(alert));
-    let mut alerts: Vec<Row> = wanted.map(Row::from).collect();
+    let client = client(&context)?;
+    let answered = client.alerts(&[]).await;
+    let mut alerts = answered.map_err(|error| silent(&view, &error))?;
+    alerts.retain(|alert| is_seen(&view, alert) && filter.wants(alert));
+    let silences = Known::of(&client, &alerts).await;
+    let row = |alert: Alert| {
+        let held = silences.beside(&view, &alert);
+        Row::new(alert, held)
+    };
+    let mut alerts: Vec<Row> = alerts.into_iter().map(row).collect();
     alerts.sort_by_cached_key(order);
     Ok(Json(Alerts { timestamp: Time(Timestamp::now()), total: alerts.len(), alerts }))
 }
 
+/// Whom alerts are asked of, by somebody who waits for the answer.
+pub(super) fn client(context: &Context) -> Result<Alertmanager, Problem> {
+    let unnamed = || Problem::new(Kind::NotConfigured, AlertmanagerError::Unnamed.to_string());
+    let client = context.surroundings().alertmanager.clone().ok_or_else(unnamed)?;
+    Ok(client.within(DEADLINE))
+}
+
 /// Who is bound to a tenant is not told where the stack's servers are.
-fn silent(view: &View, error: &AlertmanagerError) -> Problem {
+pub(super) fn silent(view: &View, error: &AlertmanagerError) -> Problem {
     tracing::debug!(%error, "Alertmanager does not tell what fires");
     Problem::new(
         Kind::Unavailable,

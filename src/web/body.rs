@@ -1,5 +1,5 @@
 //! Bodies of what programs send: read within a deadline and a bound, unpacked within the same
-//! bound, and worked on where nobody else waits.
+//! bound, and worked on where nobody else waits; and the small ones of what people ask for.
 
 use std::io::Read as _;
 use std::sync::Arc;
@@ -7,10 +7,14 @@ use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::http::{HeaderMap, header};
+use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 
 use super::Context;
+use super::plain;
 use super::problem::{Kind, Problem};
 use crate::ingest::intake::{Busy, Ticket};
 use crate::ingest::{Origin, Receiver, Unreadable};
@@ -91,6 +95,33 @@ pub(super) async fn take<T: Send + 'static>(
         Ok(done)
     });
     work.await.map_err(|_| Problem::new(Kind::Internal, "the request could not be worked on to its end"))?
+}
+
+/// The whole of a body that is JSON and was sent by somebody who has logged in.
+pub(super) async fn json(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, Problem> {
+    plain::check_type(headers)?;
+    if is_packed(headers)? {
+        return Err(Problem::new(Kind::MediaType, "the body is packed; send it as it is"));
+    }
+    let refuse = |detail: String| Problem::new(Kind::BadRequest, detail);
+    let late = |_| refuse(format!("the body did not arrive within {} s", BODY_DEADLINE.as_secs()));
+    let arrived = tokio::time::timeout(BODY_DEADLINE, Limited::new(body, limit).collect()).await;
+    match arrived.map_err(late)? {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => {
+            Err(Problem::new(Kind::TooLarge, format!("the body is longer than {limit} bytes")))
+        }
+        Err(error) => Err(refuse(format!("the body did not arrive: {error}"))),
+    }
+}
+
+/// What a body asks for that is a JSON object.
+pub(super) fn object<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    // By way of an object, since a list would be taken for its fields in their order.
+    let object = serde_json::from_slice::<Map<String, Value>>(body);
+    object
+        .and_then(|object| serde_json::from_value(Value::Object(object)))
+        .map_err(|error| Problem::new(Kind::BadRequest, format!("the body is not what is expected: {error}")))
 }
 
 /// The media type that a request names, without parameters; empty if it names none.

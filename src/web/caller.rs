@@ -123,6 +123,14 @@ impl Caller {
         caller
     }
 
+    /// By which name what it does is remembered.
+    pub(super) fn name(&self) -> String {
+        match &self.login {
+            Login::Token(name) | Login::User(name) => name.to_string(),
+            login => login.to_string(),
+        }
+    }
+
     /// The one tenant, or part of one, whose series exist for this caller.
     pub(super) fn binding(&self) -> &Binding {
         &self.binding

@@ -14,21 +14,18 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse;
-use bytes::Bytes;
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde_json::{Map, Value, json};
 
 use super::Context;
+use super::body;
 use super::caller::Caller;
 use super::problem::{Kind, Problem};
-use super::{body, plain};
 use crate::grafana::{GrafanaError, Listed, Made, MadeError, Who, Workshop};
 
 /// Somebody waits for the answer; Grafana saves a large dashboard on a slow disk in some seconds.
 const DEADLINE: Duration = Duration::from_secs(20);
 
-/// How long a client may take to send a body, and how many bytes it may have: some hundred panels.
-const BODY_DEADLINE: Duration = Duration::from_secs(20);
+/// How many bytes a body may have: some hundred panels.
 const BODY_BYTES: usize = 256 << 10;
 
 /// `GET /api/dashboards`
@@ -61,7 +58,7 @@ pub(super) async fn create(
     let (workshop, who) = (workshop(&context)?, Who::of(caller.binding()));
     workshop.check().map_err(|error| problem(&who, error.into()))?;
     workshop.prepare().await.map_err(|error| problem(&who, error))?;
-    let body = read(&headers, body).await?;
+    let body = body::json(&headers, body, BODY_BYTES).await?;
     let made = in_time(&who, workshop.create(&who, &body)).await?;
     tracing::info!(dashboard = made.id, template = made.template, "made a dashboard in Grafana");
     let location = format!("/api/dashboards/{}", made.id);
@@ -80,7 +77,7 @@ pub(super) async fn change(
     workshop.check().map_err(|error| problem(&who, error.into()))?;
     workshop.prepare().await.map_err(|error| problem(&who, error))?;
     let id = named(id)?;
-    let body = read(&headers, body).await?;
+    let body = body::json(&headers, body, BODY_BYTES).await?;
     let made = in_time(&who, workshop.change(&who, &id, &body)).await?;
     tracing::info!(dashboard = made.id, version = made.version, "made a dashboard in Grafana anew");
     Ok(Json(made))
@@ -94,25 +91,6 @@ fn workshop(context: &Context) -> Result<Workshop, Problem> {
 fn named(id: Result<Path<String>, PathRejection>) -> Result<String, Problem> {
     let Path(id) = id.map_err(|error| Problem::new(Kind::BadRequest, error.body_text()))?;
     Ok(id)
-}
-
-/// The whole body.
-async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
-    plain::check_type(headers)?;
-    if body::is_packed(headers)? {
-        return Err(Problem::new(Kind::MediaType, "the body is packed; send it as it is"));
-    }
-    let refuse = |detail: String| Problem::new(Kind::BadRequest, detail);
-    let late = |_| refuse(format!("the body did not arrive within {} s", BODY_DEADLINE.as_secs()));
-    let arrived = tokio::time::timeout(BODY_DEADLINE, Limited::new(body, BODY_BYTES).collect()).await;
-    match arrived.map_err(late)? {
-        Ok(body) => Ok(body.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => {
-            let detail = format!("the body is longer than {BODY_BYTES} bytes");
-            Err(Problem::new(Kind::TooLarge, detail))
-        }
-        Err(error) => Err(refuse(format!("the body did not arrive: {error}"))),
-    }
 }
 
 /// Waits for what is done in Grafana.

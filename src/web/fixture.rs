@@ -35,6 +35,7 @@ use super::{Context, Surroundings};
 use crate::config::{Scope, Sources, Token, TokenHash};
 use crate::dashboards::Shelf;
 use crate::grafana::Workshop;
+use crate::rules::Rulebook;
 
 /// How long a body of a program may be.
 pub(super) const BODY_BYTES: usize = 4096;
@@ -305,7 +306,7 @@ pub(super) fn context_of(source: Fixed, access: Access, max_requests: usize) -> 
     let context = Context::new(Arc::new(source), inventory(), collectors, access, max_requests);
     let monitor = Monitor::new(inventory(), Arc::default(), Box::new(|| false), Wanted::default());
     let context = context.with_monitor(Arc::new(monitor)).with_history(history()).with_hub(hub());
-    let context = context.with_programs(Arc::new(receiver()), BODY_BYTES);
+    let context = context.with_programs(Arc::new(receiver()), BODY_BYTES).with_rulebook(rulebook());
     let dashboards = Some(Workshop::new(shelf(), None, ""));
     context.set_surroundings(Surroundings { dashboards, ..Surroundings::default() });
     let context = context.with_processes(Arc::new(TwoProcesses)).with_logs(Arc::new(ThreeLines));
@@ -360,6 +361,12 @@ pub(super) fn shelf() -> Arc<Shelf> {
         Arc::new(Shelf::new(config.alerting, config.slo.period))
     };
     SHELF.get_or_init(read).clone()
+}
+
+/// The alerts that are delivered, read once for all tests.
+fn rulebook() -> Arc<Rulebook> {
+    static RULEBOOK: OnceLock<Arc<Rulebook>> = OnceLock::new();
+    RULEBOOK.get_or_init(|| Arc::new(Rulebook::new(Sources::default().load().unwrap()))).clone()
 }
 
 /// Has slow statements of ann's and bob's.

@@ -41,10 +41,12 @@ pub mod router;
 mod scrape;
 mod seats;
 pub mod server;
+mod silences;
 mod standing;
 mod stream;
 mod streams;
 mod summary;
+mod thresholds;
 mod tls;
 mod view;
 mod whoami;
@@ -65,11 +67,12 @@ use crate::inventory::Inventory;
 use crate::live::Hub;
 use crate::snapshot::{LogSource, ProcessSource, Snapshot, Source};
 
-use crate::config::Discovery;
+use crate::config::{Alerting, Discovery};
 use crate::grafana::Workshop;
 use crate::health::Monitor;
 use crate::history::{History, Query};
-use crate::prometheus::Alertmanager;
+use crate::prometheus::{Alertmanager, Client};
+use crate::rules::Rulebook;
 
 use access::Access;
 use assets::File;
@@ -87,6 +90,8 @@ const FRESH_DEADLINE: Duration = Duration::from_secs(5);
 pub struct Surroundings {
     /// Whom alerts are asked of, if one is named.
     pub alertmanager: Option<Alertmanager>,
+    /// Who evaluates rules, if one is named.
+    pub prometheus: Option<Client>,
     /// How Prometheus reaches containers.
     pub discovery: Discovery,
     /// Who makes dashboards.
@@ -124,6 +129,8 @@ pub struct Context {
     monitor: Option<Arc<Monitor>>,
     /// What was; `None` where nobody keeps it.
     history: Option<History>,
+    /// Which alerts there are; `None` where nobody knows.
+    rulebook: Option<Arc<Rulebook>>,
     /// One permit a request that collects; `None` without a limit.
     requests: Option<Semaphore>,
     pages: Arc<PagePool>,
@@ -161,6 +168,7 @@ impl Context {
             correspondents: None,
             monitor: None,
             history: None,
+            rulebook: None,
             started_at: Instant::now(),
             requests: (max_requests > 0).then(|| Semaphore::new(max_requests.min(Semaphore::MAX_PERMITS))),
             pages: Arc::default(),
@@ -193,6 +201,12 @@ impl Context {
     #[must_use]
     pub fn with_history(self, history: History) -> Self {
         Context { history: Some(history), ..self }
+    }
+
+    /// With somebody who knows which alerts there are.
+    #[must_use]
+    pub fn with_rulebook(self, rulebook: Arc<Rulebook>) -> Self {
+        Context { rulebook: Some(rulebook), ..self }
     }
 
     /// With somebody who tells what happens.
@@ -254,6 +268,13 @@ impl Context {
     /// Replaces what is known of the stack.
     pub fn set_surroundings(&self, surroundings: Surroundings) {
         *self.surroundings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(surroundings);
+    }
+
+    /// Has dashboards made of templates for other alerts from now on.
+    fn renew_dashboards(&self, alerting: Alerting) {
+        let mut surroundings = self.surroundings.write().unwrap_or_else(PoisonError::into_inner);
+        let dashboards = surroundings.dashboards.as_ref().map(|workshop| workshop.renewed(alerting));
+        *surroundings = Arc::new(Surroundings { dashboards, ..Surroundings::clone(&surroundings) });
     }
 
     fn surroundings(&self) -> Arc<Surroundings> {

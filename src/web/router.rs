@@ -27,6 +27,10 @@
 //! | `POST /api/dashboards`, `PUT /api/dashboards/{id}` | login with `write` | makes a dashboard, or makes it anew |
 //! | `/api/alerts` | page | what fires now, from Alertmanager |
 //! | `/api/system/health` | page | how everything is and since when, with reasons and next steps |
+//! | `/api/alerts/silences` | page | what holds alerts back there |
+//! | `POST /api/alerts/silences`, `DELETE /api/alerts/silences/{id}` | login with `admin` | silences alerts for a while, and ends that |
+//! | `/api/alerts/rules` | page | every alert of the catalogue, and when it fires |
+//! | `PUT /api/alerts/rules/{name}`, `DELETE /api/alerts/rules/{name}` | login with `admin` | changes an alert, and takes that back |
 //! | `/api/system/health/metrics` | page | how everything was |
 //! | `/api/system/health/containers/{id}` | page | how one container was, and since when |
 //! | `/api/sd/prometheus` | page | containers that expose metrics, for Prometheus' HTTP discovery |
@@ -54,7 +58,7 @@ use super::problem::{Kind, Problem};
 use super::tls::Shown;
 use super::{
     Context, alerts, api, assets, dashboards, discovery, health, history, landing, logs, openapi, otlp,
-    performance, plain, probe, processes, queries, reload, scrape, stream, whoami,
+    performance, plain, probe, processes, queries, reload, scrape, silences, stream, thresholds, whoami,
 };
 use crate::config::Scope;
 use crate::ingest::{Correspondent, Found};
@@ -82,6 +86,13 @@ const PLAIN_CUSTOM: &str = "/api/metrics/custom";
 /// Where dashboards are listed and made, and each of them.
 const DASHBOARDS: &str = "/api/dashboards";
 const DASHBOARD: &str = "/api/dashboards/{id}";
+
+/// Where silences are listed and made.
+const SILENCES: &str = "/api/alerts/silences";
+
+/// Where alerts of the catalogue are listed, and each of them.
+const ALERT_RULES: &str = "/api/alerts/rules";
+const ALERT_RULE: &str = "/api/alerts/rules/{name}";
 
 /// Whether it is a path by which programs send what they measure.
 fn takes_metrics(path: &str) -> bool {
@@ -159,6 +170,32 @@ static ROUTES: &[Route] = &[
         handler: |method| on(method, dashboards::change),
     },
     get("/api/alerts", Need::Page, |method| on(method, alerts::alerts)),
+    get(SILENCES, Need::Page, |method| on(method, silences::list)),
+    Route {
+        method: MethodFilter::POST,
+        path: SILENCES,
+        need: Need::Login(Scope::Admin),
+        handler: |method| on(method, silences::create),
+    },
+    Route {
+        method: MethodFilter::DELETE,
+        path: "/api/alerts/silences/{id}",
+        need: Need::Login(Scope::Admin),
+        handler: |method| on(method, silences::expire),
+    },
+    get(ALERT_RULES, Need::Page, |method| on(method, thresholds::list)),
+    Route {
+        method: MethodFilter::PUT,
+        path: ALERT_RULE,
+        need: Need::Login(Scope::Admin),
+        handler: |method| on(method, thresholds::change),
+    },
+    Route {
+        method: MethodFilter::DELETE,
+        path: ALERT_RULE,
+        need: Need::Login(Scope::Admin),
+        handler: |method| on(method, thresholds::take_back),
+    },
     get("/api/system/health", Need::Page, |method| on(method, health::health)),
     get("/api/system/health/metrics", Need::Page, |method| on(method, history::system_health)),
     get("/api/system/health/containers/{id}", Need::Page, |method| on(method, history::container_health)),

@@ -20,7 +20,7 @@ use crate::poll::eventually;
 use crate::prometheus::free_address;
 
 /// Tells nobody, at once.
-const SILENT: &str =
+pub(crate) const SILENT: &str =
     "route: {receiver: nobody, group_by: [team], group_wait: 0s}\nreceivers: [{name: nobody}]\n";
 
 /// An Alertmanager, stopped when dropped.

@@ -109,9 +109,25 @@ impl Prometheus {
         Self::reading(binary, flags, &text)
     }
 
+    /// Starts one on the configuration of a folder, at an address.
+    pub(crate) fn on(folder: &Path, binary: &Path, flags: &[&str], address: SocketAddr) -> Self {
+        let storage = tempfile::tempdir().expect("a temporary directory");
+        Self::launch(binary, flags, &folder.join("prometheus.yml"), storage, address)
+    }
+
     /// Starts one whose configuration lies in its folder.
     fn run(binary: &Path, flags: &[&str], storage: TempDir, address: SocketAddr) -> Self {
         let configuration = storage.path().join("prometheus.yml");
+        Self::launch(binary, flags, &configuration, storage, address)
+    }
+
+    fn launch(
+        binary: &Path,
+        flags: &[&str],
+        configuration: &Path,
+        storage: TempDir,
+        address: SocketAddr,
+    ) -> Self {
         let child = Command::new(binary)
             .arg(format!("--config.file={}", configuration.display()))
             .arg(format!("--storage.tsdb.path={}", storage.path().join("data").display()))

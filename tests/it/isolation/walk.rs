@@ -10,8 +10,10 @@ const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OP
 /// Paths that take a body, in which a tenant tries to write another's series in
 /// `ingest::nobody_writes_for_another_tenant`, `ingest::spans` and
 /// `ingest::plain::nobody_records_for_another_tenant`, and another's dashboards in
-/// `grafana::made::a_team_makes_and_finds_its_own_alone`.
-const WRITTEN_ELSEWHERE: [&str; 7] = [
+/// `grafana::made::a_team_makes_and_finds_its_own_alone`. Alerts are silenced and changed by an
+/// administrator, who is bound to nobody: `alerts::an_alert_is_silenced_and_heard_again` and
+/// `alerts::a_threshold_is_changed_where_prometheus_evaluates_it`.
+const WRITTEN_ELSEWHERE: [&str; 9] = [
     "/v1/metrics",
     "/v1/traces",
     "/api/metrics/http",
@@ -19,6 +21,8 @@ const WRITTEN_ELSEWHERE: [&str; 7] = [
     "/api/metrics/custom",
     "/api/dashboards",
     "/api/dashboards/{id}",
+    "/api/alerts/silences",
+    "/api/alerts/rules/{name}",
 ];
 
 /// One request without a body.
