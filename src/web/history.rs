@@ -140,7 +140,7 @@ pub(super) async fn system_health(
         return Err(Problem::new(Kind::NotFound, detail));
     }
     let history = context.history()?.clone();
-    let hours = span::hours(&query)?;
+    let hours = span::hours(&query, span::MOST_HOURS)?;
     let interval = span::health_interval(&query)?;
     let to = Timestamp::now().as_millisecond();
     let read = tokio::task::spawn_blocking(move || SystemHealth::new(&history, hours, interval, to));
@@ -156,7 +156,7 @@ pub(super) async fn container_health(
 ) -> Result<Json<ContainerHealth>, Problem> {
     let container = known(&context, &view, key)?;
     let history = context.history()?.clone();
-    let hours = span::hours(&query)?;
+    let hours = span::hours(&query, span::MOST_HOURS_OF_ONE)?;
     let to = Timestamp::now().as_millisecond();
     let read = tokio::task::spawn_blocking(move || ContainerHealth::new(&history, &container, hours, to));
     read.await.map(Json).map_err(|_| Problem::new(Kind::Internal, "the history could not be read"))

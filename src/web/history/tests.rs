@@ -74,6 +74,13 @@ async fn how_everything_was_is_the_worst_of_each_step_and_nothing_for_a_tenant()
         json!({"containers": {"status": "warning", "warning_count": 2}, "host": {"status": "healthy", "warning_count": 0}})
     );
     assert_eq!((&points[0]["cpu_ratio"], &points[0]["disk_ratio"]), (&json!(0.25), &json!(null)));
+    let last = points.last().unwrap();
+    assert_eq!((&last["load1"], &last["memory_total_bytes"]), (&json!(0.5), &json!(null)));
+    assert_eq!(last["network_receive_bytes_per_second"], json!(1_000.0));
+    for interval in ["1min", "5min", "15min", "1hour"] {
+        let path = format!("/api/system/health/metrics?hours=168&interval={interval}");
+        assert_eq!(get(&context, &path, &[]).await.json()["interval"], interval);
+    }
     get(&context, "/api/system/health/metrics", &BOUND).await.problem(404);
     get(&context, "/api/system/health/metrics?hours=169", &[]).await.problem(400);
 }
@@ -86,6 +93,10 @@ async fn how_a_container_was_is_told_by_periods() {
     assert_eq!(periods.len(), 1, "{periods:?}");
     assert_eq!((&periods[0]["status"], &periods[0]["health"]), (&json!("running"), &json!("healthy")));
     assert_eq!((&answer["restarts"], &answer["incidents"]), (&json!(0), &json!([])));
+    assert_eq!((&answer["interval"], &answer["interval_seconds"]), (&json!("1m"), &json!(60)));
+    let month = get(&context, "/api/system/health/containers/shop-api-1?hours=720", &BOUND).await.json();
+    assert_eq!((&month["interval"], month["periods"].as_array().unwrap().len()), (&json!("1h"), 1));
+    get(&context, "/api/system/health/containers/shop-api-1?hours=721", &[]).await.problem(400);
     let gone = get(&context, "/api/system/health/containers/gone-1", &[]).await.json();
     assert_eq!(gone["periods"].as_array().unwrap().len(), 1);
 }
