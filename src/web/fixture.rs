@@ -305,7 +305,7 @@ pub(super) fn context_of(source: Fixed, access: Access, max_requests: usize) -> 
     let collectors = Arc::new(collectors());
     let context = Context::new(Arc::new(source), inventory(), collectors, access, max_requests);
     let monitor = Monitor::new(inventory(), Arc::default(), Box::new(|| false), Wanted::default());
-    let context = context.with_monitor(Arc::new(monitor)).with_history(history()).with_hub(hub());
+    let context = context.with_monitor(Arc::new(monitor)).with_history(Some(history())).with_hub(hub());
     let context = context.with_programs(Arc::new(receiver()), BODY_BYTES);
     let dashboards = Some(Workshop::new(shelf(), None, ""));
     context.set_surroundings(Surroundings { dashboards, ..Surroundings::default() });
