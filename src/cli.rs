@@ -14,7 +14,7 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::config::settings::{
-    ALL, Arity, COLLECTOR_FLAG, ENV_PREFIX, FOREIGN_VARIABLES, NO_COLLECTOR_FLAG, Setting,
+    ALL, Arity, BOOLEAN, COLLECTOR_FLAG, ENV_PREFIX, FOREIGN_VARIABLES, NO_COLLECTOR_FLAG, Setting,
 };
 use crate::config::{Config, DEFAULT_FILE, Sources};
 use crate::metrics::catalogue::{COLLECTORS, host};
@@ -29,9 +29,6 @@ mod report;
 mod rules;
 mod teach;
 mod token;
-
-/// What a switch takes: also nothing, which is `true`.
-const BOOLEAN: &str = "BOOLEAN";
 
 /// The status where something promised was not kept.
 const BREACHED: u8 = 2;
@@ -170,6 +167,7 @@ fn command() -> Command {
         .subcommand(teach::completions_command())
         .subcommand(teach::manual_command())
         .args(ALL.iter().filter_map(|setting| flag(setting)))
+        .args(ALL.iter().filter_map(|setting| negation(setting)))
         .args(switches().flat_map(collector_flags))
 }
 
@@ -210,7 +208,15 @@ fn flag(setting: &'static Setting) -> Option<Arg> {
     };
     let help = format!("{}{repeatable}{default}", setting.help);
     let arg = Arg::new(flag).long(flag).value_name(setting.value).action(action).global(true).help(help);
+    let arg = arg.overrides_with_all(setting.negation());
     Some(if setting.value == BOOLEAN { arg.num_args(0..=1).default_missing_value("true") } else { arg })
+}
+
+/// The flag that switches a setting off; of both the last one holds.
+fn negation(setting: &'static Setting) -> Option<Arg> {
+    let (on, off) = (setting.flag?, setting.negation()?);
+    let arg = Arg::new(off.clone()).long(off.clone()).action(ArgAction::SetTrue);
+    Some(arg.overrides_with_all([on.to_owned(), off]).global(true).hide(true))
 }
 
 /// What can be switched: each collector, and those of the host at once.
@@ -260,7 +266,10 @@ fn flags(matches: &ArgMatches) -> BTreeMap<String, Vec<String>> {
         let value = if on { Some(true) } else { off().then_some(false) }?;
         Some((flag, vec![value.to_string()]))
     });
-    settings.chain(switches).collect()
+    let negated = ALL.iter().filter_map(|setting| Some((setting.flag?, setting.negation()?)));
+    let negated = negated.filter(|(_, off)| given(off) && matches.get_flag(off));
+    let negated = negated.map(|(flag, _)| (flag.to_owned(), vec![false.to_string()]));
+    settings.chain(negated).chain(switches).collect()
 }
 
 #[cfg(test)]

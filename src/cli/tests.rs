@@ -56,6 +56,21 @@ fn the_last_switch_of_a_collector_holds() {
 }
 
 #[test]
+fn what_is_on_has_a_flag_that_switches_it_off() {
+    let shown = |arguments: &[&str], env: &[(&str, &str)]| {
+        let page = output(&[&["config", "show"], arguments].concat(), env).unwrap();
+        page.contains("history:\n  enabled: true")
+    };
+    assert!(shown(&[], &[]));
+    assert!(!shown(&["--no-history"], &[]));
+    assert!(!shown(&["--history=false"], &[]));
+    assert!(shown(&["--no-history", "--history"], &[]));
+    assert!(!shown(&["--history", "--no-history"], &[]));
+    assert!(!shown(&[], &[("DOCKMETER_HISTORY", "false")]));
+    assert!(shown(&["--history"], &[("DOCKMETER_HISTORY", "false")]));
+}
+
+#[test]
 fn a_mistake_in_the_command_line_is_an_error_that_teaches() {
     let unknown = output(&["--web.listen-adress=:1"], &[]).unwrap_err();
     assert!(unknown.contains("--web.listen-adress") && unknown.contains("--web.listen-address"), "{unknown}");

@@ -53,6 +53,7 @@ pub(super) struct File {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct History {
+    pub(super) enabled: Option<Text>,
     pub(super) path: Option<Text>,
     pub(super) retention: HistoryRetention,
     pub(super) memory_bytes: Option<Text>,

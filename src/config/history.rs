@@ -26,6 +26,8 @@ const MEMORY_BYTES: RangeInclusive<usize> = 1 << 20..=64 << 30;
 /// What the history keeps, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct History {
+    /// Whether there is one.
+    pub enabled: bool,
     /// The folder of its files; `None` where everything is in memory alone.
     pub path: Option<PathBuf>,
     /// How long steps of 5 s, 1 min, 5 min and 1 h are kept; none shorter than a finer one.
@@ -54,6 +56,7 @@ pub(super) fn history(layers: &mut Layers<'_>, file: &file::History) -> Result<H
         })?;
     }
     Ok(History {
+        enabled: layers.one(&settings::HISTORY_ENABLED, file.enabled.as_ref(), value::boolean)?,
         path: upstream::path(layers, &settings::HISTORY_PATH, file.path.as_ref())?,
         retention: kept,
         memory_bytes: layers.one(&settings::HISTORY_MEMORY_BYTES, file.memory_bytes.as_ref(), |text| {

@@ -13,6 +13,9 @@ pub enum Arity {
     Many,
 }
 
+/// What a switch takes: also nothing, which is `true`.
+pub const BOOLEAN: &str = "BOOLEAN";
+
 /// One setting.
 #[derive(Debug)]
 pub struct Setting {
@@ -37,6 +40,13 @@ impl Setting {
         let docker = DOCKERS_OWN.iter().find(|(setting, _)| setting.name() == self.name());
         let docker = docker.map(|(_, variable)| (*variable).to_owned());
         self.flag.map(env_name).into_iter().chain(docker).collect()
+    }
+
+    /// The flag that switches it off, if it is a switch that is on.
+    pub fn negation(&self) -> Option<String> {
+        (self.value == BOOLEAN && self.default == ["true"])
+            .then_some(self.flag?)
+            .map(|flag| format!("{NO_FLAG}{flag}"))
     }
 
     /// The name that stands for the setting in origins and errors: its key, else its flag.
@@ -288,6 +298,8 @@ settings! {
         "From which share of CPU, memory, disk and other limits on `/api/system/health` warns, 1 to 100 percent.";
     HEALTH_UNHEALTHY Some("health.unhealthy"), Some("health.unhealthy"), One "PERCENT" ["95"]
         "From which share on it says `unhealthy`; not below `health.warning`.";
+    HISTORY_ENABLED Some("history"), Some("history.enabled"), One "BOOLEAN" ["true"]
+        "Whether the history of containers and of the machine is kept here; `--no-history` keeps none and takes no memory for it. The history of containers is then asked of Prometheus alone (`prometheus.url`), and how everything was is not told.";
     HISTORY_PATH Some("history.path"), Some("history.path"), One "DIRECTORY" []
         "Where the history of containers and of the machine is written, so that a restart loses nothing of it; made if it is not there, and of one dockmeter alone. Without it the history is in memory only. See [history.md](history.md).";
     HISTORY_RETENTION_5S Some("history.retention.5s"), Some("history.retention.5s"), One "DURATION" ["1h"]
@@ -385,6 +397,9 @@ settings! {
     PATH_ROOTFS Some("path.rootfs"), None, One "DIRECTORY" ["/"]
         "Where the host's `/` is seen. If none of the three is given and `/host/proc` is there, as in a container with `-v /:/host:ro,rslave`, it is `/host`.";
 }
+
+/// The beginning of the flag that switches off what is on: `--no-history`.
+pub const NO_FLAG: &str = "no-";
 
 /// The beginning of the flag, and the section of the file, that switch a collector.
 pub const COLLECTOR_FLAG: &str = "collector.";

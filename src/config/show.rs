@@ -248,6 +248,7 @@ impl Page<'_> {
 
     fn history(&mut self) {
         let history = &self.config.history;
+        self.one(&settings::HISTORY_ENABLED, history.enabled);
         let path = history.path.as_deref().unwrap_or(Path::new("")).display().to_string();
         self.one(&settings::HISTORY_PATH, quoted(&path));
         self.line(format_args!("  retention:"));

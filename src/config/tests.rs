@@ -432,7 +432,8 @@ fn a_history_is_kept_where_and_for_as_long_as_the_file_says() {
     assert!(config.path.is_some_and(|path| path.is_absolute() && path.ends_with("kept")));
     assert_eq!(config.retention.map(|time| time.as_secs() / 3_600), [2, 24, 7 * 24, 60 * 24]);
     assert_eq!((config.memory_bytes, config.disk_bytes), (64 << 20, 100 << 20));
-    assert_eq!(file("").history.path, None);
+    assert_eq!((file("").history.path, file("").history.enabled), (None, true));
+    assert!(!file("history: {enabled: false}").history.enabled);
     for (text, message) in [
         ("history: {retention: {1m: 10d}}", "1:27: `10d` is not from 1h to 7d"),
         (

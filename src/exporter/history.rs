@@ -2,12 +2,28 @@
 
 use std::sync::Arc;
 
+use anyhow::Context as _;
+
 use crate::config;
 use crate::health::{Domain, Monitor};
-use crate::history::{DOMAINS, Judge, Options, Retention, SystemSample};
+use crate::history::{DOMAINS, Judge, Options, Recorder, Retention, SystemSample};
+
+/// The thread that keeps the history, where it is kept.
+pub(super) fn start(config: &config::History, monitor: Arc<Monitor>) -> anyhow::Result<Option<Recorder>> {
+    if !config.enabled {
+        tracing::info!("no history is kept (`history.enabled`)");
+        return Ok(None);
+    }
+    let recorder = Recorder::start(&options(config), judge(monitor));
+    let recorder = recorder.with_context(|| match &config.path {
+        Some(path) => format!("could not keep the history in `{}` (`history.path`)", path.display()),
+        None => "could not keep the history".to_owned(),
+    });
+    recorder.map(Some)
+}
 
 /// What the history keeps, and where.
-pub(super) fn options(config: &config::History) -> Options {
+fn options(config: &config::History) -> Options {
     Options {
         path: config.path.clone(),
         retention: Retention(config.retention),
@@ -17,7 +33,7 @@ pub(super) fn options(config: &config::History) -> Options {
 }
 
 /// Says how everything is, as whole numbers.
-pub(super) fn judge(monitor: Arc<Monitor>) -> Judge {
+fn judge(monitor: Arc<Monitor>) -> Judge {
     Box::new(move |snapshot| {
         let report = monitor.report(snapshot, &|_| true, true);
         let mut domains = [None; DOMAINS];

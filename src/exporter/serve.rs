@@ -175,12 +175,9 @@ impl Exporter {
         if let Some(reporter) = reporter {
             reporter.start(cancel.clone()).context("could not start to write reports")?;
         }
-        let recorder = Recorder::start(&history::options(&config.history), history::judge(monitor.clone()));
-        let recorder = recorder.with_context(|| match &config.history.path {
-            Some(path) => format!("could not keep the history in `{}` (`history.path`)", path.display()),
-            None => "could not keep the history".to_owned(),
-        })?;
-        sampler.followed_by(recorder.audience());
+        let recorder = history::start(&config.history, monitor.clone())?;
+        recorder.iter().for_each(|recorder| sampler.followed_by(recorder.audience()));
+        let kept = recorder.as_ref().map(Recorder::history);
         let mut collectors = super::collectors(
             started_at,
             Shown {
@@ -192,7 +189,7 @@ impl Exporter {
                 servers: said.clone(),
                 health: Some(monitor.clone()),
                 objectives: objectives.clone(),
-                history: Some(recorder.history()),
+                history: kept.clone(),
             },
         );
         collectors.retain(|collector| config.collects(collector.name()));
@@ -214,9 +211,9 @@ impl Exporter {
         let (wishes, wished) = reload::wishes();
         let context = context.with_programs(receiver.clone(), config.ingest.body_bytes);
         let context = context.with_correspondents(correspondents);
-        let context = context.with_monitor(monitor.clone()).with_history(recorder.history()).with_hub(hub);
         let rulebook = Arc::new(Rulebook::new(config.clone()));
         let context = context.with_rulebook(rulebook.clone());
+        let context = context.with_monitor(monitor.clone()).with_history(kept).with_hub(hub);
         context.set_surroundings(surroundings(&config)?);
         let context = Arc::new(context.with_entrance(entrance.clone()).with_reloads(wishes));
         for address in listeners.addresses() {

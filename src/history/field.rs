@@ -6,6 +6,7 @@ use crate::tenant::{LabelValue, Tenant};
 
 use super::bin::Bin;
 use super::codec::Columns;
+use super::host::{self, HOST_FIGURES, HostValues};
 
 /// What a series is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -110,8 +111,12 @@ impl Gauge {
 /// Domains of the machine's health of which status and reasons are kept.
 pub const DOMAINS: usize = 8;
 
-/// Statuses and reasons of all and of each domain, and three shares.
-const SYSTEM_GAUGES: usize = 2 + 2 * DOMAINS + 3;
+/// Where shares stand, and the figures of the machine.
+const SHARES: usize = 2 + 2 * DOMAINS;
+const HOST: usize = SHARES + 3;
+
+/// Statuses and reasons of all and of each domain, three shares, and figures of the machine.
+const SYSTEM_GAUGES: usize = HOST + HOST_FIGURES.len();
 
 /// How everything was in one step.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -126,6 +131,8 @@ pub struct SystemPoint {
     pub domains: [Option<(u64, u64)>; DOMAINS],
     /// Mean shares of CPU, memory and the fullest disk in use, 0 to 1.
     pub shares: [Option<f64>; 3],
+    /// Means of [`HOST_FIGURES`].
+    pub host: HostValues,
 }
 
 impl SystemPoint {
@@ -133,13 +140,15 @@ impl SystemPoint {
         let gauge = |place: usize| bin.gauges.get(place).copied().flatten();
         let most = |place: usize| gauge(place).map(|spread| spread.max);
         let domain = |domain: usize| Some((most(2 + 2 * domain)?, most(3 + 2 * domain)?));
-        let share = |place: usize| Some(gauge(2 + 2 * DOMAINS + place)?.average() / 1e6);
+        let mean = |place: usize| gauge(place).map(|spread| spread.average());
+        let share = |place: usize| Some(mean(SHARES + place)? / 1e6);
         Some(SystemPoint {
             at: bin.at,
             status: most(0)?,
             warnings: most(1)?,
             domains: std::array::from_fn(domain),
             shares: std::array::from_fn(share),
+            host: host::values(|place| mean(HOST + place)),
         })
     }
 }
@@ -158,12 +167,14 @@ pub struct SystemSample {
 }
 
 impl SystemSample {
-    pub(super) fn sample(&self) -> Sample {
+    /// To be kept together with figures of the machine.
+    pub(super) fn sample(&self, host: &HostValues) -> Sample {
         let mut gauges = vec![Some(self.status), Some(self.warnings)];
         for domain in self.domains {
             gauges.extend([domain.map(|(status, _)| status), domain.map(|(_, warnings)| warnings)]);
         }
         gauges.extend(self.shares.map(|share| share.map(millionths)));
+        gauges.extend(host::columns(host));
         Sample { counters: Vec::new(), gauges }
     }
 }

@@ -56,13 +56,22 @@ struct Shelf {
     next: u64,
 }
 
-/// A file that could not be read to its end.
+/// A file that could not be read, or not to its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Torn {
+pub(super) struct Unread {
     pub(super) name: String,
-    /// Bytes that were read, and bytes that could not be.
-    pub(super) whole: u64,
-    pub(super) lost: u64,
+    pub(super) why: Why,
+}
+
+/// Why it could not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Why {
+    /// It was torn or damaged after so many whole bytes; so many were lost.
+    Torn { whole: u64, lost: u64 },
+    /// It is of an older form, and was deleted.
+    Older(char),
+    /// It is of a newer form, and is left alone for who can read it.
+    Newer(char),
 }
 
 /// Whether writing goes on.
@@ -104,23 +113,24 @@ fn parse(name: &str) -> Option<(Step, u64)> {
 
 impl Journal {
     /// Reads all files, from the finest step to the coarsest and from the oldest to the newest.
-    /// The last of each step is gone on with; what is torn at its end is cut off.
+    /// The last of each step is gone on with; what is torn at its end is cut off. What is of an older
+    /// form is deleted, what is of a newer one left where it is, and both are told of.
     pub(super) fn open(
         files: Box<dyn Files>,
         retention: Retention,
         limit: u64,
         mut each: impl FnMut(Step, Entry),
-    ) -> io::Result<(Journal, Vec<Torn>)> {
+    ) -> io::Result<(Journal, Vec<Unread>)> {
         let shelves = Default::default();
         let mut journal = Journal { files, shelves, retention, limit, paused: None, unsynced: 0, written: 0 };
         let mut names: Vec<_> = journal.files.list()?.iter().filter_map(|name| parse(name)).collect();
         names.sort_unstable();
-        let mut torn = Vec::new();
+        let mut unread = Vec::new();
         for (place, (step, number)) in names.iter().enumerate() {
             let is_last = names.get(place + 1).is_none_or(|(next, _)| next != step);
-            torn.extend(journal.take(*step, *number, is_last, &mut |entry| each(*step, entry))?);
+            unread.extend(journal.take(*step, *number, is_last, &mut |entry| each(*step, entry))?);
         }
-        Ok((journal, torn))
+        Ok((journal, unread))
     }
 
     fn take(
@@ -129,14 +139,23 @@ impl Journal {
         number: u64,
         is_last: bool,
         each: &mut dyn FnMut(Entry),
-    ) -> io::Result<Option<Torn>> {
+    ) -> io::Result<Option<Unread>> {
         let file = name(step, number);
         let bytes = self.files.read(&file)?;
-        let ReadSegment { whole, writer, span } = segment::read(step, &bytes, each);
         let shelf = &mut self.shelves[step as usize];
         shelf.next = number + 1;
+        if let Some(form) = segment::other_form(&bytes) {
+            let is_older = form < segment::FORM;
+            if is_older {
+                self.files.remove(&file)?;
+            }
+            let why = if is_older { Why::Older(form.into()) } else { Why::Newer(form.into()) };
+            return Ok(Some(Unread { name: file, why }));
+        }
+        let ReadSegment { whole, writer, span } = segment::read(step, &bytes, each);
         let (whole, length) = (whole as u64, bytes.len() as u64);
-        let torn = (whole < length).then(|| Torn { name: file.clone(), whole, lost: length - whole });
+        let torn = Why::Torn { whole, lost: length - whole };
+        let torn = (whole < length).then(|| Unread { name: file.clone(), why: torn });
         if whole < HEADER as u64 {
             self.files.remove(&file)?;
             return Ok(torn);

@@ -8,7 +8,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use super::clock::{Clock, Verdict};
 use super::field::{About, Key, Sample};
 use super::files::{Files, Folder};
-use super::journal::{Journal, Torn, Wrote};
+use super::journal::{Journal, Unread, Why, Wrote};
 use super::recorder::History;
 use super::segment::Entry;
 use super::store::Store;
@@ -98,15 +98,8 @@ impl Keeper {
     /// The folder cannot be used.
     pub fn open(options: &Options) -> std::io::Result<Keeper> {
         let folder = options.path.as_deref().map(Folder::open).transpose()?;
-        let (keeper, torn) = Keeper::on(options, folder.map(|folder| Box::new(folder) as Box<dyn Files>))?;
-        for Torn { name, whole, lost } in torn {
-            tracing::warn!(
-                file = name,
-                whole_bytes = whole,
-                lost_bytes = lost,
-                "a file of the history was torn or damaged; what came before is kept"
-            );
-        }
+        let (keeper, unread) = Keeper::on(options, folder.map(|folder| Box::new(folder) as Box<dyn Files>))?;
+        unread.into_iter().for_each(tell_of);
         Ok(keeper)
     }
 
@@ -114,9 +107,9 @@ impl Keeper {
     pub(super) fn on(
         options: &Options,
         files: Option<Box<dyn Files>>,
-    ) -> std::io::Result<(Keeper, Vec<Torn>)> {
+    ) -> std::io::Result<(Keeper, Vec<Unread>)> {
         let mut store = Store::new(options.retention, options.memory_bytes);
-        let (mut journal, mut torn) = (None, Vec::new());
+        let (mut journal, mut unread) = (None, Vec::new());
         if let Some(files) = files {
             let opened =
                 Journal::open(files, options.retention, options.disk_bytes, |step, entry| match entry {
@@ -125,7 +118,7 @@ impl Keeper {
                     }
                     Entry::Rewind(after) => store.cut(step, after),
                 })?;
-            (journal, torn) = (Some(opened.0), opened.1);
+            (journal, unread) = (Some(opened.0), opened.1);
         }
         let mut rows = Vec::new();
         store.rebuild(&mut rows);
@@ -138,7 +131,7 @@ impl Keeper {
         let mut keeper =
             Keeper { shared: Arc::new(shared), journal, clock, last: None, since_expiry: 0, skipped: 0 };
         keeper.tell();
-        Ok((keeper, torn))
+        Ok((keeper, unread))
     }
 
     pub(super) fn shared(&self) -> Arc<Shared> {
@@ -222,6 +215,28 @@ impl Keeper {
 impl fmt::Debug for Keeper {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Keeper").field("standing", &self.shared.standing()).finish_non_exhaustive()
+    }
+}
+
+/// Says that a file could not be read, and what became of it.
+fn tell_of(Unread { name, why }: Unread) {
+    match why {
+        Why::Torn { whole, lost } => tracing::warn!(
+            file = name,
+            whole_bytes = whole,
+            lost_bytes = lost,
+            "a file of the history was torn or damaged; what came before is kept"
+        ),
+        Why::Older(form) => tracing::warn!(
+            file = name,
+            form = %form,
+            "a file of the history was of the form of an older dockmeter, which is not read; it is deleted, and what was begins now"
+        ),
+        Why::Newer(form) => tracing::warn!(
+            file = name,
+            form = %form,
+            "a file of the history is of the form of a newer dockmeter; it is left alone: go back to that version, or delete it"
+        ),
     }
 }
 

@@ -1,6 +1,7 @@
 //! What was: an embedded history of every container and of how everything is.
 //!
-//! - `field`: what is kept, in whole numbers of native units; `codec`: rows of them to bytes.
+//! - `field`: what is kept, in whole numbers of native units, `host` of the machine; `codec`: rows
+//!   of them to bytes.
 //! - `tier`: 5 s, 1 min, 5 min and 1 h; `bin`: what happened in a step, exactly.
 //! - `track`, `store`: everything in memory, within a bound; `clock`: whether the time is believed.
 //! - `crc`, `segment`, `files`, `journal`: the same in append-only files, if a folder is named.
@@ -15,6 +16,7 @@ mod codec;
 mod crc;
 mod field;
 mod files;
+mod host;
 mod journal;
 mod keeper;
 mod query;
@@ -27,6 +29,7 @@ mod upstream;
 
 pub use bin::{Bin, Spread};
 pub use field::{About, Counter, DOMAINS, Gauge, Key, Sample, SystemPoint, SystemSample};
+pub use host::{HOST_FIGURES, HostFigure, HostValues};
 pub use keeper::{Keeper, Options, Standing, Taken};
 pub use query::{Answer, Ask, FIGURES, Figure, Point, Query, Summary};
 pub use recorder::{History, Judge, Recorder};

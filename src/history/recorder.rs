@@ -13,6 +13,7 @@ use futures_util::future::BoxFuture;
 
 use super::bin::{Bin, longer};
 use super::field::{About, Key, Sample, SystemPoint, SystemSample};
+use super::host::Looks;
 use super::keeper::{Keeper, Options, Shared, Standing, Taken};
 use super::query::{Ask, Query};
 use super::tier::{Retention, Step};
@@ -99,9 +100,9 @@ impl History {
             Options { path: None, retention: Retention::default(), memory_bytes: 16 << 20, disk_bytes: 0 };
         let (mut keeper, _) = Keeper::on(&options, None).unwrap();
         let history = History { shared: keeper.shared(), missed: Arc::default() };
-        let mut judged_at = None;
+        let mut system = System::default();
         for snapshot in snapshots {
-            record_one(&mut keeper, snapshot, &mut judge, &mut judged_at);
+            record_one(&mut keeper, snapshot, &mut judge, &mut system);
         }
         history
     }
@@ -118,22 +119,30 @@ impl Drop for Recorder {
 }
 
 fn record(mut keeper: Keeper, receive: &Receiver<Message>, mut judge: Judge) {
-    let mut judged_at = None;
+    let mut system = System::default();
     while let Ok(Message::Read(snapshot)) = receive.recv() {
-        record_one(&mut keeper, &snapshot, &mut judge, &mut judged_at);
+        record_one(&mut keeper, &snapshot, &mut judge, &mut system);
     }
     keeper.finish();
 }
 
-fn record_one(keeper: &mut Keeper, snapshot: &Snapshot, judge: &mut Judge, judged_at: &mut Option<i64>) {
+/// The last look at how everything is.
+#[derive(Default)]
+struct System {
+    at: Option<i64>,
+    looks: Looks,
+}
+
+fn record_one(keeper: &mut Keeper, snapshot: &Snapshot, judge: &mut Judge, system: &mut System) {
     let at = snapshot.taken_at.as_millisecond();
     if !keeper.wants(at) {
         return;
     }
     let mut taken: Vec<Taken> = containers(snapshot);
-    if judged_at.is_none_or(|last| !(0..SYSTEM_APART_MS).contains(&(at - last))) {
-        *judged_at = Some(at);
-        taken.push(Taken { key: Key::System, about: None, sample: judge(snapshot).sample() });
+    if system.at.is_none_or(|last| !(0..SYSTEM_APART_MS).contains(&(at - last))) {
+        system.at = Some(at);
+        let sample = judge(snapshot).sample(&system.looks.at(snapshot));
+        taken.push(Taken { key: Key::System, about: None, sample });
     }
     keeper.take(at, &taken);
 }

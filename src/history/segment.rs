@@ -17,11 +17,16 @@ use super::store::Row;
 use super::tier::Step;
 use crate::tenant::{LabelValue, Tenant};
 
-/// How a file begins; the step follows.
-const MAGIC: &[u8; 20] = b"dockmeter history 1\n";
+/// How a file begins; the number of its form, the end of the line and the step follow.
+const MAGIC: &[u8; 18] = b"dockmeter history ";
+
+/// The form of files that is written and read here: a digit. It is another one whenever rows have
+/// other columns, since nothing in a row says what its columns mean.
+/// 1 had statuses and three shares of the machine; 2 has its figures, too.
+pub(super) const FORM: u8 = b'2';
 
 /// The length of a header.
-pub(super) const HEADER: usize = MAGIC.len() + 1;
+pub(super) const HEADER: usize = MAGIC.len() + 3;
 
 /// The longest frame that is believed; a tick of ten thousand containers is a quarter of it.
 const MAX_FRAME: usize = 16 << 20;
@@ -62,7 +67,7 @@ impl Writer {
 
     /// How the file begins.
     pub(super) fn header(&self) -> Vec<u8> {
-        MAGIC.iter().copied().chain([self.step as u8]).collect()
+        MAGIC.iter().copied().chain([FORM, b'\n', self.step as u8]).collect()
     }
 
     /// One frame of rows of this step; nothing if there are none.
@@ -184,6 +189,12 @@ pub(super) struct ReadSegment {
     pub(super) writer: Option<Writer>,
     /// The earliest and the latest row.
     pub(super) span: Option<(i64, i64)>,
+}
+
+/// The form of a file that is of another one.
+pub(super) fn other_form(bytes: &[u8]) -> Option<u8> {
+    let (form, rest) = bytes.strip_prefix(MAGIC)?.split_first()?;
+    (form.is_ascii_digit() && *form != FORM && rest.starts_with(b"\n")).then_some(*form)
 }
 
 /// Reads a file of a step from its beginning to the first thing that is no whole frame.

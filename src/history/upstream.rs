@@ -5,18 +5,22 @@
 //! Prometheus is asked for what it can sum up itself: gauges by `*_over_time`, which are the same
 //! again, and of counters the last value of each step, so that steps add up to the whole; only
 //! where one has begun anew within a step its `increase` is taken. The time between two samples is
-//! then that between the ends of the steps, which a scrape may miss by its interval.
+//! then that between the ends of the steps, which a scrape may miss by its interval. A container
+//! whose labels change has another series from then on; `steps` makes one of both.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
-use super::bin::{Before, Bin, Spread, end_of, longer};
+use super::bin::{Before, Bin, end_of, longer};
 use super::field::{Counter, Gauge, Sample};
 use super::query::{Ask, Query};
 use super::tier::Step;
 use crate::prometheus::{Client, QueryError, Series};
+use steps::{Line, Steps};
+
+mod steps;
 
 /// Somebody waits for the answer.
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -114,12 +118,17 @@ impl Upstream {
         )?;
         let (deviation, latest) =
             futures_util::try_join!(table("stddev_over_time", &gauges), table("last_over_time", &gauges))?;
+        let values = steps::shown(&values);
+        let growth = steps::together(&growth);
+        let spreads = steps::spreads([&count, &sum, &min, &max, &deviation, &latest], |name| {
+            GAUGES.iter().find(|source| source.1 == name).map(|source| source.2)
+        });
         let mut bins = Vec::new();
         let mut before: [Option<f64>; COUNTERS.len()] = Default::default();
         let mut last_at = None;
         let mut at = first;
         while at <= last {
-            let of = |table: &Table, name: &'static str| table.get(&(at, name.to_owned())).copied();
+            let of = |table: &Steps<f64>, name: &'static str| table.get(&(at, name.to_owned())).copied();
             let mut grown = vec![None; Counter::COUNT];
             for ((counter, name, unit), before) in COUNTERS.iter().zip(&mut before) {
                 let Some(now) = of(&values, name) else { continue };
@@ -128,17 +137,17 @@ impl Upstream {
                     grown[*counter as usize] = Some((grew * unit).round() as u64);
                 }
             }
-            let mut spreads = vec![None; Gauge::COUNT];
-            for (gauge, name, unit) in GAUGES {
-                let parts = [&count, &sum, &min, &max, &deviation, &latest].map(|table| of(table, name));
-                spreads[gauge as usize] = spread(parts, unit).filter(|spread| is_said(gauge, spread.max));
+            let mut gauges = vec![None; Gauge::COUNT];
+            for (gauge, name, _) in GAUGES {
+                let spread = spreads.get(&(at, name.to_owned())).copied();
+                gauges[gauge as usize] = spread.filter(|spread| is_said(gauge, spread.max));
             }
-            let is_empty = spreads.iter().all(Option::is_none)
+            let is_empty = gauges.iter().all(Option::is_none)
                 && COUNTERS.iter().all(|(_, name, _)| of(&values, name).is_none());
             if !is_empty {
                 let elapsed = last_at.replace(at).map_or(0, |before| at - before);
                 let elapsed_ms = u64::try_from(elapsed).unwrap_or(0);
-                bins.push(Bin { at, elapsed_ms, counters: grown, gauges: spreads });
+                bins.push(Bin { at, elapsed_ms, counters: grown, gauges });
             }
             at += length;
         }
@@ -146,7 +155,7 @@ impl Upstream {
         Ok(bins)
     }
 
-    /// A function over each step of some metrics, by the end of the step and the metric.
+    /// A function over each step of some metrics, series by series.
     async fn table(
         &self,
         ask: &Ask,
@@ -154,7 +163,7 @@ impl Upstream {
         names: &[&str],
         first: i64,
         last: i64,
-    ) -> Result<Table, QueryError> {
+    ) -> Result<Vec<Line>, QueryError> {
         let (whose, step) = (whose(ask), ask.step.as_str());
         let part = |name: &&str| {
             format!(
@@ -164,20 +173,9 @@ impl Upstream {
         let query = names.iter().map(part).collect::<Vec<_>>().join(" or ");
         let step = ask.step.milliseconds();
         let series = self.client.range(&query, seconds(first), seconds(last), seconds(step)).await?;
-        let mut table = Table::new();
-        for series in of_one_scraper(series) {
-            let name = series.labels.get(FIGURE).cloned().unwrap_or_default();
-            for (time, value) in series.samples {
-                let at = (time * 1000.0).round() as i64;
-                *table.entry((at, name.clone())).or_insert(0.0) += value;
-            }
-        }
-        Ok(table)
+        Ok(of_one_scraper(series).into_iter().map(|series| Line::of(series, FIGURE)).collect())
     }
 }
-
-/// Values by time and metric.
-type Table = BTreeMap<(i64, String), f64>;
 
 /// The matcher of a container: its id is in the path of its cgroup, wherever that is.
 fn whose(ask: &Ask) -> String {
@@ -206,22 +204,6 @@ fn note(sample: &mut Sample, name: &str, value: f64) {
 /// A memory limit of 0 is none.
 fn is_said(gauge: Gauge, value: u64) -> bool {
     gauge != Gauge::MemoryLimit || value > 0
-}
-
-/// Count, sum, min, max, deviation and last to what is kept of a gauge.
-fn spread(parts: [Option<f64>; 6], unit: f64) -> Option<Spread> {
-    let [count, sum, min, max, deviation, last] = parts;
-    let (count, sum, deviation) = (count?, sum? * unit, deviation? * unit);
-    let [min, max, last] = [min? * unit, max? * unit, last? * unit].map(f64::round);
-    let over = sum / count - min;
-    Some(Spread {
-        count: count as u64,
-        min: min as u64,
-        max: max as u64,
-        last: last as u64,
-        above: (sum - min * count).round().max(0.0) as u128,
-        squares: (count * (deviation * deviation + over * over)).round().max(0.0) as u128,
-    })
 }
 
 /// Where several jobs scrape the same dockmeter, the series of the one that has the most.
@@ -255,16 +237,6 @@ impl Query for Upstream {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_prometheus_sums_up_of_a_gauge_is_what_its_samples_make() {
-        let values = [3_u64, 9, 4, 4];
-        let one = |value: u64| Spread { count: 1, min: value, max: value, last: value, above: 0, squares: 0 };
-        let exact = values.map(one).into_iter().reduce(Spread::and).unwrap();
-        let parts = [4.0, 20.0, 3.0, 9.0, exact.deviation(), 4.0].map(Some);
-        assert_eq!(spread(parts, 1.0), Some(exact));
-        assert_eq!(spread([None; 6], 1.0), None);
-    }
 
     #[test]
     fn two_jobs_that_scrape_one_dockmeter_do_not_make_twice_as_much_of_it() {

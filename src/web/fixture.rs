@@ -19,6 +19,7 @@ use crate::ingest::Receiver;
 use crate::inventory::{Container, ContainerId, Engine, Health, Inventory, Network, State, Status};
 use crate::live::{Hub, Steps};
 use crate::metrics::{LabelBlock, Sink, Value, catalogue};
+use crate::snapshot::host::{Host, NetDevice};
 use crate::snapshot::{
     self, LogError, LogLine, LogQuery, LogSource, LogStream, Machine, Process, ProcessError, ProcessList,
     ProcessQuery, ProcessSource, Rates, Reading, Snapshot, Source, Stats,
@@ -305,7 +306,7 @@ pub(super) fn context_of(source: Fixed, access: Access, max_requests: usize) -> 
     let collectors = Arc::new(collectors());
     let context = Context::new(Arc::new(source), inventory(), collectors, access, max_requests);
     let monitor = Monitor::new(inventory(), Arc::default(), Box::new(|| false), Wanted::default());
-    let context = context.with_monitor(Arc::new(monitor)).with_history(history()).with_hub(hub());
+    let context = context.with_monitor(Arc::new(monitor)).with_history(Some(history())).with_hub(hub());
     let context = context.with_programs(Arc::new(receiver()), BODY_BYTES).with_rulebook(rulebook());
     let dashboards = Some(Workshop::new(shelf(), None, ""));
     context.set_surroundings(Surroundings { dashboards, ..Surroundings::default() });
@@ -320,12 +321,16 @@ fn hub() -> Arc<Hub> {
     Hub::of(&inventory(), steps)
 }
 
-/// The last ten minutes of the containers, and of one of ann's and one of bob's that are gone.
+/// The last ten minutes of the machine and the containers, and of one of ann's and one of bob's that are gone.
 fn history() -> History {
     let now = Timestamp::now();
     let moment = |n: i64| {
         let mut snapshot = snapshot();
         snapshot.taken_at = now - SignedDuration::from_secs(600 - n * 5);
+        let mut uplink = NetDevice { device: "eth0".to_owned(), ..NetDevice::default() };
+        uplink.columns[0] = n as u64 * 5_000;
+        let (loadavg, netdev) = (Some([0.5, 0.0, 0.0]), Some(vec![uplink]));
+        snapshot.host = Some(Arc::new(Host { loadavg, netdev, ..Host::default() }));
         if n < 60 {
             let gone = [("9a", "gone-1", "ann"), ("9b", "gone-2", "bob")];
             let gone =

@@ -23,6 +23,7 @@ use super::problem::{Kind, Problem};
 use super::view::View;
 use crate::history::{self, Answer, Ask, FIGURES, History};
 use crate::inventory::{ContainerId, FindError};
+use crate::prometheus::QueryError;
 use crate::tenant::{LabelValue, Tenant};
 
 use answer::{Format, Measured};
@@ -38,8 +39,16 @@ struct Known {
 
 impl Context {
     fn history(&self) -> Result<&History, Problem> {
-        self.history.as_ref().ok_or_else(|| Problem::new(Kind::Internal, "nobody here keeps what was"))
+        self.history.as_ref().ok_or_else(|| off("only dockmeter itself knows it, not a Prometheus"))
     }
+}
+
+/// No history is kept, and so this is not known; what else there is to say.
+fn off(more: &str) -> Problem {
+    let detail = format!(
+        "no history is kept here (`history.enabled: false` or `--no-history`); {more}. `history.enabled: true` and a restart switch it on"
+    );
+    Problem::new(Kind::NotConfigured, detail)
 }
 
 /// The container of a path: one that is there, else one of which there is history.
@@ -49,10 +58,10 @@ fn known(context: &Context, view: &View, key: Result<Path<String>, PathRejection
         Ok(container) => {
             Ok(Known { id: container.id, name: container.name.clone(), tenant: container.tenant.clone() })
         }
-        Err(problem) => match gone(context.history()?, view, &key)? {
-            Some(known) => Ok(known),
-            None => Err(problem),
-        },
+        Err(problem) => {
+            let gone = context.history.as_ref().map(|history| gone(history, view, &key)).transpose()?;
+            gone.flatten().ok_or(problem)
+        }
     }
 }
 
@@ -90,8 +99,8 @@ pub(super) async fn container(
     Query(query): Query<Vec<(String, String)>>,
 ) -> Result<Response, Problem> {
     let container = known(&context, &view, key)?;
-    let embedded = context.history()?;
-    let span = Span::parse(&query, Timestamp::now(), &embedded.retention())?;
+    let retention = context.history.as_ref().map(History::retention).unwrap_or_default();
+    let span = Span::parse(&query, Timestamp::now(), &retention)?;
     let format = Format::parse(&query)?;
     let ask = Ask {
         container: container.id,
@@ -100,7 +109,7 @@ pub(super) async fn container(
         to: span.to,
         step: span.step,
     };
-    let (source, answer) = asked(&context, embedded, &ask).await?;
+    let (source, answer) = asked(&context, &ask).await?;
     let measured = Measured { container: &container, span: &span, source, answer: &answer };
     Ok(match format {
         Format::Json => Json(measured).into_response(),
@@ -114,19 +123,22 @@ pub(super) async fn container(
 }
 
 /// The answer of whoever is configured, and of what is kept here where he does not answer.
-async fn asked(context: &Context, embedded: &History, ask: &Ask) -> Result<(&'static str, Answer), Problem> {
+async fn asked(context: &Context, ask: &Ask) -> Result<(&'static str, Answer), Problem> {
     use history::Query;
-    let elsewhere = context.surroundings().history.clone();
-    if let Some(elsewhere) = elsewhere {
+    let unavailable = |error: QueryError| Problem::new(Kind::Unavailable, error.to_string());
+    let embedded = context.history.as_ref();
+    if let Some(elsewhere) = context.surroundings().history.clone() {
         match elsewhere.ask(ask).await {
             // One that began after the last scrape is not there yet.
-            Ok(answer) if answer.points.is_empty() => {}
+            Ok(answer) if answer.points.is_empty() && embedded.is_some() => {}
             Ok(answer) => return Ok((elsewhere.name(), answer)),
+            Err(error) if embedded.is_none() => return Err(unavailable(error)),
             Err(error) => tracing::warn!(%error, "answered with the history that is kept here"),
         }
     }
-    let answer = embedded.ask(ask).await;
-    Ok((embedded.name(), answer.map_err(|error| Problem::new(Kind::Unavailable, error.to_string()))?))
+    let embedded =
+        embedded.ok_or_else(|| off("a Prometheus that is named (`prometheus.url`) would be asked"))?;
+    Ok((embedded.name(), embedded.ask(ask).await.map_err(unavailable)?))
 }
 
 /// `GET /api/system/health/metrics?hours=24&interval=5min`
@@ -140,7 +152,7 @@ pub(super) async fn system_health(
         return Err(Problem::new(Kind::NotFound, detail));
     }
     let history = context.history()?.clone();
-    let hours = span::hours(&query)?;
+    let hours = span::hours(&query, span::MOST_HOURS)?;
     let interval = span::health_interval(&query)?;
     let to = Timestamp::now().as_millisecond();
     let read = tokio::task::spawn_blocking(move || SystemHealth::new(&history, hours, interval, to));
@@ -156,7 +168,7 @@ pub(super) async fn container_health(
 ) -> Result<Json<ContainerHealth>, Problem> {
     let container = known(&context, &view, key)?;
     let history = context.history()?.clone();
-    let hours = span::hours(&query)?;
+    let hours = span::hours(&query, span::MOST_HOURS_OF_ONE)?;
     let to = Timestamp::now().as_millisecond();
     let read = tokio::task::spawn_blocking(move || ContainerHealth::new(&history, &container, hours, to));
     read.await.map(Json).map_err(|_| Problem::new(Kind::Internal, "the history could not be read"))

@@ -199,8 +199,8 @@ impl Context {
 
     /// With somebody who knows what was.
     #[must_use]
-    pub fn with_history(self, history: History) -> Self {
-        Context { history: Some(history), ..self }
+    pub fn with_history(self, history: Option<History>) -> Self {
+        Context { history, ..self }
     }
 
     /// With somebody who knows which alerts there are.

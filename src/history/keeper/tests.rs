@@ -98,7 +98,7 @@ fn taken(n: i64) -> Vec<Taken> {
     vec![one(1), one(2)]
 }
 
-fn open(disk: &Disk) -> (Keeper, Vec<Torn>) {
+fn open(disk: &Disk) -> (Keeper, Vec<Unread>) {
     Keeper::on(&options(), Some(Box::new(disk.clone()))).unwrap()
 }
 
@@ -179,6 +179,27 @@ fn a_flipped_byte_never_makes_a_wrong_number() {
             assert_eq!(fine, whole[0][..fine.len()], "{name} at {place}");
             assert!(name.starts_with("5s") || fine.len() == 40, "files do not harm each other");
         }
+    }
+}
+
+#[test]
+fn files_of_another_form_are_never_read_an_old_one_goes_and_a_new_one_stays() {
+    let disk = Disk::new();
+    let (mut keeper, _) = open(&disk);
+    run(&mut keeper, 0..100);
+    for (form, stays) in [(b'1', false), (b'3', true)] {
+        let mut files = disk.files();
+        files.values_mut().for_each(|bytes| bytes[18] = form);
+        let other = Disk::holding(files.clone());
+        let (mut again, unread) = open(&other);
+        assert_eq!(unread.len(), files.len());
+        let why = if stays { Why::Newer('3') } else { Why::Older('1') };
+        assert!(unread.iter().all(|one| one.why == why), "{unread:?}");
+        assert!(all(&again).iter().all(Vec::is_empty));
+        run(&mut again, 200..203);
+        let kept = other.files();
+        assert!(files.iter().all(|(name, bytes)| (kept.get(name) == Some(bytes)) == stays), "{form}");
+        assert_eq!(bins(&open(&other).0, Step::Seconds5).len(), 3, "and goes on beside it");
     }
 }
 

@@ -8,7 +8,7 @@ use super::Known;
 use super::answer::time;
 use super::span::HealthInterval;
 use crate::health::{Domain, Status};
-use crate::history::{Bin, Counter, Gauge, History, Key, Step, SystemPoint};
+use crate::history::{Bin, Counter, Gauge, HOST_FIGURES, History, Key, Retention, Step, SystemPoint};
 use crate::inventory::{self, ContainerId};
 use crate::tenant::LabelValue;
 use crate::web::current::Time;
@@ -34,6 +34,9 @@ struct Point {
     cpu_ratio: Option<f64>,
     memory_ratio: Option<f64>,
     disk_ratio: Option<f64>,
+    /// Means of the machine's figures, by name.
+    #[serde(flatten)]
+    host: BTreeMap<&'static str, Option<f64>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -71,6 +74,7 @@ impl From<SystemPoint> for Point {
             cpu_ratio,
             memory_ratio,
             disk_ratio,
+            host: HOST_FIGURES.iter().map(|figure| figure.name).zip(point.host).collect(),
         }
     }
 }
@@ -85,6 +89,9 @@ pub(in crate::web) struct ContainerHealth {
     team: LabelValue,
     from: Time,
     to: Time,
+    /// The step that beginnings, ends and incidents are told to.
+    interval: &'static str,
+    interval_seconds: i64,
     /// By time; each as long as nothing changed.
     periods: Vec<Period>,
     /// Steps in which it was restarted or processes were killed.
@@ -111,11 +118,7 @@ struct Incident {
 impl ContainerHealth {
     pub(super) fn new(history: &History, container: &Known, hours: i64, to: i64) -> Self {
         let from = to - hours * HOUR_MS;
-        // The finest steps that are kept for so long.
-        let step = [Step::Minute, Step::Minutes5].into_iter();
-        let step = step.rev().fold(Step::Hour, |coarser, step| {
-            if history.retention().milliseconds(step) >= hours * HOUR_MS { step } else { coarser }
-        });
+        let step = finest(&history.retention(), hours);
         let bins = history.bins(Key::Container(container.id), step, from, to);
         let grown = |bin: &Bin, counter: Counter| bin.counters[counter as usize].unwrap_or(0);
         let sum = |counter: Counter| bins.iter().map(|bin| grown(bin, counter)).sum();
@@ -131,12 +134,20 @@ impl ContainerHealth {
             team: container.tenant.team.clone(),
             from: time(from),
             to: time(to),
+            interval: step.as_str(),
+            interval_seconds: step.milliseconds() / 1000,
             periods: periods(&bins, step.milliseconds(), to),
             incidents: bins.iter().filter_map(incident).collect(),
             restarts: sum(Counter::Restarts),
             oom_kills: sum(Counter::OomKills),
         }
     }
+}
+
+/// The finest steps that are kept for so long, but no samples.
+fn finest(retention: &Retention, hours: i64) -> Step {
+    let is_kept = |step: &Step| retention.milliseconds(*step) >= hours * HOUR_MS;
+    [Step::Minute, Step::Minutes5].into_iter().find(is_kept).unwrap_or(Step::Hour)
 }
 
 /// What it was last in each step, as long as it stayed so. A gap in the history ends a period.
@@ -160,4 +171,17 @@ fn periods(bins: &[Bin], step_ms: i64, now: i64) -> Vec<Period> {
         health: health.and_then(|health| inventory::Health::ALL.get(health as usize)).map(|one| one.as_str()),
     };
     periods.into_iter().map(period).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_are_as_fine_as_they_are_kept_for_so_long() {
+        let of = |hours| finest(&Retention::default(), hours);
+        assert_eq!((of(1), of(24)), (Step::Minute, Step::Minute));
+        assert_eq!((of(25), of(168)), (Step::Minutes5, Step::Minutes5));
+        assert_eq!((of(169), of(720)), (Step::Hour, Step::Hour));
+    }
 }

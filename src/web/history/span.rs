@@ -14,8 +14,11 @@ const ENOUGH_POINTS: i64 = 2_100;
 /// How far back an answer goes if nobody says, in milliseconds.
 const HOUR_MS: i64 = 3_600_000;
 
-/// The most hours of health.
-const MOST_HOURS: i64 = 168;
+/// The most hours of the health of everything.
+pub(super) const MOST_HOURS: i64 = 168;
+
+/// The most hours of the health of a container: as long as the longest step is kept by default.
+pub(super) const MOST_HOURS_OF_ONE: i64 = 720;
 
 /// A span of time, in milliseconds since 1970, and its step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,12 +99,10 @@ impl Span {
 }
 
 /// How many hours of health are asked for.
-pub(super) fn hours(query: &[(String, String)]) -> Result<i64, Problem> {
+pub(super) fn hours(query: &[(String, String)], most: i64) -> Result<i64, Problem> {
     let Some(text) = one(query, "hours")? else { return Ok(24) };
-    let hours = text.parse().ok().filter(|hours| (1..=MOST_HOURS).contains(hours));
-    hours.ok_or_else(|| {
-        refused(format!("`hours` is `{text}`, which is no whole number from 1 to {MOST_HOURS}"))
-    })
+    let hours = text.parse().ok().filter(|hours| (1..=most).contains(hours));
+    hours.ok_or_else(|| refused(format!("`hours` is `{text}`, which is no whole number from 1 to {most}")))
 }
 
 /// The step of health: its word, its length in milliseconds, and the step that it is made of.

@@ -1,7 +1,11 @@
 //! What was, as those see it who may.
 
+use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 
+use super::*;
+use crate::history::{Bin, Counter, Gauge, Query};
+use crate::web::Surroundings;
 use crate::web::fixture::{self, get};
 
 const BOUND: [(&str, &str); 1] = [("authorization", "Bearer bound")];
@@ -74,6 +78,13 @@ async fn how_everything_was_is_the_worst_of_each_step_and_nothing_for_a_tenant()
         json!({"containers": {"status": "warning", "warning_count": 2}, "host": {"status": "healthy", "warning_count": 0}})
     );
     assert_eq!((&points[0]["cpu_ratio"], &points[0]["disk_ratio"]), (&json!(0.25), &json!(null)));
+    let last = points.last().unwrap();
+    assert_eq!((&last["load1"], &last["memory_total_bytes"]), (&json!(0.5), &json!(null)));
+    assert_eq!(last["network_receive_bytes_per_second"], json!(1_000.0));
+    for interval in ["1min", "5min", "15min", "1hour"] {
+        let path = format!("/api/system/health/metrics?hours=168&interval={interval}");
+        assert_eq!(get(&context, &path, &[]).await.json()["interval"], interval);
+    }
     get(&context, "/api/system/health/metrics", &BOUND).await.problem(404);
     get(&context, "/api/system/health/metrics?hours=169", &[]).await.problem(400);
 }
@@ -86,6 +97,51 @@ async fn how_a_container_was_is_told_by_periods() {
     assert_eq!(periods.len(), 1, "{periods:?}");
     assert_eq!((&periods[0]["status"], &periods[0]["health"]), (&json!("running"), &json!("healthy")));
     assert_eq!((&answer["restarts"], &answer["incidents"]), (&json!(0), &json!([])));
+    assert_eq!((&answer["interval"], &answer["interval_seconds"]), (&json!("1m"), &json!(60)));
+    let month = get(&context, "/api/system/health/containers/shop-api-1?hours=720", &BOUND).await.json();
+    assert_eq!((&month["interval"], month["periods"].as_array().unwrap().len()), (&json!("1h"), 1));
+    get(&context, "/api/system/health/containers/shop-api-1?hours=721", &[]).await.problem(400);
     let gone = get(&context, "/api/system/health/containers/gone-1", &[]).await.json();
     assert_eq!(gone["periods"].as_array().unwrap().len(), 1);
+}
+
+/// A context that keeps no history, and asks somebody if there is one.
+fn without_history(elsewhere: Option<Arc<dyn Query>>) -> Arc<Context> {
+    let context = Arc::into_inner(fixture::context()).unwrap().with_history(None);
+    context.set_surroundings(Surroundings { history: elsewhere, ..Surroundings::default() });
+    Arc::new(context)
+}
+
+/// Knows one container's memory, or is away.
+#[derive(Debug)]
+struct Elsewhere(bool);
+
+impl Query for Elsewhere {
+    fn name(&self) -> &'static str {
+        "prometheus"
+    }
+
+    fn bins<'a>(&'a self, ask: &'a Ask) -> BoxFuture<'a, Result<Vec<Bin>, QueryError>> {
+        let Elsewhere(answers) = self;
+        let (none, nothing) =
+            (vec![None; Counter::Restarts as usize + 1], vec![None; Gauge::Health as usize + 1]);
+        let bin = Bin { at: ask.to, elapsed_ms: 5_000, counters: none, gauges: nothing };
+        let away = QueryError::Late { url: "http://prometheus:9090".into() };
+        Box::pin(async move { if *answers { Ok(vec![bin]) } else { Err(away) } })
+    }
+}
+
+#[tokio::test]
+async fn where_no_history_is_kept_prometheus_answers_or_it_is_said_what_switches_it_on() {
+    let path = "/api/containers/shop-api-1/metrics/history";
+    let nobody = without_history(None);
+    for path in [path, "/api/system/health/metrics", "/api/system/health/containers/shop-api-1"] {
+        let detail = get(&nobody, path, &[]).await.problem(404);
+        assert!(detail.contains("--no-history") && detail.contains("history.enabled: true"), "{detail}");
+    }
+    let detail = get(&nobody, "/api/containers/gone-1/metrics/history", &[]).await.problem(404);
+    assert_eq!(detail, "no container `gone-1`");
+    let answer = get(&without_history(Some(Arc::new(Elsewhere(true)))), path, &[]).await.json();
+    assert_eq!((&answer["source"], answer["points"].as_array().unwrap().len()), (&json!("prometheus"), 1));
+    get(&without_history(Some(Arc::new(Elsewhere(false)))), path, &[]).await.problem(503);
 }
