@@ -13,6 +13,7 @@ mod basic_auth;
 mod body;
 mod caller;
 mod connection;
+mod cors;
 mod crowd;
 mod current;
 mod dashboards;
@@ -22,6 +23,7 @@ mod health;
 mod history;
 mod landing;
 mod listen;
+mod log_stream;
 mod logs;
 mod negotiate;
 mod openapi;
@@ -40,6 +42,7 @@ pub mod router;
 mod scrape;
 mod seats;
 pub mod server;
+mod socket;
 mod standing;
 mod stream;
 mod streams;
@@ -60,7 +63,7 @@ use tokio::sync::{Semaphore, SemaphorePermit, mpsc, watch};
 use crate::collect::Collector;
 use crate::ingest::{Correspondent, Correspondents, Found, Receiver, Way};
 use crate::inventory::Inventory;
-use crate::live::Hub;
+use crate::live::{Hub, LogHub};
 use crate::snapshot::{LogSource, ProcessSource, Snapshot, Source};
 
 use crate::config::Discovery;
@@ -122,6 +125,8 @@ pub struct Context {
     pages: Arc<PagePool>,
     /// Who tells what happens; `None` where nobody does.
     hub: Option<Arc<Hub>>,
+    /// Who tells what containers write; `None` where nobody does.
+    log_hub: Option<Arc<LogHub>>,
     /// Answers that last.
     streams: Streams,
     /// Told when it has to be looked again who may read.
@@ -156,6 +161,7 @@ impl Context {
             requests: (max_requests > 0).then(|| Semaphore::new(max_requests.min(Semaphore::MAX_PERMITS))),
             pages: Arc::default(),
             hub: None,
+            log_hub: None,
             streams: Streams::of_this_process(),
             changes: watch::Sender::new(()),
         }
@@ -189,6 +195,12 @@ impl Context {
     #[must_use]
     pub fn with_hub(self, hub: Arc<Hub>) -> Self {
         Context { hub: Some(hub), ..self }
+    }
+
+    /// With somebody who tells what containers write.
+    #[must_use]
+    pub fn with_log_hub(self, hub: Arc<LogHub>) -> Self {
+        Context { log_hub: Some(hub), ..self }
     }
 
     /// With somebody who reads the configuration again.
