@@ -19,7 +19,7 @@ use crate::metrics::{Histogram, LabelBlock};
 use crate::tenant::{LabelValue, Tenant};
 
 pub use audience::{Audience, FastSample};
-pub use logs::{LogError, LogFilter, LogLine, LogQuery, LogSource, LogStream};
+pub use logs::{LogError, LogFilter, LogFlow, LogLine, LogQuery, LogSource, LogStream};
 pub use processes::{
     Process, ProcessError, ProcessList, ProcessOrder, ProcessQuery, ProcessSource, state_word,
 };

@@ -318,6 +318,8 @@ fn web(layers: &mut Layers<'_>, file: &file::Web) -> Result<Web, ConfigError> {
                 text => Ok(text.to_owned()),
             })
         })?,
+        cors_origins: layers
+            .many(&settings::WEB_CORS_ORIGINS, &file.cors_origins, |given| given.parse(value::origin))?,
     })
 }
 

@@ -314,6 +314,7 @@ pub(super) struct Web {
     pub(super) max_requests: Option<Text>,
     pub(super) trust_networks: List<Text>,
     pub(super) allowed_hosts: List<Text>,
+    pub(super) cors_origins: List<Text>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -185,6 +185,8 @@ pub struct Web {
     pub trust_networks: Vec<Network>,
     /// Further names under which pages are asked for.
     pub allowed_hosts: Vec<String>,
+    /// Origins of other servers' pages that may read.
+    pub cors_origins: Vec<String>,
 }
 
 /// Where programs send what they measure, and how much.

@@ -148,6 +148,8 @@ settings! {
         "A further name under which pages are asked for. A request for another host is refused, which keeps foreign web pages from reading through a visitor's browser.";
     WEB_TOKEN_FILE Some("web.token-file"), None, Many "FILE" []
         "A file with more tokens: a list `tokens` whose entries are those of `auth.tokens`. `dockmeter token new --output=FILE` makes one. It has to exist, and is read again on SIGHUP.";
+    WEB_CORS_ORIGINS Some("web.cors-origin"), Some("web.cors_origins"), Many "ORIGIN" []
+        "The origin of another server's pages that may read here through a visitor's browser, as `https://dash.example.com`: exactly as browsers send it, and no patterns. Without it no other server's page reads.";
     DOCKER_HOST Some("docker.host"), Some("docker.host"), One "ADDRESS" ["unix:///var/run/docker.sock"]
         "The engine: `unix:///PATH` or `tcp://HOST:PORT`. Docker's own variable stands behind ours and before the file. If nobody says anything and the default does not exist, `$XDG_RUNTIME_DIR/docker.sock`, `/run/podman/podman.sock` and `$XDG_RUNTIME_DIR/podman/podman.sock` are looked for.";
     DOCKER_TLS_VERIFY Some("docker.tls-verify"), Some("docker.tls_verify"), One "BOOLEAN" ["false"]

@@ -24,6 +24,7 @@ pub(super) fn page(config: &Config) -> String {
     page.one(&settings::WEB_MAX_REQUESTS, config.web.max_requests);
     page.many(&settings::WEB_TRUST_NETWORKS, config.web.trust_networks.iter().map(shown));
     page.many(&settings::WEB_ALLOWED_HOSTS, config.web.allowed_hosts.iter().map(shown));
+    page.many(&settings::WEB_CORS_ORIGINS, config.web.cors_origins.iter().map(shown));
     page.one(&settings::DOCKER_HOST, shown(&config.docker.host));
     page.one(&settings::DOCKER_TLS_VERIFY, config.docker.tls_verify);
     page.one(&settings::DOCKER_CERT_PATH, shown(&config.docker.cert_path.display()));

@@ -71,7 +71,7 @@ fn a_whole_file_is_understood() {
            strict: true\n\
          sampling: {fast: 100ms, full: 10s, host: 2s}\n\
          disk: {interval: 1h, budget: 0.5, engine_interval: 1d}\n\
-         web: {listen_address: ['0.0.0.0:10417', ':80'], max_requests: 8, trust_networks: [10.0.0.0/8], allowed_hosts: [metrics.example.com]}\n\
+         web: {listen_address: ['0.0.0.0:10417', ':80'], max_requests: 8, trust_networks: [10.0.0.0/8], allowed_hosts: [metrics.example.com], cors_origins: ['https://dash.example.com']}\n\
          auth: {tokens: [{name: prom, hash: 'sha256:0000000000000000000000000000000000000000000000000000000000000000', scopes: [read]}]}\n\
          limits: {users: 10, projects: 20, teams: 3}\n\
          log: {level: debug, format: json}\n\
@@ -206,7 +206,7 @@ fn every_mistake_in_the_file_is_one_line_with_its_place() {
     for (text, message) in [
         (
             "web:\n  max_request: 4\n",
-            "2:3: unknown key `max_request`, expected `listen_address`, `systemd_socket`, `config_file`, `max_requests`, `trust_networks` or `allowed_hosts`",
+            "2:3: unknown key `max_request`, expected `listen_address`, `systemd_socket`, `config_file`, `max_requests`, `trust_networks`, `allowed_hosts` or `cors_origins`",
         ),
         ("log: {level: info}\nlog: {level: warn}\n", "2:1: key `log` stands twice in one mapping; keep one"),
         ("web: {listen_address: ':1'}", "1:23: expected a list"),
@@ -237,6 +237,10 @@ fn every_mistake_in_the_file_is_one_line_with_its_place() {
         (
             "web: {allowed_hosts: ['http://a']}",
             "1:23: `http://a` is not the name of a host; leave scheme and port out",
+        ),
+        (
+            "web: {cors_origins: ['*']}",
+            "1:22: `*` is no origin as browsers send it, such as `https://dash.example.com` or `http://10.0.0.7:3000`: scheme and host in lower case, a port unless it is the scheme's own, and nothing behind",
         ),
         ("containers: {exclude: [{name: '(a'}]}", "1:31: `(a` is not a regular expression: unclosed group"),
         (

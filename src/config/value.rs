@@ -66,6 +66,33 @@ pub(super) fn go_duration(text: &str) -> Result<Duration, String> {
     duration.ok_or_else(|| format!("`{text}` is not a duration such as `500ms`, `1s` or `1m30s`"))
 }
 
+/// The origin of a web page as browsers send it: RFC 6454, 6.2.
+pub(super) fn origin(text: &str) -> Result<String, String> {
+    let is_one = || {
+        let (scheme, place) = text.split_once("://")?;
+        let usual = if scheme == "https" { ":443" } else { ":80" };
+        let (host, port) = match place.rsplit_once(':') {
+            Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+            _ => (place, None),
+        };
+        let is_port = |port: &str| port.parse::<u16>().is_ok_and(|number| number.to_string() == port);
+        let inside = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+        let is_host = match inside {
+            Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
+            None => host.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || b"-._".contains(&c)),
+        };
+        let usable = matches!(scheme, "http" | "https") && !host.is_empty() && !place.ends_with(usual);
+        (usable && is_host && port.is_none_or(is_port)).then(|| text.to_owned())
+    };
+    is_one().ok_or_else(|| {
+        format!(
+            "`{text}` is no origin as browsers send it, such as `https://dash.example.com` or \
+             `http://10.0.0.7:3000`: scheme and host in lower case, a port unless it is the scheme's own, and \
+             nothing behind"
+        )
+    })
+}
+
 /// A time zone: `UTC`, or a name of the system's database as `Europe/Berlin`.
 ///
 /// # Errors

@@ -320,7 +320,22 @@ impl Client {
         if let Some(since) = since {
             path.push_str(&format!("&since={}", unix(since)));
         }
-        self.stream(Call::Logs, &path).await
+        self.stream(Call::Logs, &path, CALL_DEADLINE).await
+    }
+
+    /// The log of a container from a moment on, each line with its time, and on for as long as it
+    /// runs. Some engines do not even begin to answer before there is a line, so `patience` is for
+    /// the first one.
+    pub(super) async fn follow_logs(
+        &self,
+        id: ContainerId,
+        since: Option<Timestamp>,
+        patience: Duration,
+    ) -> Result<Incoming, CallError> {
+        let since = since.map_or_else(String::new, |since| format!("&since={}", unix(since)));
+        let path =
+            format!("{}/containers/{id}/logs?follow=1&stdout=1&stderr=1&timestamps=1{since}", self.prefix);
+        self.stream(Call::Logs, &path, patience).await
     }
 
     /// What the engine says of itself and its machine.
@@ -338,19 +353,19 @@ impl Client {
         if let Some(since) = since {
             path.push_str(&format!("&since={}", unix(since)));
         }
-        self.stream(Call::Events, &path).await.map(EventStream::new)
+        self.stream(Call::Events, &path, CALL_DEADLINE).await.map(EventStream::new)
     }
 
     /// The body of an answer that has begun; whoever reads it has a deadline for that.
-    async fn stream(&self, call: Call, path: &str) -> Result<Incoming, CallError> {
-        let answer = timeout(CALL_DEADLINE, async {
+    async fn stream(&self, call: Call, path: &str, deadline: Duration) -> Result<Incoming, CallError> {
+        let answer = timeout(deadline, async {
             let response = self.send(path).await?;
             match response.status().is_success() {
                 true => Ok(response.into_body()),
                 false => Err(self.refusal(path, response).await),
             }
         });
-        let answer = async { answer.await.map_err(|_| self.late(path, CALL_DEADLINE))? };
+        let answer = async { answer.await.map_err(|_| self.late(path, deadline))? };
         self.counted(call, answer).await
     }
 

@@ -4,13 +4,15 @@
 //! of head (which output, three zeros, the length in big-endian) and a piece of a line; with a
 //! terminal it is the bytes as they were written. Every piece begins with its time, as it is asked
 //! for, and that begins with a digit: so the first byte tells which of the two it is, whatever the
-//! engine says of the answer's type. A line longer than 16 KiB comes in several pieces.
+//! engine says of the answer's type. A line longer than 16 KiB comes in several pieces. With
+//! `follow=1` the answer goes on until the container's run ends.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use futures_util::stream::unfold;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use jiff::Timestamp;
@@ -18,11 +20,15 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 
 use super::client::{CallError, Client};
-use crate::inventory::Container;
-use crate::snapshot::{LogError, LogLine, LogQuery, LogSource, LogStream};
+use crate::inventory::{Container, ContainerId};
+use crate::snapshot::{LogError, LogFlow, LogLine, LogQuery, LogSource, LogStream};
 
 /// How long one answer may take, from the question to its last byte.
 const DEADLINE: Duration = Duration::from_secs(10);
+
+/// How long an answer that is followed may be silent: a container may have nothing to say, but of
+/// a connection that is dead, too, nothing is heard. Who follows begins anew then.
+const SILENCE: Duration = Duration::from_secs(300);
 
 /// Logs that are read at the same time; others wait for their turn within the deadline.
 const AT_ONCE: usize = 4;
@@ -48,11 +54,14 @@ impl EngineLogs {
         EngineLogs { clients, room: Arc::new(Semaphore::new(AT_ONCE)) }
     }
 
+    fn client(&self) -> Result<Client, LogError> {
+        let unreachable = || LogError::OutOfReach("the engine is not reachable".to_owned());
+        self.clients.borrow().clone().ok_or_else(unreachable)
+    }
+
     async fn read(&self, container: &Container, query: LogQuery) -> Result<Vec<LogLine>, LogError> {
         let Ok(_place) = self.room.acquire().await else { return Err(LogError::Busy) };
-        let client = self.clients.borrow().clone();
-        let unreachable = || LogError::OutOfReach("the engine is not reachable".to_owned());
-        let client = client.ok_or_else(unreachable)?;
+        let client = self.client()?;
         let asked = if query.wanted.is_some() { SCANNED } else { query.tail };
         let body = client.logs(container.id, asked, query.since).await.map_err(explained)?;
         collect(body, query).await
@@ -69,6 +78,15 @@ impl LogSource for EngineLogs {
             async { timeout(DEADLINE, self.read(container, query)).await.unwrap_or(Err(LogError::Busy)) };
         Box::pin(lines)
     }
+
+    fn follow(&self, id: ContainerId, since: Option<Timestamp>) -> BoxFuture<'_, Result<LogFlow, LogError>> {
+        Box::pin(async move {
+            let body = self.client()?.follow_logs(id, since, SILENCE).await.map_err(explained)?;
+            let flow = Flow { body, reader: Reader::default(), over: false };
+            let flow: LogFlow = Box::pin(unfold(flow, Flow::next));
+            Ok(flow)
+        })
+    }
 }
 
 fn explained(error: CallError) -> LogError {
@@ -82,11 +100,51 @@ fn explained(error: CallError) -> LogError {
     }
 }
 
+fn broke_off(error: &hyper::Error) -> LogError {
+    LogError::OutOfReach(format!("the engine broke off: {error}"))
+}
+
+/// An answer that goes on.
+struct Flow {
+    body: Incoming,
+    reader: Reader,
+    over: bool,
+}
+
+impl Flow {
+    /// The lines that come next. What is left of a line when the engine breaks off is not one: it
+    /// comes whole when somebody begins anew.
+    async fn next(mut self) -> Option<(Result<Vec<LogLine>, LogError>, Self)> {
+        while !self.over {
+            let mut lines = Vec::new();
+            match timeout(SILENCE, self.body.frame()).await {
+                Ok(Some(Ok(frame))) => {
+                    let bytes = frame.data_ref().map_or(&[][..], |bytes| bytes);
+                    self.reader.read(bytes, &mut |line| lines.push(line));
+                }
+                Ok(Some(Err(error))) => {
+                    self.over = true;
+                    return Some((Err(broke_off(&error)), self));
+                }
+                Ok(None) => {
+                    self.over = true;
+                    self.reader.end(&mut |line| lines.push(line));
+                }
+                Err(_) => return None,
+            }
+            if !lines.is_empty() {
+                return Some((Ok(lines), self));
+            }
+        }
+        None
+    }
+}
+
 async fn collect(mut body: Incoming, query: LogQuery) -> Result<Vec<LogLine>, LogError> {
     let mut kept = Kept { query, lines: VecDeque::new(), bytes: 0 };
     let mut reader = Reader::default();
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| LogError::OutOfReach(format!("the engine broke off: {error}")))?;
+        let frame = frame.map_err(|error| broke_off(&error))?;
         if let Some(bytes) = frame.data_ref() {
             reader.read(bytes, &mut |line| kept.take(line));
         }

@@ -30,7 +30,7 @@ use crate::host;
 use crate::ingest::intake::Pace;
 use crate::ingest::{Correspondents, Receiver};
 use crate::inventory::{Container, Inventory};
-use crate::live::{Hub, Steps};
+use crate::live::{Hub, LogHub, Steps};
 use crate::metrics::catalogue;
 use crate::paths::Paths;
 use crate::postgres::{self, Servers};
@@ -207,7 +207,10 @@ impl Exporter {
             config.web.max_requests,
         );
         let context = context.with_processes(Arc::new(Processes::new(&config, watcher.processes())));
-        let context = context.with_logs(Arc::new(watcher.logs()));
+        let logs = Arc::new(watcher.logs());
+        let most_logs = LogHub::most_of_this_process();
+        let context = context.with_log_hub(LogHub::new(logs.clone(), inventory.clone(), most_logs));
+        let context = context.with_logs(logs);
         let (wishes, wished) = reload::wishes();
         let context = context.with_programs(receiver.clone(), config.ingest.body_bytes);
         let context = context.with_correspondents(correspondents);
@@ -587,8 +590,10 @@ fn judged(config: &Config) -> anyhow::Result<Wanted> {
 }
 
 fn access(config: &Config) -> Access {
+    let web = &config.web;
     let tokens = config.tokens.iter().chain(&config.file_tokens).cloned().collect();
-    Access::new(config.web.trust_networks.clone(), tokens, config.web.allowed_hosts.clone())
+    Access::new(web.trust_networks.clone(), tokens, web.allowed_hosts.clone())
+        .with_origins(web.cors_origins.clone())
 }
 
 /// Asks the engine where the kernel's files do not tell; the block devices of this machine have

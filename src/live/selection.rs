@@ -58,6 +58,11 @@ impl Selection {
         self.tenants.admits(&container.tenant) && self.names(container)
     }
 
+    /// Whether containers were named, and not all of tenants are meant.
+    pub(super) fn is_named(&self) -> bool {
+        self.only.is_some()
+    }
+
     /// Whether a container is among those that were named, whosever it is.
     pub(super) fn names(&self, container: &Container) -> bool {
         let Some(only) = &self.only else { return true };

@@ -1,11 +1,12 @@
-//! The log lines of one container, read when somebody asks.
+//! The log lines of one container, read when somebody asks, or as they come.
 
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
+use futures_util::stream::BoxStream;
 use jiff::Timestamp;
 
-use crate::inventory::Container;
+use crate::inventory::{Container, ContainerId};
 
 /// Which of its two outputs a line was written to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -67,6 +68,9 @@ pub enum LogError {
     Busy,
 }
 
+/// Lines as they come, some at a time. It ends when the container's run does, and after an error.
+pub type LogFlow = BoxStream<'static, Result<Vec<LogLine>, LogError>>;
+
 /// Somebody who reads logs of containers.
 pub trait LogSource: Send + Sync {
     /// The lines of a container that runs or has run, oldest first.
@@ -75,4 +79,8 @@ pub trait LogSource: Send + Sync {
         container: &'s Container,
         query: LogQuery,
     ) -> BoxFuture<'s, Result<Vec<LogLine>, LogError>>;
+
+    /// The lines of a container from a moment on, those that it has written by now first; all that
+    /// are kept without one.
+    fn follow(&self, id: ContainerId, since: Option<Timestamp>) -> BoxFuture<'_, Result<LogFlow, LogError>>;
 }

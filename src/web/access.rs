@@ -28,6 +28,8 @@ pub struct Access {
     trusted: Vec<Network>,
     tokens: Vec<Token>,
     hosts: Vec<String>,
+    /// Origins of pages that may read, as browsers write them.
+    origins: Vec<String>,
     refusals: Arc<Refusals>,
 }
 
@@ -44,7 +46,23 @@ impl Access {
         let machine = rustix::system::uname().nodename().to_string_lossy().into_owned();
         let names = hosts.into_iter().chain([SERVICE_NAME.to_owned(), machine]);
         let hosts = names.map(|name| canonical_name(&name)).collect();
-        Access { trusted, tokens, hosts, refusals: Arc::default() }
+        Access { trusted, tokens, hosts, origins: Vec::new(), refusals: Arc::default() }
+    }
+
+    /// The same with origins of other servers' pages that may read.
+    #[must_use]
+    pub fn with_origins(self, origins: Vec<String>) -> Self {
+        Access { origins, ..self }
+    }
+
+    /// Whether pages of any other server may read.
+    pub(super) fn names_origins(&self) -> bool {
+        !self.origins.is_empty()
+    }
+
+    /// Whether pages of this one may.
+    pub(super) fn names_origin(&self, origin: &str) -> bool {
+        self.origins.iter().any(|named| named == origin)
     }
 
     /// Who sends these headers from there; what he may do is [`Caller::may`]'s question.

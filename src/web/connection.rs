@@ -2,7 +2,8 @@
 //!
 //! `axum::serve` gives hyper no timer, so a client that sends its header byte by byte would
 //! hold a connection for ever. Here the handshake, a header, an answer's making, its taking and
-//! an idle connection all end.
+//! an idle connection all end. A request may ask for another protocol over the same connection
+//! (`socket`); who speaks it then takes the connection over, and its place in the server with it.
 
 use std::convert::Infallible;
 use std::io;
@@ -13,12 +14,12 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
+use futures_util::future::BoxFuture;
 use hyper::Request;
 use hyper::body::{Body as HttpBody, Bytes, Frame, Incoming, SizeHint};
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulConnection;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
@@ -90,6 +91,32 @@ pub(super) struct Line {
     pub(super) seat: HeldSeat,
     /// Whether other requests are answered over it at the same time.
     pub(super) http2: bool,
+    /// Who speaks over it when HTTP is over.
+    successor: Arc<Mutex<Option<Successor>>>,
+}
+
+/// What goes on with a connection that speaks HTTP no more.
+struct Successor(BoxFuture<'static, ()>);
+
+impl std::fmt::Debug for Successor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Successor")
+    }
+}
+
+impl Line {
+    /// Has this done once HTTP is over, for as long as the connection would be served.
+    pub(super) fn hand_over(&self, to: impl Future<Output = ()> + Send + 'static) {
+        *self.successor.lock().unwrap_or_else(PoisonError::into_inner) = Some(Successor(Box::pin(to)));
+    }
+
+    /// Goes on with what has been handed over.
+    async fn go_on(&self) {
+        let successor = self.successor.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(Successor(going_on)) = successor {
+            going_on.await;
+        }
+    }
 }
 
 impl<S: Sync> axum::extract::FromRequestParts<S> for Line {
@@ -181,7 +208,8 @@ async fn speak<IO: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
 ) -> Ended {
     let Serving { options, router, stop, activity, seat } = serving;
     let busy = activity.clone();
-    let line = Line { stop: stop.clone(), seat, http2 };
+    let line = Line { stop: stop.clone(), seat, http2, successor: Arc::default() };
+    let handed_over = line.clone();
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(origin.peer);
         if let Some(correspondent) = &origin.correspondent {
@@ -198,7 +226,7 @@ async fn speak<IO: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
             .max_header_list_size(MAX_HEADER_BYTES as u32)
             .serve_connection(TokioIo::new(io), service);
         let idle = activity.idle(options.header_deadline);
-        return Ok(watch(connection, idle, options, stop).await?);
+        return Ok(watch(connection, |connection| connection.graceful_shutdown(), idle, options, stop).await?);
     }
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -206,25 +234,30 @@ async fn speak<IO: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
         .max_buf_size(MAX_HEADER_BYTES)
         .max_headers(MAX_HEADERS)
         .keep_alive(options.keep_alive)
-        .serve_connection(TokioIo::new(io), service);
+        .serve_connection(TokioIo::new(io), service)
+        .with_upgrades();
     // hyper's deadline of the header is that of an idle connection, too.
-    Ok(watch(connection, std::future::pending(), options, stop).await?)
+    let idle = std::future::pending();
+    watch(connection, |connection| connection.graceful_shutdown(), idle, options, stop).await?;
+    handed_over.go_on().await;
+    Ok(())
 }
 
-/// Runs a connection until it ends, is idle for too long, or is to stop.
-async fn watch<C: GracefulConnection>(
+/// Runs a connection until it ends, is idle for too long, or is to stop; `end` asks it to.
+async fn watch<C: Future<Output = hyper::Result<()>>>(
     connection: C,
+    end: impl FnOnce(Pin<&mut C>),
     idle: impl Future<Output = ()>,
     options: Options,
     stop: CancellationToken,
-) -> Result<(), C::Error> {
+) -> hyper::Result<()> {
     let mut connection = pin!(connection);
     tokio::select! {
         ended = connection.as_mut() => return ended,
         () = stop.cancelled() => {}
         () = idle => {}
     }
-    connection.as_mut().graceful_shutdown();
+    end(connection.as_mut());
     // Who is slow to see that the connection ends loses it; at a stop the server is quicker.
     tokio::time::timeout(options.answer_deadline, connection).await.unwrap_or(Ok(()))
 }

@@ -17,12 +17,12 @@ use crate::health::{Monitor, Wanted};
 use crate::history::{History, SystemSample};
 use crate::ingest::Receiver;
 use crate::inventory::{Container, ContainerId, Engine, Health, Inventory, Network, State, Status};
-use crate::live::{Hub, Steps};
+use crate::live::{Hub, LogHub, Steps};
 use crate::metrics::{LabelBlock, Sink, Value, catalogue};
 use crate::snapshot::host::{Host, NetDevice};
 use crate::snapshot::{
-    self, LogError, LogLine, LogQuery, LogSource, LogStream, Machine, Process, ProcessError, ProcessList,
-    ProcessQuery, ProcessSource, Rates, Reading, Snapshot, Source, Stats,
+    self, LogError, LogFlow, LogLine, LogQuery, LogSource, LogStream, Machine, Process, ProcessError,
+    ProcessList, ProcessQuery, ProcessSource, Rates, Reading, Snapshot, Source, Stats,
 };
 use crate::sql::slow::{self, Caller, Calls};
 use crate::sql::{Dialect, sanitise};
@@ -296,6 +296,11 @@ impl LogSource for ThreeLines {
             _ => Ok(lines[lines.len().saturating_sub(query.tail)..].to_vec()),
         }))
     }
+
+    /// Nothing more.
+    fn follow(&self, _: ContainerId, _: Option<Timestamp>) -> BoxFuture<'_, Result<LogFlow, LogError>> {
+        Box::pin(std::future::ready(Ok(Box::pin(futures_util::stream::pending()) as LogFlow)))
+    }
 }
 
 pub(super) fn collectors() -> Vec<Box<dyn Collector>> {
@@ -310,7 +315,9 @@ pub(super) fn context_of(source: Fixed, access: Access, max_requests: usize) -> 
     let context = context.with_programs(Arc::new(receiver()), BODY_BYTES).with_rulebook(rulebook());
     let dashboards = Some(Workshop::new(shelf(), None, ""));
     context.set_surroundings(Surroundings { dashboards, ..Surroundings::default() });
-    let context = context.with_processes(Arc::new(TwoProcesses)).with_logs(Arc::new(ThreeLines));
+    let logs = Arc::new(ThreeLines);
+    let context = context.with_log_hub(LogHub::new(logs.clone(), inventory(), 3)).with_logs(logs);
+    let context = context.with_processes(Arc::new(TwoProcesses));
     // Whatever this program was built with.
     Arc::new(Context { files: &[], ..context })
 }

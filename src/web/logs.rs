@@ -45,8 +45,8 @@ struct Row<'a> {
     line: &'a str,
 }
 
-impl From<LogError> for Problem {
-    fn from(error: LogError) -> Self {
+impl From<&LogError> for Problem {
+    fn from(error: &LogError) -> Self {
         let kind = match error {
             LogError::Gone => Kind::NotFound,
             LogError::OutOfReach(_) => Kind::OutOfReach,
@@ -67,7 +67,9 @@ pub(super) async fn logs(
     let (query, json) = asked(&query, &headers, Timestamp::now())?;
     let container = named(&context, &view, key)?;
     let nobody = || LogError::OutOfReach("nobody reads logs here".to_owned());
-    let lines = context.logs.as_ref().ok_or_else(nobody)?.lines(&container, query).await?;
+    let logs = context.logs.as_ref().ok_or_else(|| Problem::from(&nobody()))?;
+    let lines = logs.lines(&container, query).await;
+    let lines = lines.map_err(|error| Problem::from(&error))?;
     let (body, content_type) = match json {
         true => (as_json(&container, &lines), "application/x-ndjson"),
         false => (as_text(&lines), "text/plain; charset=utf-8"),
@@ -111,14 +113,7 @@ fn asked(
         let tail = text.parse().ok().filter(|tail| (1..=MOST).contains(tail));
         tail.ok_or_else(|| refuse(format!("`tail` is a whole number from 1 to {MOST}")))
     })?;
-    let since = value("since").filter(|text| !text.is_empty()).map(|text| {
-        moment(text, now).ok_or_else(|| {
-            refuse(
-                "`since` is a time as `2026-01-01T00:00:00Z`, seconds since 1970, or how long ago as `10m`"
-                    .to_owned(),
-            )
-        })
-    });
+    let since = value("since").filter(|text| !text.is_empty()).map(|text| moment(text, now));
     let json = match value("format") {
         None => wants_json(headers),
         Some("text") => false,
@@ -139,7 +134,12 @@ fn wants_json(headers: &HeaderMap) -> bool {
 }
 
 /// A time, seconds since 1970, or how long ago.
-fn moment(text: &str, now: Timestamp) -> Option<Timestamp> {
+pub(super) fn moment(text: &str, now: Timestamp) -> Result<Timestamp, Problem> {
+    let detail = "`since` is a time as `2026-01-01T00:00:00Z`, seconds since 1970, or how long ago as `10m`";
+    parse_moment(text, now).ok_or_else(|| Problem::new(Kind::BadRequest, detail))
+}
+
+fn parse_moment(text: &str, now: Timestamp) -> Option<Timestamp> {
     if let Ok(at) = text.parse() {
         return Some(at);
     }
@@ -167,7 +167,7 @@ fn moment(text: &str, now: Timestamp) -> Option<Timestamp> {
 }
 
 /// An expression as a filter. Bytes, not characters: `(?i)` and classes are those of ASCII.
-fn filter(text: &str) -> Result<LogFilter, Problem> {
+pub(super) fn filter(text: &str) -> Result<LogFilter, Problem> {
     let refuse =
         |why: String| Problem::new(Kind::BadRequest, format!("`grep` is no regular expression: {why}"));
     if text.len() > MOST_GREP {
@@ -253,7 +253,7 @@ mod tests {
     #[test]
     fn a_moment_is_a_time_or_seconds_or_how_long_ago() {
         let now: Timestamp = "2026-01-01T01:00:00Z".parse().unwrap();
-        let at = |text: &str| moment(text, now).map(|at| at.to_string());
+        let at = |text: &str| parse_moment(text, now).map(|at| at.to_string());
         assert_eq!(at("2026-01-01T00:00:00+01:00").as_deref(), Some("2025-12-31T23:00:00Z"));
         assert_eq!(at("1767225600").as_deref(), Some("2026-01-01T00:00:00Z"));
         assert_eq!(at("1767225600.5").as_deref(), Some("2026-01-01T00:00:00.5Z"));
@@ -261,7 +261,7 @@ mod tests {
         assert_eq!(at("90s").as_deref(), Some("2026-01-01T00:58:30Z"));
         for wrong in ["", "m", "5", "5x", "1h30", "-5m", "99999999999999999999d", "nan", "1e300"] {
             let seconds = wrong == "5";
-            assert_eq!(moment(wrong, now).is_some(), seconds || wrong.is_empty(), "{wrong}");
+            assert_eq!(parse_moment(wrong, now).is_some(), seconds || wrong.is_empty(), "{wrong}");
         }
     }
 }

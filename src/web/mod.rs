@@ -14,6 +14,7 @@ mod basic_auth;
 mod body;
 mod caller;
 mod connection;
+mod cors;
 mod crowd;
 mod current;
 mod dashboards;
@@ -23,6 +24,7 @@ mod health;
 mod history;
 mod landing;
 mod listen;
+mod log_stream;
 mod logs;
 mod negotiate;
 mod openapi;
@@ -42,6 +44,7 @@ mod scrape;
 mod seats;
 pub mod server;
 mod silences;
+mod socket;
 mod standing;
 mod stream;
 mod streams;
@@ -64,7 +67,7 @@ use tokio::sync::{Semaphore, SemaphorePermit, mpsc, watch};
 use crate::collect::Collector;
 use crate::ingest::{Correspondent, Correspondents, Found, Receiver, Way};
 use crate::inventory::Inventory;
-use crate::live::Hub;
+use crate::live::{Hub, LogHub};
 use crate::snapshot::{LogSource, ProcessSource, Snapshot, Source};
 
 use crate::config::{Alerting, Discovery};
@@ -138,6 +141,8 @@ pub struct Context {
     files: &'static [File],
     /// Who tells what happens; `None` where nobody does.
     hub: Option<Arc<Hub>>,
+    /// Who tells what containers write; `None` where nobody does.
+    log_hub: Option<Arc<LogHub>>,
     /// Answers that last.
     streams: Streams,
     /// Told when it has to be looked again who may read.
@@ -174,6 +179,7 @@ impl Context {
             pages: Arc::default(),
             files: assets::BUILT_IN,
             hub: None,
+            log_hub: None,
             streams: Streams::of_this_process(),
             changes: watch::Sender::new(()),
         }
@@ -213,6 +219,12 @@ impl Context {
     #[must_use]
     pub fn with_hub(self, hub: Arc<Hub>) -> Self {
         Context { hub: Some(hub), ..self }
+    }
+
+    /// With somebody who tells what containers write.
+    #[must_use]
+    pub fn with_log_hub(self, hub: Arc<LogHub>) -> Self {
+        Context { log_hub: Some(hub), ..self }
     }
 
     /// With somebody who reads the configuration again.

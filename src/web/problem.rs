@@ -32,6 +32,8 @@ pub(super) enum Kind {
     Ambiguous,
     /// The request is for a host that this server is not.
     Misdirected,
+    /// It is not spoken over HTTP as it was asked for.
+    Upgrade,
     /// The body is of a type, or packed in a way, that is not known here.
     MediaType,
     /// A request has a body that is larger than it may be.
@@ -62,6 +64,7 @@ impl Kind {
             Kind::Conflict => "conflict",
             Kind::Ambiguous => "ambiguous",
             Kind::Misdirected => "misdirected",
+            Kind::Upgrade => "upgrade-required",
             Kind::MediaType => "media-type",
             Kind::TooLarge => "too-large",
             Kind::TooMany(_) => "too-many-requests",
@@ -81,6 +84,7 @@ impl Kind {
             Kind::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Kind::Ambiguous | Kind::Conflict => StatusCode::CONFLICT,
             Kind::Misdirected => StatusCode::MISDIRECTED_REQUEST,
+            Kind::Upgrade => StatusCode::UPGRADE_REQUIRED,
             Kind::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Kind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Kind::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,

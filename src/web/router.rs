@@ -17,6 +17,7 @@
 //! | `/api/containers/metrics/stream` | page | numbers and events of containers as they come (server-sent events) |
 //! | `/api/containers/{id}/processes` | login with `read` | processes of one container |
 //! | `/api/containers/{id}/logs` | login with `read` | log lines of one container |
+//! | `/api/logs/stream` | login with `read` | log lines of many containers as they come (WebSocket) |
 //! | `/api/containers/metrics/summary`, `/api/containers/stats/summary` | page | totals, a row per container, groups |
 //! | `POST /v1/metrics` | sender | takes metrics of programs (OTLP) |
 //! | `POST /v1/traces` | sender | takes spans of programs (OTLP) |
@@ -36,14 +37,15 @@
 //! | `/api/sd/prometheus` | page | containers that expose metrics, for Prometheus' HTTP discovery |
 //! | `/api/openapi.json` | page | OpenAPI 3.1 of this table |
 //!
-//! Anything else is 404, another method 405, a foreign `Host` 421, each as a problem (RFC 9457).
+//! Anything else is 404, another method 405, a foreign `Host` 421, each as a problem (RFC 9457). A
+//! browser that asks with `OPTIONS` for a page of a server that is named (`cors`) is answered 204.
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter, on};
 
@@ -53,12 +55,14 @@ use jiff::Timestamp;
 use super::access::{Peer, bearer};
 use super::caller::{Caller, Login, Need};
 use super::connection::Visit;
+use super::cors::Crossing;
 use super::entrance::Rules;
 use super::problem::{Kind, Problem};
 use super::tls::Shown;
 use super::{
-    Context, alerts, api, assets, dashboards, discovery, health, history, landing, logs, openapi, otlp,
-    performance, plain, probe, processes, queries, reload, scrape, silences, stream, thresholds, whoami,
+    Context, alerts, api, assets, dashboards, discovery, health, history, landing, log_stream, logs, openapi,
+    otlp, performance, plain, probe, processes, queries, reload, scrape, silences, socket, stream,
+    thresholds, whoami,
 };
 use crate::config::Scope;
 use crate::ingest::{Correspondent, Found};
@@ -93,6 +97,9 @@ const SILENCES: &str = "/api/alerts/silences";
 /// Where alerts of the catalogue are listed, and each of them.
 const ALERT_RULES: &str = "/api/alerts/rules";
 const ALERT_RULE: &str = "/api/alerts/rules/{name}";
+
+/// Where log lines are read as they come.
+const LOG_STREAM: &str = "/api/logs/stream";
 
 /// Whether it is a path by which programs send what they measure.
 fn takes_metrics(path: &str) -> bool {
@@ -153,6 +160,7 @@ static ROUTES: &[Route] = &[
     get("/api/containers/metrics/summary", Need::Page, |method| on(method, api::summary)),
     get("/api/containers/stats/summary", Need::Page, |method| on(method, api::summary)),
     get("/api/containers/metrics/stream", Need::Page, |method| on(method, stream::stream)),
+    get(LOG_STREAM, Need::Login(Scope::Read), |method| on(method, log_stream::stream)),
     get("/api/metrics/performance", Need::Page, |method| on(method, performance::performance)),
     get("/api/queries/slow", Need::Login(Scope::Read), |method| on(method, queries::slow)),
     get(DASHBOARDS, Need::Login(Scope::Read), |method| on(method, dashboards::list)),
@@ -235,12 +243,16 @@ fn router_of(routes: impl Iterator<Item = &'static Route>, door: Door, context: 
             };
             handler = handler.layer(from_fn_with_state(context.clone(), gate));
         }
+        if route.path == LOG_STREAM {
+            handler = handler.layer(from_fn(socket::take_login));
+        }
         router = router.route(route.path, handler);
     }
+    let guarded = move |context, request, next| guard(door, context, request, next);
     router
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(from_fn_with_state(context.clone(), guard))
+        .layer(from_fn_with_state(context.clone(), guarded))
         .with_state(context)
 }
 
@@ -249,14 +261,20 @@ pub(super) fn needs_nothing(path: &str) -> bool {
     ROUTES.iter().any(|route| route.need == Need::Nothing && route.path == path)
 }
 
-/// Refuses a host that is not ours and a body that nobody reads, and keeps browsers from
-/// guessing types.
-async fn guard(State(context): State<Arc<Context>>, request: Request, next: Next) -> Response {
-    let checked = context.access().check_host(request.uri(), request.version(), request.headers());
+/// Refuses a host that is not ours and a body that nobody reads, keeps browsers from guessing
+/// types, and tells them which pages may read.
+async fn guard(door: Door, State(context): State<Arc<Context>>, request: Request, next: Next) -> Response {
+    let access = context.access();
+    let crossing = if door == Door::Web { Crossing::of(&access, &request) } else { Crossing::default() };
+    let checked = access.check_host(request.uri(), request.version(), request.headers());
     let mut response = match checked.and_then(|()| check_body(&request)) {
-        Ok(()) => next.run(request).await,
+        Ok(()) => match crossing.answer() {
+            Some(answer) => answer,
+            None => next.run(request).await,
+        },
         Err(problem) => problem.into_response(),
     };
+    crossing.mark(response.headers_mut());
     context.entrance.rules().add_headers(response.headers_mut());
     response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response

@@ -122,19 +122,6 @@ impl Asked {
                 })?
             }
         };
-        let mut containers: Option<Vec<String>> = None;
-        for value in values("containers") {
-            let named = value.split(',').map(str::trim).filter(|key| !key.is_empty()).map(str::to_owned);
-            let before = containers.as_ref().map_or(0, Vec::len);
-            containers.get_or_insert_default().extend(named);
-            if containers.as_ref().map_or(0, Vec::len) == before {
-                return Err(refuse("`containers` is empty; name one, or leave the parameter out".to_owned()));
-            }
-        }
-        if containers.as_ref().is_some_and(|keys| keys.len() > MOST_NAMED) {
-            let advice = "follow a project, a team or a user instead";
-            return Err(refuse(format!("`containers` names more than {MOST_NAMED}; {advice}")));
-        }
         let last = match headers.get("last-event-id").filter(|value| !value.is_empty()) {
             None => None,
             Some(value) => Some(value.to_str().ok().and_then(|text| text.parse().ok()).ok_or_else(|| {
@@ -144,8 +131,27 @@ impl Asked {
                 )
             })?),
         };
-        Ok(Asked { interval: Duration::from_millis(interval), containers, last })
+        Ok(Asked { interval: Duration::from_millis(interval), containers: containers(query)?, last })
     }
+}
+
+/// The containers that `containers` names; it may come again. `None` is all.
+pub(super) fn containers(query: &[(String, String)]) -> Result<Option<Vec<String>>, Problem> {
+    let refuse = |detail: String| Problem::new(Kind::BadRequest, detail);
+    let mut containers: Option<Vec<String>> = None;
+    for (_, value) in query.iter().filter(|(key, _)| key == "containers") {
+        let named = value.split(',').map(str::trim).filter(|key| !key.is_empty()).map(str::to_owned);
+        let before = containers.as_ref().map_or(0, Vec::len);
+        containers.get_or_insert_default().extend(named);
+        if containers.as_ref().map_or(0, Vec::len) == before {
+            return Err(refuse("`containers` is empty; name one, or leave the parameter out".to_owned()));
+        }
+    }
+    if containers.as_ref().is_some_and(|keys| keys.len() > MOST_NAMED) {
+        let advice = "follow a project, a team or a user instead";
+        return Err(refuse(format!("`containers` names more than {MOST_NAMED}; {advice}")));
+    }
+    Ok(containers)
 }
 
 /// One stream.

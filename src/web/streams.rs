@@ -70,9 +70,14 @@ impl Streams {
 /// any more. Over HTTP/2 others are, and it keeps its place.
 pub(super) fn take_over(line: &Line, headers: &mut HeaderMap) {
     if !line.http2 {
-        line.seat.release();
+        leave_seat(line);
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
+}
+
+/// Gives the place among those back who ask and go, for a connection that speaks HTTP no more.
+pub(super) fn leave_seat(line: &Line) {
+    line.seat.release();
 }
 
 #[cfg(test)]
