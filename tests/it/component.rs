@@ -60,6 +60,10 @@ pub(crate) enum Component {
     SdkNode,
     /// Prometheus' receiver of OTLP, by itself.
     Receiver,
+    /// A browser.
+    Chromium,
+    /// The folder of the page, built and with what its tests want.
+    Page,
 }
 
 impl Component {
@@ -90,6 +94,8 @@ impl Component {
             Component::SdkPython => "DOCKMETER_TEST_SDK_PYTHON",
             Component::SdkNode => "DOCKMETER_TEST_SDK_NODE",
             Component::Receiver => "DOCKMETER_TEST_RECEIVER",
+            Component::Chromium => "DOCKMETER_TEST_CHROMIUM",
+            Component::Page => "DOCKMETER_TEST_PAGE",
         }
     }
 

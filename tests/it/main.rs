@@ -39,6 +39,7 @@ mod access;
 mod alertmanager;
 mod alerts;
 mod bill;
+mod browser;
 mod changes;
 mod clients;
 mod compose;

@@ -9,7 +9,7 @@ import { TONES } from "./parts/words";
 import { counted, timeOfDay, zone } from "./lib/format";
 import { login } from "./api/session";
 import { healthAnswer, link, measuredAt, who } from "./state/live";
-import { go, param, route, to } from "./state/route";
+import { go, param, route, searchWanted, to } from "./state/route";
 import { choose, shown, theme, type Theme } from "./state/theme";
 import { Alerts } from "./views/alerts";
 import { ContainerView } from "./views/container";
@@ -94,7 +94,12 @@ function View() {
     case "logs":
       return <Logs />;
     case "login":
-      return <LoginForm reason="A login shows what may hold secrets: log lines and processes; one with the scope admin silences alerts." done={() => go(to([]))} />;
+      return (
+        <>
+          <h1 class="unseen">Login</h1>
+          <LoginForm reason="A login shows what may hold secrets: log lines and processes; one with the scope admin silences alerts." done={() => go(to([]))} />
+        </>
+      );
     default:
       return (
         <div class="empty">
@@ -166,12 +171,12 @@ const CHORD_MS = 1200;
 
 function useKeys(help: () => void): void {
   useEffect(() => {
-    let chord = 0;
+    let chord = -Infinity;
     const pressed = (event: KeyboardEvent) => {
       const target = event.target as HTMLElement;
       if (event.ctrlKey || event.metaKey || event.altKey || target.closest("input, select, textarea, dialog")) return;
       if (performance.now() - chord < CHORD_MS) {
-        chord = 0;
+        chord = -Infinity;
         const place = PLACES.find((one) => one.key === event.key);
         if (place) go(to(place.path ? [place.path] : []));
         return;
@@ -184,7 +189,7 @@ function useKeys(help: () => void): void {
       else if (event.key === "/") {
         event.preventDefault();
         if (route.peek().path.join() !== "containers") go(to(["containers"], { q: param("q") }));
-        setTimeout(() => window.dispatchEvent(new CustomEvent("page-key", { detail: "search" })), 50);
+        searchWanted.value = true;
       }
     };
     window.addEventListener("keydown", pressed);

@@ -168,13 +168,13 @@ export interface Alert {
 }
 
 /** Who is asking, and what may be offered to them. */
-export interface WhoAmI extends Partial<Whose> {
+export interface WhoAmI {
   login: string;
   name: string | null;
-  scopes: string[];
   version: string;
   host: string | null;
   grafana_url: string | null;
+  can: Record<"logs" | "processes" | "alerts" | "admin", boolean>;
 }
 
 /** What became of a container, as the stream tells it. */

@@ -96,9 +96,9 @@ export function Chart(props: Props) {
   const times = props.series.times;
   const place = at == null ? times.length - 1 : nearest(times, at);
   return (
-    <figure class="chart" role="group" aria-label={described(props)}>
+    <figure class="chart" aria-label={described(props)}>
       <figcaption>
-        <h3>{props.title}</h3>
+        <h2>{props.title}</h2>
         <ul class="legend">
           {props.series.lines.map((line) => (
             <li key={line.label}>

@@ -38,8 +38,6 @@ export const happenings = signal<readonly Happening[]>([]);
 export const link = signal<Link>({ state: "connecting" });
 /** When the newest number was measured, in milliseconds since 1970. */
 export const measuredAt = signal(0);
-/** How long the newest event took from its arrival until the next frame was drawn, in ms. */
-export const drawnMs = signal<number | null>(null);
 
 const summary = poll<Summary>(() => "/api/containers/metrics/summary", 5000);
 const health = poll<Health>(() => "/api/system/health", 5000);
@@ -67,8 +65,8 @@ export const troubles = computed(() => {
   return found;
 });
 
-export function may(scope: string): boolean {
-  return who.value?.scopes.includes(scope) ?? false;
+export function may(what: keyof WhoAmI["can"]): boolean {
+  return who.value?.can[what] ?? false;
 }
 
 /** The entry of a name, an id or the beginning of one. */
@@ -93,11 +91,7 @@ export function begin(): void {
     take(answer);
     if (!stream && seen.peek()) connect();
   });
-  let first = true;
-  login.subscribe(() => {
-    if (!first) again();
-    first = false;
-  });
+  login.subscribe(again);
   let timer: ReturnType<typeof setTimeout> | undefined;
   seen.subscribe((visible) => {
     clearTimeout(timer);
@@ -178,7 +172,6 @@ function whole(part: number | null, percent: number | null): number | null {
 }
 
 function tick(tick: Tick): void {
-  const arrived = performance.now();
   batch(() => {
     measuredAt.value = Date.parse(tick.timestamp);
     for (const [id, figures] of Object.entries(tick.containers)) {
@@ -200,7 +193,6 @@ function tick(tick: Tick): void {
       if (percent != null) entry.trace.value = [...entry.trace.peek().slice(1 - TRACE_LENGTH), percent / 100];
     }
   });
-  requestAnimationFrame(() => (drawnMs.value = performance.now() - arrived));
 }
 
 /** Asks anew soon after something happened, once for all that happens together. */

@@ -19,7 +19,7 @@ export interface Poll<T> {
   stop(): void;
 }
 
-/** Asks for `path` every `every` milliseconds. Never twice at once. */
+/** Asks for `path` every `every` milliseconds from the first `now()` on. Never twice at once. */
 export function poll<T>(path: () => string, every: number): Poll<T> {
   const answer = signal<Answer<T>>({ value: null, problem: null, at: 0 });
   const stopped = new AbortController();
@@ -57,7 +57,6 @@ export function poll<T>(path: () => string, every: number): Poll<T> {
     else timer = setTimeout(turn, every);
   }
 
-  void ask();
   return { answer, now: () => void ask(), stop: () => (clearTimeout(timer), stopped.abort()) };
 }
 

@@ -11,6 +11,9 @@ export interface Route {
 
 export const route = signal<Route>(read(""));
 
+/** Whether somebody has asked for the search; the view that has one takes the wish. */
+export const searchWanted = signal(false);
+
 function read(hash: string): Route {
   const [path = "", query = ""] = hash.replace(/^#?\/?/, "").split("?", 2);
   const parts = path.split("/").filter((part) => part !== "");

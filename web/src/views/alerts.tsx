@@ -48,7 +48,10 @@ export function Alerts() {
 
 function Firing() {
   const asked: Poll<Answer> = useMemo(() => poll<Answer>(() => "/api/alerts", 5000), [login.value]);
-  useEffect(() => () => asked.stop(), [asked]);
+  useEffect(() => {
+    asked.now();
+    return asked.stop;
+  }, [asked]);
   const [silencing, setSilencing] = useState<Alert | null>(null);
   const { value, problem } = asked.answer.value;
   if (problem && (!value || !problem.outOfReach)) {
@@ -73,7 +76,7 @@ function Firing() {
         <section class="card calm">
           <span class="dot good" aria-hidden="true" />
           <h2>No alert fires</h2>
-          {held.length > 0 && <p class="muted">{counted(held.length, "alert")} held back, below</p>}
+          {held.length > 0 && <p class="muted">{counted(held.length, "alert")} silenced or waiting, below</p>}
         </section>
       ) : (
         <AlertList title={`${counted(active.length, "alert")} firing`} alerts={active} silence={setSilencing} />

@@ -11,7 +11,7 @@ import { Badge, Failure, Loading, Since, WhoseLinks } from "../parts/bits";
 import { chosenCompare, chosenSpan, setSpan, SpanPicker } from "../parts/span";
 import { happened, incident, state, withoutName } from "../parts/words";
 import { now } from "../state/clock";
-import { entries, find, happenings, summaryAnswer, troubles, who } from "../state/live";
+import { entries, find, happenings, troubles, who } from "../state/live";
 import { useContainerHealth, useEarlier, useHistory } from "../state/series";
 import { LogPane } from "./logs";
 import { withCode } from "./overview";
@@ -25,8 +25,13 @@ export function ContainerView({ name }: { readonly name: string }) {
   // One that is gone still has a history under its id or its name.
   const id = entry?.id ?? name;
   const past = useHistory(id, span);
-  if (past.problem && !past.value && !row) return <Failure problem={past.problem} what={`the container ${name}`} />;
-  if (!row && !past.value) return summaryAnswer.value.value ? <Loading what={name} /> : <Loading what="containers" />;
+  if (!row && !past.value)
+    return (
+      <>
+        <h1>{name}</h1>
+        {past.problem ? <Failure problem={past.problem} what={`the container ${name}`} /> : <Loading what={name} />}
+      </>
+    );
   const history = past.value?.container_id === (row?.container_id ?? past.value?.container_id) ? past.value : null;
   return (
     <>

@@ -8,7 +8,7 @@ import { bytes, cores, counted, duration, percent, rate } from "../lib/format";
 import { Badge, Bar, Empty, Failure, Loading } from "../parts/bits";
 import { gravest, state, withoutName } from "../parts/words";
 import { entries, host, summaryAnswer, troubles, type Entry } from "../state/live";
-import { go, here, param, to } from "../state/route";
+import { go, here, param, searchWanted, to } from "../state/route";
 
 type Column = "name" | "user" | "project" | "team" | "state" | "cpu" | "memory" | "network" | "disk" | "uptime";
 
@@ -30,12 +30,20 @@ const STATES = ["all", "trouble", "running", "stopped"] as const;
 const FILTERS = ["user", "project", "team"] as const;
 
 export function Containers() {
+  return (
+    <>
+      <h1>Containers</h1>
+      <All />
+    </>
+  );
+}
+
+function All() {
   const { value, problem } = summaryAnswer.value;
   if (!value && problem) return <Failure problem={problem} what="containers" />;
   if (!value) return <Loading what="containers" />;
   return (
     <>
-      <h1>Containers</h1>
       <Filters />
       <Table />
     </>
@@ -46,10 +54,9 @@ function Filters() {
   const search = useRef<HTMLInputElement>(null);
   const list = [...entries.value.values()].map((entry) => entry.row.peek());
   useEffect(() => {
-    const focus = (event: Event) => (event as CustomEvent).detail === "search" && search.current?.focus();
-    window.addEventListener("page-key", focus);
-    return () => window.removeEventListener("page-key", focus);
-  }, []);
+    if (searchWanted.value) search.current?.focus();
+    searchWanted.value = false;
+  }, [searchWanted.value]);
   return (
     <div class="filters" role="search">
       <label>

@@ -69,6 +69,19 @@ const CHARTS: readonly Drawn[] = [
 ];
 
 export function HostView() {
+  const status = healthAnswer.value.value?.status;
+  return (
+    <>
+      <header class="head">
+        <h1>{who.value?.host ?? "Host"}</h1>
+        {status && <Badge tone={TONES[status] ?? "idle"}>{status}</Badge>}
+      </header>
+      <Machine />
+    </>
+  );
+}
+
+function Machine() {
   const span = chosenSpan();
   const { from, to: until } = ends(span, now.value);
   const hours = Math.min(168, Math.max(1, Math.ceil((now.value - from) / 3_600_000)));
@@ -80,10 +93,6 @@ export function HostView() {
   if (!value) return <Loading what="the host" />;
   return (
     <>
-      <header class="head">
-        <h1>{who.value?.host ?? "Host"}</h1>
-        <Badge tone={TONES[value.status] ?? "idle"}>{value.status}</Badge>
-      </header>
       <Domains domains={value.domains} />
       <SpanPicker longest={WEEK} />
       {past.problem && !past.value ? (

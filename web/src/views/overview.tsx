@@ -14,12 +14,20 @@ import { happenings, healthAnswer, host, rows, summaryAnswer, troubles } from ".
 const all = computed(() => total(rows.value));
 
 export function Overview() {
+  return (
+    <>
+      <h1 class="unseen">Overview</h1>
+      <All />
+    </>
+  );
+}
+
+function All() {
   const { value, problem } = summaryAnswer.value;
   if (!value && problem) return <Failure problem={problem} what="what runs here" />;
   if (!value) return <Loading what="what runs here" />;
   return (
     <>
-      <h1 class="unseen">Overview</h1>
       <Trouble />
       <Totals />
       <div class="two">

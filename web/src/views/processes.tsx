@@ -30,7 +30,7 @@ export function ProcessList({ id }: { readonly id: string }) {
 function Processes({ id }: { readonly id: string }) {
   const [answer, setAnswer] = useState<Answer | null>(null);
   const [problem, setProblem] = useState<Problem | null>(null);
-  const allowed = may("read");
+  const allowed = may("processes");
   useEffect(() => {
     const stopped = new AbortController();
     let timer: ReturnType<typeof setTimeout>;

@@ -3,7 +3,7 @@
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { send } from "../api/client";
 import { login } from "../api/session";
-import { duration, moment, parsed } from "../lib/format";
+import { bytes, duration, moment, parsed, rate } from "../lib/format";
 import { Badge, Failure, Loading } from "../parts/bits";
 import { Dialog } from "../parts/dialog";
 import type { Tone } from "../parts/words";
@@ -11,22 +11,26 @@ import { now } from "../state/clock";
 import { may } from "../state/live";
 import { asProblem, poll } from "../state/poll";
 
+/** Levels at which an alert fires and clears, in base units. */
 interface Rule {
   readonly name: string;
-  readonly title: string | null;
-  readonly severity: string;
-  readonly unit: string | null;
-  readonly fire: number | null;
+  readonly group_title: string;
+  readonly summary: string;
+  readonly unit: string;
+  readonly fires: "above" | "below";
+  readonly fire: number;
   readonly clear: number | null;
-  readonly for_seconds: number | null;
+  readonly for_seconds: number;
+  readonly severity: string;
   readonly enabled: boolean;
-  readonly audience: string;
   readonly source: "default" | "configuration" | "changed";
   readonly changed_by: string | null;
   readonly changed_at: string | null;
 }
 
 interface Answer {
+  /** Whether there is a file for changes. */
+  readonly changeable: boolean;
   readonly rules: Rule[];
 }
 
@@ -35,17 +39,24 @@ interface Changed {
   readonly grafana: string;
 }
 
+/** Units of the form's numbers, where their word does not say it. */
+const UNITS: Record<string, string> = { ratio: "0 to 1", per_second: "a second", bytes_per_second: "bytes a second", count: "how many", state: "0 or 1" };
+
 const SEVERITY: Record<string, Tone> = { critical: "bad", warning: "warn", info: "idle" };
 
 export function Thresholds() {
   const asked = useMemo(() => poll<Answer>(() => "/api/alerts/rules", 30_000), [login.value]);
-  useEffect(() => () => asked.stop(), [asked]);
+  useEffect(() => {
+    asked.now();
+    return asked.stop;
+  }, [asked]);
   const [editing, setEditing] = useState<Rule | null>(null);
   const [told, setTold] = useState<Changed | null>(null);
   const [search, setSearch] = useState("");
   const { value, problem } = asked.answer.value;
   if (!value) return problem ? <Failure problem={problem} what="thresholds" /> : <Loading what="thresholds" />;
-  const shown = value.rules.filter((rule) => `${rule.name} ${rule.title ?? ""}`.toLowerCase().includes(search.toLowerCase()));
+  const changes = may("admin") && value.changeable;
+  const shown = value.rules.filter((rule) => `${rule.name} ${rule.summary} ${rule.group_title}`.toLowerCase().includes(search.toLowerCase()));
   return (
     <>
       <div class="filters" role="search">
@@ -53,7 +64,7 @@ export function Thresholds() {
           <span class="unseen">search alerts</span>
           <input type="search" placeholder="search alerts" value={search} onInput={(event) => setSearch(event.currentTarget.value)} />
         </label>
-        {!may("admin") && <p class="muted">Who has a login with the scope admin changes thresholds here.</p>}
+        <p class="muted">{changes ? "" : may("admin") ? "To change thresholds here, start dockmeter with --alerting.changes-file." : "Who has a login with the scope admin changes thresholds here."}</p>
       </div>
       {told && (
         <p class="card" role="status">
@@ -70,24 +81,28 @@ export function Thresholds() {
               <th scope="col" class="num">ends at</th>
               <th scope="col" class="num">for</th>
               <th scope="col">from</th>
-              {may("admin") && <th scope="col"><span class="unseen">change</span></th>}
+              {changes && (
+                <th scope="col">
+                  <span class="unseen">change</span>
+                </th>
+              )}
             </tr>
           </thead>
           <tbody>
             {shown.map((rule) => (
               <tr key={rule.name} class={rule.enabled ? undefined : "off"}>
                 <th scope="row">
-                  {rule.name}
-                  <span class="image">{rule.title}</span>
+                  <span>{rule.name}</span>
+                  <span class="image">{rule.group_title}</span>
                 </th>
                 <td>{rule.enabled ? <Badge tone={SEVERITY[rule.severity] ?? "idle"}>{rule.severity}</Badge> : "off"}</td>
-                <td class="num">{level(rule.fire, rule.unit)}</td>
-                <td class="num">{level(rule.clear, rule.unit)}</td>
-                <td class="num">{rule.for_seconds ? duration(rule.for_seconds) : "–"}</td>
+                <td class="num">{level(rule.fire, rule)}</td>
+                <td class="num">{level(rule.clear ?? rule.fire, rule)}</td>
+                <td class="num">{duration(rule.for_seconds)}</td>
                 <td>
                   {rule.source === "changed" ? `${rule.changed_by ?? "somebody"}, ${rule.changed_at ? moment(parsed(rule.changed_at), now.value) : ""}` : rule.source}
                 </td>
-                {may("admin") && (
+                {changes && (
                   <td>
                     <button type="button" onClick={() => setEditing(rule)} aria-label={`change ${rule.name}`}>
                       Change
@@ -115,10 +130,28 @@ export function Thresholds() {
   );
 }
 
-function level(value: number | null, unit: string | null): string {
-  if (value == null) return "–";
-  if (unit === "percent" || unit === "ratio") return `${Number((value * 100).toPrecision(6))} %`;
-  return `${value}${unit ? ` ${unit}` : ""}`;
+/** A threshold for people; what is a state or no number fires or does not. */
+function level(value: number, { unit, fires }: Rule): string {
+  const side = fires === "below" ? "< " : "";
+  switch (unit) {
+    case "ratio":
+      return `${side}${Number((value * 100).toPrecision(6))} %`;
+    case "bytes":
+      return side + bytes(value);
+    case "bytes_per_second":
+      return side + rate(value);
+    case "seconds":
+      return side + (value < 1 ? `${Number((value * 1000).toPrecision(6))} ms` : value < 60 ? `${value} s` : duration(value));
+    case "cores":
+    case "days":
+      return `${side}${value} ${unit}`;
+    case "per_second":
+      return `${side}${value}/s`;
+    case "state":
+      return "–";
+    default:
+      return side + String(value);
+  }
 }
 
 function Editor({ rule, close }: { readonly rule: Rule; readonly close: (changed: Changed | null) => void }) {
@@ -140,25 +173,21 @@ function Editor({ rule, close }: { readonly rule: Rule; readonly close: (changed
   return (
     <Dialog title={`Change ${rule.name}`} close={() => close(null)}>
       <form onSubmit={submit}>
-        <p class="muted">{rule.title}</p>
-        {rule.fire != null && (
-          <label>
-            Fires at{rule.unit ? ` (${rule.unit})` : ""}
-            <input name="fire" type="number" step="any" defaultValue={String(rule.fire)} required />
-          </label>
-        )}
+        <p class="muted">{rule.summary}</p>
+        <label>
+          Fires {rule.fires} ({UNITS[rule.unit] ?? rule.unit})
+          <input name="fire" type="number" step="any" defaultValue={String(rule.fire)} required />
+        </label>
         {rule.clear != null && (
           <label>
             Ends at
             <input name="clear" type="number" step="any" defaultValue={String(rule.clear)} />
           </label>
         )}
-        {rule.for_seconds != null && (
-          <label>
-            After so many seconds
-            <input name="for" type="number" min="0" defaultValue={String(rule.for_seconds)} />
-          </label>
-        )}
+        <label>
+          After so many seconds
+          <input name="for" type="number" min="0" defaultValue={String(rule.for_seconds)} />
+        </label>
         <label>
           Severity
           <select name="severity" defaultValue={rule.severity}>
