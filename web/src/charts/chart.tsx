@@ -48,7 +48,15 @@ interface Props {
   readonly zoom?: (from: number, to: number) => void;
 }
 
+/** Sizes at the usual size of letters; a wall's are larger. */
 const HEIGHT = 168;
+const AXIS = 66;
+const LETTERS = 11;
+const USUAL_LETTERS = 14;
+
+function scaled(size: number): number {
+  return Math.round((size * parseFloat(getComputedStyle(document.documentElement).fontSize)) / USUAL_LETTERS);
+}
 
 /** A limit comes into view when a line reaches this share of it. */
 const NEAR = 0.35;
@@ -76,7 +84,7 @@ export function Chart(props: Props) {
     const made = new uPlot(options(element, latest, setAt), data, element);
     plot.current = made;
     SYNC.sub(made);
-    const sizes = new ResizeObserver(() => made.setSize({ width: element.clientWidth, height: HEIGHT }));
+    const sizes = new ResizeObserver(() => made.setSize({ width: element.clientWidth, height: scaled(HEIGHT) }));
     sizes.observe(element);
     return () => {
       sizes.disconnect();
@@ -162,25 +170,26 @@ function options(element: HTMLElement, latest: Latest, moved: (at: number | null
     label: ghost ? `${one.label} before` : one.label,
     stroke: colour(one.colour) + (ghost ? "88" : ""),
     width: ghost ? 1 : 1.5,
-    points: { show: false },
+    // A line through one point is none.
+    points: { show: (_, __, first, last) => last - first < 2 },
     ...(ghost || one.dashed ? { dash: ghost ? [2, 3] : [5, 4] } : {}),
     ...(one.area && !ghost ? { fill: colour(one.colour) + "22" } : {}),
   });
-  const axis = { stroke: colour("--muted"), font: "11px system-ui, sans-serif", ticks: { show: false } };
+  const axis = { stroke: colour("--muted"), font: `${scaled(LETTERS)}px system-ui, sans-serif`, ticks: { show: false } };
   const grid = { stroke: colour("--line"), width: 1 };
   return {
     width: element.clientWidth || 400,
-    height: HEIGHT,
+    height: scaled(HEIGHT),
     legend: { show: false },
     padding: [8, 18, 0, 0],
     cursor: { sync: { key: SYNC.key, setSeries: false }, y: false, drag: { x: true, y: false }, points: { size: 6 } },
     scales: { x: { time: true }, y: { range: (_, __, highest) => [0, top(latest.current, highest)] } },
     axes: [
-      { ...axis, grid: { show: false }, size: 26, values: timeValues(latest) },
+      { ...axis, grid: { show: false }, size: scaled(26), space: scaled(64), values: timeValues(latest) },
       {
         ...axis,
         grid,
-        size: 66,
+        size: scaled(AXIS),
         values: (_, splits) => splits.map((value) => (latest.current.axis ?? latest.current.format)(value)),
         ...(binary ? { incrs: BINARY_STEPS } : {}),
       },

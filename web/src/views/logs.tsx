@@ -77,6 +77,14 @@ interface Kept extends LogLine {
   readonly number: number;
 }
 
+/** Lines by their time: what containers wrote before comes from one after the other. */
+export function inOrder<L extends LogLine>(known: readonly L[], fresh: readonly L[]): L[] {
+  const all = [...known, ...fresh];
+  const at = (line: L | undefined) => (line?.timestamp ? Date.parse(line.timestamp) : 0);
+  const isLate = fresh.some((line, place) => at(line) < at(place > 0 ? fresh[place - 1] : known.at(-1)));
+  return isLate ? all.sort((a, b) => at(a) - at(b)) : all;
+}
+
 type State = { readonly word: "connecting" } | { readonly word: "live" } | { readonly word: "lost"; readonly why: Problem; readonly final: boolean };
 
 export function LogPane({ containers, user = "", project = "", team = "", tail, tall = false }: Props) {
@@ -101,7 +109,7 @@ export function LogPane({ containers, user = "", project = "", team = "", tail, 
       if (waiting.length === 0 || held.current) return;
       const fresh = waiting;
       waiting = [];
-      setLines((known) => [...known, ...fresh].slice(-MOST_LINES));
+      setLines((known) => inOrder(known, fresh).slice(-MOST_LINES));
     }, DRAW_MS);
     const stop = followLogs(query, {
       open: () => setState({ word: "live" }),
