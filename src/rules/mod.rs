@@ -160,14 +160,21 @@ fn changed(alert: &Alert, said: &[&AlertChange]) -> Result<Option<Alert>, Config
 fn alter(alert: &mut Alert, change: &AlertChange) {
     if let Some(fire) = change.fire {
         // Who moves only the threshold at which it fires means the gap to stay as it was.
-        alert.clear =
-            alert.clear.map(|clear| if alert.fire == 0.0 { clear } else { clear / alert.fire * fire });
+        alert.clear = alert.clear.map(|clear| match alert.fire {
+            0.0 => clear,
+            before => rounded(clear / before * fire),
+        });
         alert.fire = fire;
     }
     alert.clear = change.clear.or(alert.clear);
     alert.hold = change.hold.unwrap_or(alert.hold);
     alert.severity = change.severity.unwrap_or(alert.severity);
     alert.is_changed |= change.fire.is_some() || change.clear.is_some() || change.hold.is_some();
+}
+
+/// A number that was calculated, without the last digits that no person would write.
+fn rounded(number: f64) -> f64 {
+    format!("{number:.11e}").parse().unwrap_or(number)
 }
 
 /// Every file for Prometheus and Alertmanager.

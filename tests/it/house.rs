@@ -66,8 +66,13 @@ const OUTSIDE: &[&[&str]] = &[
 ];
 
 /// Rooms that read text into types which is not the engine's: configuration and map files,
-/// the catalogue of alerts, templates of dashboards, the answers of a Prometheus, and what programs send.
-const READS_FILES: &[&str] = &["config", "yaml", "prometheus", "rules", "dashboards", "grafana", "ingest"];
+/// the catalogue of alerts, templates of dashboards, the answers of a Prometheus, what programs send,
+/// and what people ask for.
+const READS_FILES: &[&str] =
+    &["config", "yaml", "prometheus", "rules", "dashboards", "grafana", "ingest", "web"];
+
+/// The one file of `web` that makes values of JSON: bodies of requests.
+const READS_BODIES: &str = "src/web/body.rs";
 
 /// The catalogue names each metric's source for people.
 const CATALOGUE: &str = "src/metrics/catalogue";
@@ -161,7 +166,8 @@ fn engine_json_stays_with_docker(source: &Source) -> Vec<Finding> {
             Token::Word(word) if word.starts_with("Deserialize") => !READS_FILES.contains(&room),
             Token::Word(word)
                 if word == "serde_json"
-                    && !["prometheus", "ingest", "dashboards", "grafana"].contains(&room) =>
+                    && !["prometheus", "ingest", "dashboards", "grafana"].contains(&room)
+                    && source.file != READS_BODIES =>
             {
                 source.word(index + 3).is_some_and(|called| called.starts_with("from_"))
             }

@@ -111,6 +111,11 @@ fn run_brings_up_exporter_and_prometheus_and_takes_both_down_again() {
         assert!(page.contains("node_tcp_connection_states"), "the connections of the host are on");
     }
 
+    let rules = http::get(address, "/api/alerts/rules", &[]).unwrap().json();
+    assert_eq!(rules["changeable"], true, "an administrator can change alerts");
+    let reload = http::post(prometheus, "/-/reload").expect("Prometheus answers");
+    assert_eq!(reload.status, 200, "it can be told of that: {}", reload.text());
+
     let endpoint = run.says("OTEL_EXPORTER_OTLP_ENDPOINT=http://");
     if let Some(mut program) = Load::start(&engine, "run-program", &["--label=dockmeter.user=run-bob"]) {
         let of_bob = |line: &str| line.starts_with("run_sent_total{") && line.contains("user=\"run-bob\"");

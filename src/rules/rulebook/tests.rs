@@ -47,7 +47,7 @@ fn a_change_stands_on_top_of_the_configuration_and_can_be_taken_back() {
     let done = change(&rulebook, CPU, r#"{"for_seconds": 600, "fire": 0.4}"#).unwrap();
     let Rule { values, configured, source, sources, .. } = &done.rule;
     assert_eq!((values.fire, values.for_seconds, values.severity), (0.4, 600.0, "warning"));
-    assert!((values.clear.unwrap() / values.fire - 0.6 / 0.7).abs() < 1e-9, "{values:?}");
+    assert_eq!((configured.clear, values.clear), (Some(0.685714285714), Some(0.342857142857)));
     assert_eq!((configured.fire, *source, sources.fire), (0.8, Source::Changed, Source::Changed));
     assert_eq!((sources.severity, sources.enabled), (Source::Configuration, Source::Default));
     assert!(place.read("stack/rules/containers.yml").contains("(container:cpu_share:ratio) > 0.4"));

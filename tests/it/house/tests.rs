@@ -47,6 +47,7 @@ fn json_of_the_engine_is_found_outside_its_room() {
     assert_eq!(found("src/container/run.rs", structure), 2);
     assert_eq!(found("src/config/file.rs", "#[derive(Deserialize)] struct File;"), 0);
     assert_eq!(found("src/web/api.rs", "serde_json::to_vec(&x); serde_json::from_slice(&x);"), 1);
+    assert_eq!(found("src/web/body.rs", "serde_json::from_slice(&x);"), 0);
 }
 
 #[test]
