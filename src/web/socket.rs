@@ -7,7 +7,7 @@
 
 use axum::extract::Request;
 use axum::http::uri::Authority;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
@@ -115,7 +115,7 @@ impl Opening {
             values.any(|value| value.split(',').any(|part| part.trim().eq_ignore_ascii_case(word)))
         };
         let key = headers.get(header::SEC_WEBSOCKET_KEY).filter(|key| is_key(key));
-        let version = is(header::SEC_WEBSOCKET_VERSION, VERSION);
+        let version = is(header::SEC_WEBSOCKET_VERSION, VERSION) && *request.method() == Method::GET;
         match (connection, key) {
             (Some(connection), Some(key))
                 if version && is(header::UPGRADE, "websocket") && is(header::CONNECTION, "upgrade") =>
