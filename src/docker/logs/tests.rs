@@ -94,10 +94,11 @@ fn of_wanted_lines_the_newest_are_kept() {
 
 #[tokio::test]
 async fn a_log_is_followed_until_the_engine_breaks_off() {
-    let mut engine = Engine::start();
+    let engine = Engine::start();
     let id: ContainerId = "3f".repeat(32).parse().unwrap();
+    let path = format!("/v1.51/containers/{id}/logs");
     let begun = vec![frame(1, &timed("first\n")), frame(1, &timed("sec"))];
-    engine.reply(&format!("/v1.51/containers/{id}/logs"), Reply::Stream(begun));
+    engine.reply(&path, Reply::Stream(begun));
     let (client, _) = Client::connect(engine.endpoint(), Arc::default()).await.unwrap();
     let (_kept, clients) = watch::channel(Some(client));
     let logs = EngineLogs::new(clients);
@@ -106,8 +107,11 @@ async fn a_log_is_followed_until_the_engine_breaks_off() {
     assert_eq!(texts(flow.next().await.unwrap().unwrap()), ["first"]);
     engine.send(&frame(1, &timed("ond\n")));
     assert_eq!(texts(flow.next().await.unwrap().unwrap()), ["second"]);
-    engine.send(&frame(1, &timed("half a line")));
-    engine.stop();
+    // A connection that is cut within a line.
+    let half = frame(1, &timed("half a line"));
+    let head = format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{:x}\r\n", half.len());
+    engine.reply(&path, Reply::Raw([head.as_bytes(), &half, b"\r\n"].concat()));
+    let mut flow = logs.follow(id, None).await.unwrap();
     let error = flow.next().await.unwrap().unwrap_err();
     assert!(error.to_string().starts_with("the engine broke off"), "{error}");
     assert!(flow.next().await.is_none(), "half a line is none");

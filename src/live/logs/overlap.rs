@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     fn line(second: i64, text: &str) -> Entry {
-        Entry { at: Timestamp::from_second(second).ok(), json: text.into() }
+        Entry::new(Timestamp::from_second(second).ok(), text.to_owned(), "")
     }
 
     #[test]
