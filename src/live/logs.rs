@@ -147,7 +147,8 @@ impl LogHub {
                 tokio::time::sleep(LINGER).await;
                 let Some(hub) = hub.upgrade() else { return };
                 let mut known = hub.known();
-                if known.followed.get(&id).is_some_and(|followed| followed.arrivals == arrivals) {
+                let over = |followed: &Followed| followed.readers == 0 && followed.arrivals == arrivals;
+                if known.followed.get(&id).is_some_and(over) {
                     known.followed.remove(&id);
                 }
             });

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{Query, Request, State};
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use futures_util::{SinkExt as _, StreamExt as _};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
@@ -67,12 +67,11 @@ pub(super) async fn stream(
     Query(query): Query<Vec<(String, String)>>,
     (visit, line, standing): (Visit, Line, Standing),
     mut request: Request,
-) -> Result<Response, Response> {
-    check_origin(&context.access(), request.headers()).map_err(Problem::into_response)?;
+) -> Result<Response, Problem> {
+    check_origin(&context.access(), request.headers())?;
     let opening = Opening::of(&mut request, line.http2)?;
     let answer = opening.answer();
-    let session = session(context, view, &query, visit, &line, standing);
-    let session = session.map_err(Problem::into_response)?;
+    let session = session(context, view, &query, visit, &line, standing)?;
     leave_seat(&line);
     line.hand_over(session.run(opening.connection));
     Ok(answer)

@@ -174,6 +174,7 @@ impl IntoResponse for Problem {
         let status = self.kind.status();
         let retry_after = self.retry_after();
         let closes = self.kind == Kind::NotYetKnown;
+        let upgrade = self.kind == Kind::Upgrade;
         let body = Body {
             r#type: self.kind.word(),
             title: status.canonical_reason().unwrap_or_default(),
@@ -186,6 +187,12 @@ impl IntoResponse for Problem {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if self.kind == Kind::Unauthorized {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if upgrade {
+            // Over HTTP/2, which knows none of them, hyper leaves out the first two.
+            headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+            headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+            headers.insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
         }
         if closes {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));

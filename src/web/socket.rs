@@ -7,7 +7,7 @@
 
 use axum::extract::Request;
 use axum::http::uri::Authority;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
@@ -107,7 +107,7 @@ impl Opening {
     ///
     /// # Errors
     /// It does not ask for a WebSocket, or cannot have one.
-    pub(super) fn of(request: &mut Request, http2: bool) -> Result<Self, Response> {
+    pub(super) fn of(request: &mut Request, http2: bool) -> Result<Self, Problem> {
         let connection = request.extensions_mut().remove::<OnUpgrade>();
         let headers = request.headers();
         let is = |name, word: &str| {
@@ -115,7 +115,7 @@ impl Opening {
             values.any(|value| value.split(',').any(|part| part.trim().eq_ignore_ascii_case(word)))
         };
         let key = headers.get(header::SEC_WEBSOCKET_KEY).filter(|key| is_key(key));
-        let version = is(header::SEC_WEBSOCKET_VERSION, VERSION);
+        let version = is(header::SEC_WEBSOCKET_VERSION, VERSION) && *request.method() == Method::GET;
         match (connection, key) {
             (Some(connection), Some(key))
                 if version && is(header::UPGRADE, "websocket") && is(header::CONNECTION, "upgrade") =>
@@ -142,19 +142,12 @@ impl Opening {
 }
 
 /// Says that nothing but a WebSocket is spoken here.
-fn required(http2: bool) -> Response {
+fn required(http2: bool) -> Problem {
     let how = match http2 {
         true => "which is opened over HTTP/1.1: connect without HTTP/2 (`wss` of browsers does so by itself)",
         false => "version 13: open it by `ws://` or `wss://`, or ask `/api/containers/{id}/logs`",
     };
-    let mut response = Problem::new(Kind::Upgrade, format!("this speaks WebSocket, {how}")).into_response();
-    if !http2 {
-        let headers = response.headers_mut();
-        headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-        headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
-        headers.insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static(VERSION));
-    }
-    response
+    Problem::new(Kind::Upgrade, format!("this speaks WebSocket, {how}"))
 }
 
 /// Sixteen bytes in base64.

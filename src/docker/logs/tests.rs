@@ -1,8 +1,10 @@
 //! Answers of an engine, cut anywhere.
 
+use futures_util::StreamExt as _;
 use proptest::prelude::*;
 
 use super::*;
+use crate::docker::fake::{Engine, Reply};
 
 /// A frame with a piece of a line.
 fn frame(stream: u8, text: &[u8]) -> Vec<u8> {
@@ -88,6 +90,33 @@ fn of_wanted_lines_the_newest_are_kept() {
         kept.take(LogLine { stream: LogStream::Stdout, timestamp: None, line: "x".repeat(LINE_BYTES) });
     }
     assert_eq!(kept.bytes, KEPT_BYTES);
+}
+
+#[tokio::test]
+async fn a_log_is_followed_until_the_engine_breaks_off() {
+    let engine = Engine::start();
+    let id: ContainerId = "3f".repeat(32).parse().unwrap();
+    let path = format!("/v1.51/containers/{id}/logs");
+    let begun = vec![frame(1, &timed("first\n")), frame(1, &timed("sec"))];
+    engine.reply(&path, Reply::Stream(begun));
+    let (client, _) = Client::connect(engine.endpoint(), Arc::default()).await.unwrap();
+    let (_kept, clients) = watch::channel(Some(client));
+    let logs = EngineLogs::new(clients);
+    let mut flow = logs.follow(id, TIME.parse().ok()).await.unwrap();
+    let texts = |lines: Vec<LogLine>| lines.into_iter().map(|line| line.line).collect::<Vec<_>>();
+    assert_eq!(texts(flow.next().await.unwrap().unwrap()), ["first"]);
+    engine.send(&frame(1, &timed("ond\n")));
+    assert_eq!(texts(flow.next().await.unwrap().unwrap()), ["second"]);
+    // A connection that is cut within a line.
+    let half = frame(1, &timed("half a line"));
+    let head = format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{:x}\r\n", half.len());
+    engine.reply(&path, Reply::Raw([head.as_bytes(), &half, b"\r\n"].concat()));
+    let mut flow = logs.follow(id, None).await.unwrap();
+    let error = flow.next().await.unwrap().unwrap_err();
+    assert!(error.to_string().starts_with("the engine broke off"), "{error}");
+    assert!(flow.next().await.is_none(), "half a line is none");
+    let asked = engine.asked().into_iter().find(|path| path.contains("follow=1")).unwrap();
+    assert!(asked.ends_with("&since=1767225600.123456789"), "{asked}");
 }
 
 proptest! {

@@ -220,7 +220,7 @@ pub(super) fn encode(container: &Container, line: &LogLine) -> Entry {
     };
     // A row is text alone.
     let json = serde_json::to_string(&row).unwrap_or_default();
-    Entry { at: line.timestamp, json: json.into() }
+    Entry::new(line.timestamp, json, &line.line)
 }
 
 /// The containers of which a reader may be told, if he sees them.
@@ -231,11 +231,23 @@ pub(super) fn present(inventory: &Snapshot) -> impl Iterator<Item = &Arc<Contain
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::inventory::Status;
     use crate::snapshot::LogStream;
 
     fn line(second: i64) -> LogLine {
         let timestamp = Timestamp::from_second(second).ok();
         LogLine { stream: LogStream::Stdout, timestamp, line: second.to_string() }
+    }
+
+    #[test]
+    fn a_line_is_found_in_its_json_whatever_it_holds() {
+        let container = Container::new("3f".repeat(32).parse().unwrap(), Status::Running);
+        for text in ["", "plain", "with \"quotes\" and \\", "\u{7}", "\"}", "ünïcödé \u{1f600}", "\\\""] {
+            let entry = encode(&container, &LogLine { line: text.to_owned(), ..line(1) });
+            assert_eq!(entry.text(), text);
+            let row: serde_json::Value = serde_json::from_str(&entry.json).unwrap();
+            assert_eq!((&row["line"], &row["stream"]), (&text.into(), &"stdout".into()));
+        }
     }
 
     #[test]

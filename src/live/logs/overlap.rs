@@ -2,9 +2,10 @@
 //! when they are in the memory of the container, too.
 //!
 //! Lines of the two outputs may stand in a log a little out of order, so a line is known by its
-//! whole text, and not by being older than another.
+//! whole text, of which a keyed hash is kept, and not by being older than another.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher as _, RandomState};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -16,8 +17,9 @@ const DISORDER: SignedDuration = SignedDuration::from_secs(1);
 /// Lines that may come again.
 #[derive(Debug, Default)]
 pub(super) struct Overlap {
+    key: RandomState,
     /// How often each was had.
-    had: HashMap<Box<str>, u32>,
+    had: HashMap<u64, u32>,
     /// Of those that were had.
     oldest: Option<Timestamp>,
     newest: Option<Timestamp>,
@@ -28,7 +30,8 @@ impl Overlap {
     pub(super) fn of<'e>(lines: impl IntoIterator<Item = &'e Entry>) -> Self {
         let mut overlap = Overlap::default();
         for line in lines {
-            *overlap.had.entry(line.json.clone()).or_default() += 1;
+            let hash = overlap.key.hash_one(&line.json);
+            *overlap.had.entry(hash).or_default() += 1;
             overlap.newest = overlap.newest.max(line.at);
             overlap.oldest = match (overlap.oldest, line.at) {
                 (Some(oldest), Some(at)) => Some(oldest.min(at)),
@@ -52,7 +55,8 @@ impl Overlap {
             *self = Overlap::default();
             return true;
         }
-        if let Some(times) = self.had.get_mut(&line.json).filter(|times| **times > 0) {
+        let hash = self.key.hash_one(&line.json);
+        if let Some(times) = self.had.get_mut(&hash).filter(|times| **times > 0) {
             *times -= 1;
             return false;
         }
@@ -65,7 +69,7 @@ mod tests {
     use super::*;
 
     fn line(second: i64, text: &str) -> Entry {
-        Entry { at: Timestamp::from_second(second).ok(), json: text.into() }
+        Entry::new(Timestamp::from_second(second).ok(), text.to_owned(), "")
     }
 
     #[test]

@@ -14,7 +14,6 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt as _, StreamExt as _};
 use jiff::{SignedDuration, Timestamp};
-use serde::Deserialize;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until};
 
@@ -331,7 +330,8 @@ impl LogReader {
             }
         };
         for line in &taken.lines {
-            if overlap.admits(line) && is_wanted(line, self.wish.wanted.as_ref()) {
+            let wanted = || self.wish.wanted.as_ref().is_none_or(|wanted| wanted(line.text()));
+            if overlap.admits(line) && wanted() {
                 message.add(line, &mut self.ready);
             }
         }
@@ -353,15 +353,6 @@ fn query(member: &Member, wish: &LogWish) -> LogQuery {
         false => state.started_at.and_then(|at| at.checked_sub(SignedDuration::from_secs(1)).ok()),
     };
     LogQuery { tail: OF_NEW_ONES, since: wish.since.max(before), wanted }
-}
-
-fn is_wanted(line: &Entry, wanted: Option<&LogFilter>) -> bool {
-    #[derive(Deserialize)]
-    struct Text {
-        line: String,
-    }
-    let Some(wanted) = wanted else { return true };
-    serde_json::from_str::<Text>(&line.json).is_ok_and(|text| wanted(&text.line))
 }
 
 /// Rows for one message.

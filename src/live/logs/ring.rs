@@ -24,8 +24,51 @@ pub(super) struct ReaderId(pub(super) u64);
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) at: Option<Timestamp>,
-    /// It as JSON.
+    /// It as JSON, of which the line is the last string.
     pub(super) json: Box<str>,
+    text: Text,
+}
+
+/// Where the line itself stands.
+#[derive(Debug)]
+enum Text {
+    /// In the JSON, as it is: so many bytes.
+    Within(usize),
+    /// Apart, since it is written otherwise there.
+    Apart(Box<str>),
+}
+
+/// What follows the last string of a row: a quote and a brace.
+const AFTER_TEXT: usize = 2;
+
+impl Entry {
+    /// A line, and it as JSON.
+    pub(super) fn new(at: Option<Timestamp>, json: String, line: &str) -> Self {
+        let end = json.len().saturating_sub(AFTER_TEXT);
+        let within = end.checked_sub(line.len()).and_then(|start| json.get(start..end));
+        let text = match within == Some(line) {
+            true => Text::Within(line.len()),
+            false => Text::Apart(line.into()),
+        };
+        Entry { at, json: json.into(), text }
+    }
+
+    /// The line.
+    pub(super) fn text(&self) -> &str {
+        match &self.text {
+            Text::Apart(text) => text,
+            Text::Within(bytes) => {
+                let end = self.json.len().saturating_sub(AFTER_TEXT);
+                self.json.get(end - bytes..end).unwrap_or_default()
+            }
+        }
+    }
+
+    /// What it takes.
+    fn bytes(&self) -> usize {
+        let apart = if let Text::Apart(text) = &self.text { text.len() } else { 0 };
+        self.json.len() + apart + OVERHEAD
+    }
 }
 
 /// What a reader takes.
@@ -75,7 +118,7 @@ impl Ring {
             return;
         }
         for line in lines {
-            self.bytes += line.json.len() + OVERHEAD;
+            self.bytes += line.bytes();
             self.lines.push_back(Arc::new(line));
             while self.bytes > BYTES {
                 let Some(lost) = self.drop_first() else { break };
@@ -118,7 +161,7 @@ impl Ring {
     fn drop_first(&mut self) -> Option<Arc<Entry>> {
         let first = self.lines.pop_front()?;
         self.first += 1;
-        self.bytes -= first.json.len() + OVERHEAD;
+        self.bytes -= first.bytes();
         Some(first)
     }
 
@@ -135,10 +178,7 @@ mod tests {
     use super::*;
 
     fn lines(numbers: std::ops::Range<i64>) -> impl Iterator<Item = Entry> {
-        numbers.map(|number| Entry {
-            at: Timestamp::from_second(number).ok(),
-            json: format!("{number:06}").into(),
-        })
+        numbers.map(|number| Entry::new(Timestamp::from_second(number).ok(), format!("{number:06}"), ""))
     }
 
     fn taken(ring: &mut Ring, reader: ReaderId) -> (u64, Vec<i64>) {
@@ -173,7 +213,7 @@ mod tests {
     fn lines_take_no_more_room_than_there_is_and_come_in_pieces() {
         let mut ring = Ring::default();
         ring.enter(SLOW, Arc::default());
-        let long = |_| Entry { at: None, json: "x".repeat(BYTES / 4).into() };
+        let long = |_| Entry::new(None, "x".repeat(BYTES / 4), "");
         ring.push((0..10).map(long));
         assert!(ring.bytes <= BYTES && ring.lines.len() == 3);
         let first = ring.take(SLOW, BYTES / 2);

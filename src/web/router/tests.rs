@@ -64,7 +64,12 @@ async fn every_route_asks_for_what_it_needs() {
         let lists = path == DASHBOARDS && route.method == MethodFilter::GET;
         let missing = (path.starts_with("/api/alerts") && path != ALERT_RULES)
             || (path.starts_with(DASHBOARDS) && !lists);
-        let answered = if missing { 404 } else { 200 };
+        // What is asked here is no WebSocket.
+        let answered = match missing {
+            true => 404,
+            false if path == LOG_STREAM => 426,
+            false => 200,
+        };
         let stranger = send(&context, "192.0.2.1", of_route(route, None)).await;
         let scope = match route.need {
             Need::Nothing => {

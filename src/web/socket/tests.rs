@@ -78,10 +78,9 @@ fn a_page_of_another_server_is_refused_but_for_those_that_are_named() {
 
 #[test]
 fn what_is_no_opening_is_told_how_to_open() {
-    for http2 in [false, true] {
-        let mut request = Request::new(Body::empty());
-        let answer = Opening::of(&mut request, http2).err().unwrap();
-        assert_eq!(answer.status(), 426);
-        assert_eq!(answer.headers().contains_key("upgrade"), !http2);
+    for (http2, advice) in [(false, "`ws://` or `wss://`"), (true, "without HTTP/2")] {
+        let problem = Opening::of(&mut Request::new(Body::empty()), http2).err().unwrap();
+        assert!(problem.parts().1.contains(advice), "{problem:?}");
+        assert_eq!(problem.into_response().status(), 426);
     }
 }

@@ -60,7 +60,9 @@ fn of_operation(
     container: &str,
     guess: Option<&str>,
 ) -> Vec<Request> {
-    // What lasts is followed by `streams::a_tenants_token_is_told_of_its_own_alone`.
+    // What lasts is followed by `streams::a_tenants_token_is_told_of_its_own_alone`, and the
+    // WebSocket, which answers nothing but 426 here, by
+    // `log_stream::a_tenants_token_is_shown_its_own_lines_alone_and_only_while_it_is_good`.
     if operation
         .is_some_and(|operation| operation["responses"]["200"]["content"]["text/event-stream"].is_object())
     {
