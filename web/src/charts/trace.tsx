@@ -36,6 +36,16 @@ export function Trace({ values, least, length = 120 }: Props) {
   return <canvas class="trace" ref={canvas} aria-hidden="true" />;
 }
 
+/** The colour of lines in the theme that is shown, looked up once for it. */
+const known = new Map<string, string>();
+
+function colour(): string {
+  const theme = shown.peek();
+  const found = known.get(theme) ?? getComputedStyle(document.documentElement).getPropertyValue("--blue").trim();
+  known.set(theme, found);
+  return found;
+}
+
 function draw(element: HTMLCanvasElement, values: readonly number[], least: number, length: number): void {
   const scale = devicePixelRatio || 1;
   const width = element.clientWidth * scale;
@@ -53,7 +63,7 @@ function draw(element: HTMLCanvasElement, values: readonly number[], least: numb
   const y = (value: number) => height - scale - (value / most) * (height - 2 * scale);
   context.beginPath();
   values.forEach((value, place) => context.lineTo(start + place * step, y(value)));
-  context.strokeStyle = getComputedStyle(element).color;
+  context.strokeStyle = colour();
   context.lineWidth = 1.25 * scale;
   context.lineJoin = "round";
   context.stroke();
