@@ -11,7 +11,7 @@ use dockmeter::history::{About, Counter, Gauge, Keeper, Key, Options, Retention,
 use dockmeter::inventory::Snapshot;
 use jiff::Timestamp;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use super::failure;
@@ -53,7 +53,10 @@ async fn page(
     containers: usize,
     answers: &Mutex<Answers>,
 ) -> io::Result<()> {
-    let mut connection = BufReader::new(TcpStream::connect(address).await?);
+    // As many come from as many addresses; one alone may not hold so many connections.
+    let socket = TcpSocket::new_v4()?;
+    socket.bind(([127, 0, 1, (number % 250) as u8 + 1], 0).into())?;
+    let mut connection = BufReader::new(socket.connect(address).await?);
     connection.get_ref().set_nodelay(true)?;
     let begin = |every: Duration| Instant::now() + every.mul_f64(number as f64 / all as f64);
     let mut often = interval_at(begin(OFTEN_EVERY), OFTEN_EVERY);
