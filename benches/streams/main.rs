@@ -5,6 +5,9 @@
 //! as root; about two minutes. The containers are real cgroups that sleep; every tenth reader
 //! reads nothing at all. A reader's latency is from the event's `timestamp`, which is taken when
 //! the sample is there, to the moment its bytes have been read here, on the same machine.
+//!
+//! `--pages` has each reader do what a page does beside its stream (`visits`): with an hour of
+//! history behind it, and with the host read. Nobody's stream stays unread then.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "what this program is for")]
 #![allow(missing_docs, reason = "a program, not a library")]
@@ -17,6 +20,7 @@ mod bed;
 mod engine;
 #[path = "../measured/mod.rs"]
 mod measured;
+mod visits;
 
 use std::io;
 use std::net::SocketAddr;
@@ -48,13 +52,19 @@ struct Options {
     containers: usize,
     interval: u64,
     seconds: u64,
+    pages: bool,
 }
 
 impl Options {
     fn from_arguments(mut arguments: impl Iterator<Item = String>) -> io::Result<Options> {
-        let mut options = Options { readers: 1000, containers: 50, interval: 1000, seconds: 30 };
+        let mut options =
+            Options { readers: 1000, containers: 50, interval: 1000, seconds: 30, pages: false };
         while let Some(flag) = arguments.next() {
             if flag == "--bench" {
+                continue;
+            }
+            if flag == "--pages" {
+                options.pages = true;
                 continue;
             }
             let value = arguments.next().and_then(|text| text.parse().ok());
@@ -77,35 +87,67 @@ fn main() -> io::Result<()> {
     bed::remove_leftovers(FOLDER)?;
     let bed = Bed::without_networks(FOLDER, options.containers)?;
     let engine = engine::Engine::start(&bed.inventory)?;
-    let mut exporter = Exporter::start(&engine.host(), &[])?;
+    let folder = tempfile::tempdir()?;
+    let path = format!("--history.path={}", folder.path().display());
+    let mut flags = Vec::new();
+    if options.pages {
+        visits::remember(folder.path(), &bed.inventory)?;
+        flags.extend([path.as_str(), "--collector.host"]);
+    }
+    let mut exporter = Exporter::start(&engine.host(), &flags)?;
     exporter.wait_for_containers(options.containers)?;
     let phase = Duration::from_secs(options.seconds);
     let alone = Phase::measure(exporter.pid(), phase)?;
     let pid = exporter.pid();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let latencies = Arc::new(Mutex::new(Vec::new()));
-    let measured = runtime.block_on(crowd(exporter.address(), &options, latencies.clone(), move || {
-        Phase::measure(pid, phase)
-    }))?;
-    let mut latencies = latencies.lock().map_err(|_| failure("a reader has failed"))?.clone();
-    latencies.sort_by(f64::total_cmp);
-    let at =
-        |share: f64| latencies.get((latencies.len() as f64 * share) as usize).copied().unwrap_or(f64::NAN);
-    let Options { readers, containers, interval, seconds } = options;
-    println!(
-        "{containers} containers, {readers} readers (every tenth reads nothing) each {interval} ms, {seconds} s\n"
-    );
+    let answers = Arc::new(Mutex::new(visits::Answers::default()));
+    let kept = (latencies.clone(), answers.clone());
+    let measured =
+        runtime.block_on(crowd(exporter.address(), &options, kept, move || Phase::measure(pid, phase)))?;
+    let latencies = Spread::of(latencies.lock().map_err(|_| failure("a reader has failed"))?.clone());
+    let Options { readers, containers, interval, seconds, pages } = options;
+    let who = if pages { "pages" } else { "readers (every tenth reads nothing)" };
+    println!("{containers} containers, {readers} {who} each {interval} ms, {seconds} s\n");
     println!("| | CPU, % of a core | resident, MB |\n|---|---|---|");
     println!("| nobody reads | {:.2} | {:.1} |", alone.cpu_percent, alone.resident as f64 / 1e6);
     println!("| {readers} readers | {:.2} | {:.1} |", measured.cpu_percent, measured.resident as f64 / 1e6);
     println!(
         "\n{} events were read; from sample to reader: median {:.1} ms, p99 {:.1} ms, longest {:.1} ms",
-        latencies.len(),
-        at(0.5),
-        at(0.99),
-        latencies.last().copied().unwrap_or(f64::NAN),
+        latencies.0.len(),
+        latencies.at(0.5),
+        latencies.at(0.99),
+        latencies.at(1.0),
     );
+    let answers = answers.lock().map_err(|_| failure("a page has failed"))?;
+    if pages {
+        println!("\n| | answers | median, ms | p99, ms | longest, ms |\n|---|---|---|---|---|");
+    }
+    for (route, took) in &answers.by_route {
+        let took = Spread::of(took.clone());
+        let [median, p99, longest] = [0.5, 0.99, 1.0].map(|share| took.at(share));
+        println!("| `{route}` | {} | {median:.1} | {p99:.1} | {longest:.1} |", took.0.len());
+    }
+    if answers.refused > 0 {
+        println!("\n{} answers were no success", answers.refused);
+    }
     Ok(())
+}
+
+/// Milliseconds in order.
+struct Spread(Vec<f64>);
+
+impl Spread {
+    fn of(mut all: Vec<f64>) -> Self {
+        all.sort_by(f64::total_cmp);
+        Spread(all)
+    }
+
+    /// What such a share of all is below.
+    fn at(&self, share: f64) -> f64 {
+        let place = (self.0.len() as f64 * share) as usize;
+        self.0.get(place.min(self.0.len().saturating_sub(1))).copied().unwrap_or(f64::NAN)
+    }
 }
 
 /// What dockmeter takes for a while.
@@ -134,7 +176,7 @@ impl Phase {
 async fn crowd<T: Send + 'static>(
     address: SocketAddr,
     options: &Options,
-    latencies: Arc<Mutex<Vec<f64>>>,
+    (latencies, answers): (Arc<Mutex<Vec<f64>>>, Arc<Mutex<visits::Answers>>),
     meanwhile: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {
     let mut idle = Vec::new();
@@ -144,10 +186,18 @@ async fn crowd<T: Send + 'static>(
         let opening = some.iter().map(|_| open(address, options.interval));
         for (number, opened) in some.iter().zip(futures_util::future::join_all(opening).await) {
             match number % 10 {
-                0 => idle.push(opened?),
+                0 if !options.pages => idle.push(opened?),
                 _ => drop(readers.spawn(read(opened?, latencies.clone()))),
             }
         }
+    }
+    for number in numbers.into_iter().filter(|_| options.pages) {
+        let who = (number, options.readers);
+        let visit = visits::visit(address, who, options.containers, answers.clone());
+        readers.spawn(async {
+            visit.await;
+            Ok(())
+        });
     }
     let outcome = tokio::task::spawn_blocking(meanwhile).await.map_err(io::Error::other)?;
     readers.abort_all();

@@ -32,7 +32,8 @@ pub struct Spread {
 }
 
 impl Spread {
-    fn one(value: u64) -> Self {
+    /// Of a single sample.
+    pub(super) fn one(value: u64) -> Self {
         Spread { count: 1, min: value, max: value, last: value, above: 0, squares: 0 }
     }
 

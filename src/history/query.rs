@@ -222,6 +222,14 @@ pub trait Query: Debug + Send + Sync {
     /// See [`QueryError`].
     fn bins<'a>(&'a self, ask: &'a Ask) -> BoxFuture<'a, Result<Vec<Bin>, QueryError>>;
 
+    /// The same with states, restarts and kills, and no more than that where more would cost.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    fn states<'a>(&'a self, ask: &'a Ask) -> BoxFuture<'a, Result<Vec<Bin>, QueryError>> {
+        self.bins(ask)
+    }
+
     /// Points and summaries.
     ///
     /// # Errors

@@ -13,10 +13,12 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
-use super::bin::{Before, Bin, end_of, longer};
+use super::bin::{Before, Bin, Spread, end_of, longer};
+use super::codec::Columns;
 use super::field::{Counter, Gauge, Sample};
 use super::query::{Ask, Query};
 use super::tier::Step;
+use crate::inventory::{Health, Status};
 use crate::prometheus::{Client, QueryError, Series};
 use steps::{Line, Steps};
 
@@ -59,6 +61,10 @@ const GAUGES: [Source<Gauge>; 9] = [
     (Gauge::Processes, "container_processes", 1.0),
     (Gauge::Threads, "container_threads", 1.0),
 ];
+
+/// What a container is, and how its health check finds it: 1 for one value of a label, 0 for others.
+const STATE: &str = "container_state";
+const HEALTH: &str = "container_health_status";
 
 /// The label that keeps the figures of one query apart.
 const FIGURE: &str = "figure";
@@ -124,30 +130,55 @@ impl Upstream {
             GAUGES.iter().find(|source| source.1 == name).map(|source| source.2)
         });
         let mut bins = Vec::new();
-        let mut before: [Option<f64>; COUNTERS.len()] = Default::default();
+        let mut counted = Counted::new(&values, &growth);
         let mut last_at = None;
         let mut at = first;
         while at <= last {
-            let of = |table: &Steps<f64>, name: &'static str| table.get(&(at, name.to_owned())).copied();
-            let mut grown = vec![None; Counter::COUNT];
-            for ((counter, name, unit), before) in COUNTERS.iter().zip(&mut before) {
-                let Some(now) = of(&values, name) else { continue };
-                if let Some(before) = before.replace(now) {
-                    let grew = if now < before { of(&growth, name).unwrap_or(now) } else { now - before };
-                    grown[*counter as usize] = Some((grew * unit).round() as u64);
-                }
-            }
+            let (counters, is_counted) = counted.step(at);
             let mut gauges = vec![None; Gauge::COUNT];
             for (gauge, name, _) in GAUGES {
                 let spread = spreads.get(&(at, name.to_owned())).copied();
                 gauges[gauge as usize] = spread.filter(|spread| is_said(gauge, spread.max));
             }
-            let is_empty = gauges.iter().all(Option::is_none)
-                && COUNTERS.iter().all(|(_, name, _)| of(&values, name).is_none());
-            if !is_empty {
+            if is_counted || gauges.iter().any(Option::is_some) {
                 let elapsed = last_at.replace(at).map_or(0, |before| at - before);
                 let elapsed_ms = u64::try_from(elapsed).unwrap_or(0);
-                bins.push(Bin { at, elapsed_ms, counters: grown, gauges });
+                bins.push(Bin { at, elapsed_ms, counters, gauges });
+            }
+            at += length;
+        }
+        bins.retain(|bin| bin.at > ask.from);
+        Ok(bins)
+    }
+
+    /// What a container was at the end of each step, how often it was restarted and killed.
+    async fn stated(&self, ask: &Ask) -> Result<Vec<Bin>, QueryError> {
+        let length = ask.step.milliseconds();
+        let (first, last) = (ask.from.div_euclid(length) * length, end_of(ask.to, length));
+        let counters = ["container_oom_events_total", "container_restarts_total"];
+        let table = |function, names| self.table(ask, function, names, first, last);
+        let (states, values, growth) = futures_util::try_join!(
+            table("last_over_time", &[STATE, HEALTH]),
+            table("last_over_time", &counters),
+            table("increase", &counters),
+        )?;
+        let [state, health] =
+            [(STATE, "state"), (HEALTH, "status")].map(|(name, label)| steps::held(&states, name, label));
+        let (values, growth) = (steps::shown(&values), steps::together(&growth));
+        let mut counted = Counted::new(&values, &growth);
+        let mut bins = Vec::new();
+        let mut at = first;
+        while at <= last {
+            let (counters, _) = counted.step(at);
+            if let Some(state) = state.get(&at) {
+                let mut gauges = vec![None; Gauge::COUNT];
+                let place = Status::KNOWN.iter().position(|status| status.as_str() == *state);
+                gauges[Gauge::State as usize] =
+                    Some(Spread::one(place.unwrap_or(Status::KNOWN.len()) as u64));
+                let place =
+                    health.get(&at).and_then(|word| Health::ALL.iter().position(|one| one.as_str() == *word));
+                gauges[Gauge::Health as usize] = place.map(|place| Spread::one(place as u64));
+                bins.push(Bin { at, elapsed_ms: length as u64, counters, gauges });
             }
             at += length;
         }
@@ -174,6 +205,34 @@ impl Upstream {
         let step = ask.step.milliseconds();
         let series = self.client.range(&query, seconds(first), seconds(last), seconds(step)).await?;
         Ok(of_one_scraper(series).into_iter().map(|series| Line::of(series, FIGURE)).collect())
+    }
+}
+
+/// Counters step by step.
+struct Counted<'t> {
+    values: &'t Steps<f64>,
+    growth: &'t Steps<f64>,
+    before: [Option<f64>; COUNTERS.len()],
+}
+
+impl<'t> Counted<'t> {
+    fn new(values: &'t Steps<f64>, growth: &'t Steps<f64>) -> Self {
+        Counted { values, growth, before: Default::default() }
+    }
+
+    /// What each grew in the next step, and whether there was any.
+    fn step(&mut self, at: i64) -> (Columns, bool) {
+        let of = |table: &Steps<f64>, name: &str| table.get(&(at, name.to_owned())).copied();
+        let (mut grown, mut is_counted) = (vec![None; Counter::COUNT], false);
+        for ((counter, name, unit), before) in COUNTERS.iter().zip(&mut self.before) {
+            let Some(now) = of(self.values, name) else { continue };
+            is_counted = true;
+            if let Some(before) = before.replace(now) {
+                let grew = if now < before { of(self.growth, name).unwrap_or(now) } else { now - before };
+                grown[*counter as usize] = Some((grew * unit).round() as u64);
+            }
+        }
+        (grown, is_counted)
     }
 }
 
@@ -222,6 +281,10 @@ fn of_one_scraper(series: Vec<Series>) -> Vec<Series> {
 impl Query for Upstream {
     fn name(&self) -> &'static str {
         "prometheus"
+    }
+
+    fn states<'a>(&'a self, ask: &'a Ask) -> BoxFuture<'a, Result<Vec<Bin>, QueryError>> {
+        Box::pin(self.stated(ask))
     }
 
     fn bins<'a>(&'a self, ask: &'a Ask) -> BoxFuture<'a, Result<Vec<Bin>, QueryError>> {

@@ -43,6 +43,9 @@ impl Context {
     }
 }
 
+/// Who could know of a container where no history is kept.
+const ASKED_INSTEAD: &str = "a Prometheus that is named (`prometheus.url`) would be asked";
+
 /// No history is kept, and so this is not known; what else there is to say.
 fn off(more: &str) -> Problem {
     let detail = format!(
@@ -136,8 +139,7 @@ async fn asked(context: &Context, ask: &Ask) -> Result<(&'static str, Answer), P
             Err(error) => tracing::warn!(%error, "answered with the history that is kept here"),
         }
     }
-    let embedded =
-        embedded.ok_or_else(|| off("a Prometheus that is named (`prometheus.url`) would be asked"))?;
+    let embedded = embedded.ok_or_else(|| off(ASKED_INSTEAD))?;
     Ok((embedded.name(), embedded.ask(ask).await.map_err(unavailable)?))
 }
 
@@ -166,12 +168,20 @@ pub(super) async fn container_health(
     key: Result<Path<String>, PathRejection>,
     Query(query): Query<Vec<(String, String)>>,
 ) -> Result<Json<ContainerHealth>, Problem> {
+    use history::Query;
     let container = known(&context, &view, key)?;
-    let history = context.history()?.clone();
     let hours = span::hours(&query, span::MOST_HOURS_OF_ONE)?;
     let to = Timestamp::now().as_millisecond();
-    let read = tokio::task::spawn_blocking(move || ContainerHealth::new(&history, &container, hours, to));
-    read.await.map(Json).map_err(|_| Problem::new(Kind::Internal, "the history could not be read"))
+    let retention = context.history.as_ref().map(History::retention).unwrap_or_default();
+    let ask = health::asked(&container, &retention, hours, to);
+    let elsewhere = context.surroundings().history.clone();
+    let bins = match (&context.history, &elsewhere) {
+        (Some(history), _) => history.states(&ask).await,
+        (None, Some(elsewhere)) => elsewhere.states(&ask).await,
+        (None, None) => return Err(off(ASKED_INSTEAD)),
+    };
+    let bins = bins.map_err(|error| Problem::new(Kind::Unavailable, error.to_string()))?;
+    Ok(Json(ContainerHealth::new(&container, &ask, &bins)))
 }
 
 #[cfg(test)]

@@ -65,8 +65,8 @@ impl<'e> Stack<'e> {
         fs::write(&configuration, "alerting: {receivers: {ops: {webhook: {url: 'http://127.0.0.1:9/'}}}, teams: {platform: {receiver: ops}}}\n")
             .expect("a configuration");
         let seen = format!("{}:/etc/dockmeter/dockmeter.yml:ro", configuration.display());
-        let token = "provisioned:/run/provisioned:ro".to_owned();
-        let mounts: Vec<_> = mounts.chain([socket, seen, token]).collect();
+        let volumes = ["provisioned:/run/provisioned:ro", "history:/var/lib/dockmeter"].map(str::to_owned);
+        let mounts: Vec<_> = mounts.chain([socket, seen]).chain(volumes).collect();
         let [dockmeter, prometheus, alertmanager] = [(); 3].map(|()| free_address());
         // Ports of this machine are free at random, and so is what their number makes of networks.
         let networks = format!("10.{}", 64 + dockmeter.port() % 128);
@@ -278,7 +278,8 @@ fn is_understood(name: &str, service: &Value) {
     // What is named below a mount has to be somewhere.
     let mounts = service["volumes"].as_array().into_iter().flatten();
     let mounts: Vec<&str> = mounts.map(|mount| mount["target"].as_str().unwrap()).collect();
-    let files = env.iter().filter(|(variable, _)| variable.ends_with("_FILE")).map(|(_, file)| file.as_str());
+    let is_file = |variable: &str| variable.ends_with("_FILE") || variable == "DOCKMETER_HISTORY_PATH";
+    let files = env.iter().filter(|(variable, _)| is_file(variable)).map(|(_, file)| file.as_str());
     for file in files.chain(words.filter_map(|word| word.strip_prefix("--output="))) {
         assert!(
             mounts.iter().any(|mount| Path::new(file).starts_with(mount)),

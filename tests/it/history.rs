@@ -77,10 +77,14 @@ fn a_container_s_history_outlives_it_and_a_killed_dockmeter_and_stays_its_tenant
     let health = again.get_as("ann", "/api/system/health/containers/history-busy").json();
     let first = &health["periods"][0];
     assert_eq!(first["status"], "running", "{health}");
-    eventually("how everything was is told", || {
+    eventually("how everything was is told, and what the host did", || {
         let health = again.get("/api/system/health/metrics?interval=1min").json();
         let last = health["points"].as_array()?.last()?.clone();
-        last["domains"]["engine"]["status"].is_string().then_some(())
+        let (used, total) = (last["memory_used_bytes"].as_f64()?, last["memory_total_bytes"].as_f64()?);
+        assert!(0.0 < used && used < total && last["load1"].is_number(), "{last}");
+        (last["domains"]["engine"]["status"].is_string()
+            && last["network_receive_bytes_per_second"].is_number())
+        .then_some(())
     });
     assert!(again.page().value("dockmeter_history_disk_bytes", &[]) > Some(0.0));
 }
@@ -92,15 +96,20 @@ fn what_a_full_minute_s_samples_say_prometheus_says_too() {
     let Some(prometheus) = Prometheus::scraping(watched.address) else { return };
     let named = format!("--prometheus.url={}", prometheus.url());
     let asking = Exporter::with(&engine, &[&named]);
-    let _busy = engine.run("history-both", &["--cpus=0.4", "--memory=64m"], BUSY);
+    let busy = engine.run("history-both", &["--cpus=0.4", "--memory=64m"], BUSY);
     let _idle = engine.run("history-both-idle", &[], IDLE);
-    let path = "/api/containers/history-both/metrics/history";
+    let path = format!("/api/containers/{}/metrics/history", busy.id);
     let both = eventually("both have twelve points", || {
-        let (kept, asked) = (watched.get(path).json(), asking.get(path).json());
+        let (kept, asked) = (watched.get(&path).json(), asking.get(&path).json());
         (values(&kept, "cpu_usage_cores").len() >= 12 && asked["source"] == "prometheus")
             .then_some((kept, asked))
     });
     compare(&both.0, &both.1);
+    // Another name makes other series of it in Prometheus, in the middle of the longer steps.
+    engine.docker(&["rename", "history-both", "history-renamed"]);
+    eventually("Prometheus knows it by its new name", || {
+        prometheus.value("count(container_last_seen{name=\"history-renamed\"})").map(drop)
+    });
     // The samples of one are not those of the other, so that a step has some more or fewer.
     for interval in ["1m", "5m", "1h"] {
         let path = format!("{path}?interval={interval}");

@@ -79,6 +79,8 @@ fn the_package_serves_right_after_installation_and_leaves_nothing_behind() {
     }
     assert_eq!((status(&guest, "NoNewPrivs").as_str(), status(&guest, "Seccomp").as_str()), ("1", "2"));
 
+    let kept = guest.run(&["ls", "/var/lib/dockmeter"]);
+    assert!(kept.contains(".history"), "the history survives a restart: {kept}");
     reload_reads_the_configuration_again(&guest);
     let said = journal(&guest);
     let mut complaints = said.lines().filter(|line| line.contains("level=warn"));

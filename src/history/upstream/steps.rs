@@ -67,6 +67,20 @@ pub(super) fn shown(lines: &[Line]) -> Steps<f64> {
     steps
 }
 
+/// The value of a label whose series was 1 at the end of each step, of a metric that has a series
+/// for each value; of series that follow each other the later one's.
+pub(super) fn held<'l>(lines: &'l [Line], name: &str, label: &str) -> BTreeMap<i64, &'l str> {
+    let mut lines: Vec<&Line> = lines.iter().filter(|line| line.name == name).collect();
+    lines.sort_by_key(|line| line.span());
+    let mut held = BTreeMap::new();
+    for line in lines {
+        let Some(word) = line.labels.get(label) else { continue };
+        let ones = line.values.iter().filter(|(_, value)| **value == 1.0);
+        held.extend(ones.map(|(at, _)| (*at, word.as_str())));
+    }
+    held
+}
+
 /// Everything of a step added up, as growth is, one after the other or at the same time.
 pub(super) fn together(lines: &[Line]) -> Steps<f64> {
     let mut steps = Steps::new();
@@ -168,6 +182,22 @@ mod tests {
         let step = |at: i64| steps[&(at, "memory".to_owned())];
         assert_eq!(step(600), of(&[100, 300, 200, 40]), "the last is the new name's");
         assert_eq!((step(300), step(900)), (of(&[7]), of(&[5])));
+    }
+
+    #[test]
+    fn a_state_is_the_one_that_is_1_and_under_the_newer_name() {
+        let state = |name, state| [("figure", "container_state"), ("name", name), ("state", state)];
+        let lines = [
+            line(&state("a", "exited"), &[(600, 1.0), (900, 0.0)]),
+            line(&state("a", "running"), &[(600, 0.0), (900, 1.0)]),
+            line(&state("b", "exited"), &[(300, 0.0), (600, 0.0)]),
+            line(&state("b", "running"), &[(300, 1.0), (600, 1.0)]),
+        ];
+        let held = held(&lines, "container_state", "state");
+        assert_eq!(
+            held.into_iter().collect::<Vec<_>>(),
+            [(300, "running"), (600, "exited"), (900, "running")]
+        );
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::Known;
 use super::answer::time;
 use super::span::HealthInterval;
 use crate::health::{Domain, Status};
-use crate::history::{Bin, Counter, Gauge, HOST_FIGURES, History, Key, Retention, Step, SystemPoint};
+use crate::history::{Ask, Bin, Counter, Gauge, HOST_FIGURES, History, Retention, Step, SystemPoint};
 use crate::inventory::{self, ContainerId};
 use crate::tenant::LabelValue;
 use crate::web::current::Time;
@@ -116,10 +116,9 @@ struct Incident {
 }
 
 impl ContainerHealth {
-    pub(super) fn new(history: &History, container: &Known, hours: i64, to: i64) -> Self {
-        let from = to - hours * HOUR_MS;
-        let step = finest(&history.retention(), hours);
-        let bins = history.bins(Key::Container(container.id), step, from, to);
+    /// Of what was in each step.
+    pub(super) fn new(container: &Known, ask: &Ask, bins: &[Bin]) -> Self {
+        let Ask { from, to, step, .. } = *ask;
         let grown = |bin: &Bin, counter: Counter| bin.counters[counter as usize].unwrap_or(0);
         let sum = |counter: Counter| bins.iter().map(|bin| grown(bin, counter)).sum();
         let incident = |bin: &Bin| {
@@ -136,12 +135,18 @@ impl ContainerHealth {
             to: time(to),
             interval: step.as_str(),
             interval_seconds: step.milliseconds() / 1000,
-            periods: periods(&bins, step.milliseconds(), to),
+            periods: periods(bins, step.milliseconds(), to),
             incidents: bins.iter().filter_map(incident).collect(),
             restarts: sum(Counter::Restarts),
             oom_kills: sum(Counter::OomKills),
         }
     }
+}
+
+/// What is asked for the last hours of a container's health.
+pub(super) fn asked(container: &Known, retention: &Retention, hours: i64, to: i64) -> Ask {
+    let (from, step) = (to - hours * HOUR_MS, finest(retention, hours));
+    Ask { container: container.id, figures: Vec::new(), from, to, step }
 }
 
 /// The finest steps that are kept for so long, but no samples.

@@ -143,5 +143,10 @@ async fn where_no_history_is_kept_prometheus_answers_or_it_is_said_what_switches
     assert_eq!(detail, "no container `gone-1`");
     let answer = get(&without_history(Some(Arc::new(Elsewhere(true)))), path, &[]).await.json();
     assert_eq!((&answer["source"], answer["points"].as_array().unwrap().len()), (&json!("prometheus"), 1));
-    get(&without_history(Some(Arc::new(Elsewhere(false)))), path, &[]).await.problem(503);
+    let health = "/api/system/health/containers/shop-api-1";
+    let answer = get(&without_history(Some(Arc::new(Elsewhere(true)))), health, &[]).await.json();
+    assert_eq!((&answer["interval"], &answer["periods"]), (&json!("1m"), &json!([])));
+    for path in [path, health] {
+        get(&without_history(Some(Arc::new(Elsewhere(false)))), path, &[]).await.problem(503);
+    }
 }
