@@ -33,7 +33,10 @@ impl Line {
         let label = |name: &str| series.labels.get(name).cloned().unwrap_or_default();
         let (name, part) = (label(figure), PARTS.map(label).into());
         let values = series.samples.iter().map(|(time, value)| ((time * 1000.0).round() as i64, *value));
-        Line { name, part, values: values.collect(), labels: series.labels.into_iter().collect() }
+        // `last_over_time` keeps the metric's name, the other functions do not.
+        let labels = series.labels.iter().filter(|(name, _)| *name != "__name__");
+        let labels = labels.map(|(name, value)| (name.clone(), value.clone())).collect();
+        Line { name, part, labels, values: values.collect() }
     }
 
     /// When it was there: of two that follow each other the later one has the greater span.
@@ -150,6 +153,15 @@ mod tests {
         Line::of(Series { labels, samples }, "figure")
     }
 
+    /// The same as `last_over_time` answers it.
+    fn kept_name(line: &Line) -> Line {
+        let mut labels: Vec<(&str, &str)> =
+            line.labels.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        labels.push(("__name__", line.name.as_str()));
+        let values: Vec<(i64, f64)> = line.values.iter().map(|(at, value)| (*at, *value)).collect();
+        self::line(&labels, &values)
+    }
+
     #[test]
     fn what_prometheus_sums_up_of_a_gauge_is_what_its_samples_make() {
         let exact = of(&[3, 9, 4, 4]);
@@ -176,7 +188,7 @@ mod tests {
             table(|spread| spread.min as f64),
             table(|spread| spread.max as f64),
             table(Spread::deviation),
-            table(|spread| spread.last as f64),
+            table(|spread| spread.last as f64).into_iter().map(|line| kept_name(&line)).collect(),
         ];
         let steps = spreads(tables.each_ref().map(Vec::as_slice), |_| Some(1.0));
         let step = |at: i64| steps[&(at, "memory".to_owned())];
