@@ -267,13 +267,20 @@ struct CheckJson {
 }
 
 impl HealthJson {
-    /// The engine remembers the last five checks, the newest at the end: of a longer row of
-    /// failures, the oldest that it remembers.
-    fn failing_since(&mut self) -> Option<Timestamp> {
+    /// When the first check of a row of failures began. The engine remembers the last five, the
+    /// newest at the end; those of a longer row are counted back at the pace of these, to the
+    /// start of the run at most.
+    fn failing_since(&self, started_at: Option<Timestamp>) -> Option<Timestamp> {
         let failed = self.failing_streak.filter(|failed| *failed > 0)?;
-        let checks = self.log.as_mut()?;
-        let first = checks.len().saturating_sub(failed);
-        time(checks.get_mut(first)?.start.take())
+        let checks = self.log.as_deref()?;
+        let start = |check: &CheckJson| time(check.start.clone());
+        let forgotten = failed.saturating_sub(checks.len());
+        let oldest = start(checks.get(checks.len().saturating_sub(failed))?)?;
+        let gaps = i32::try_from(checks.len().saturating_sub(1)).ok().filter(|gaps| *gaps > 0);
+        let (Some(gaps), Ok(forgotten)) = (gaps, i32::try_from(forgotten)) else { return Some(oldest) };
+        let pace = checks.last().and_then(start)?.duration_since(oldest) / gaps;
+        let began = pace.checked_mul(forgotten).and_then(|before| oldest.checked_sub(before).ok());
+        Some(began.unwrap_or(oldest)).max(started_at).map(|began| began.min(oldest))
     }
 }
 
@@ -404,7 +411,8 @@ pub(super) fn read_top(body: &[u8]) -> Result<Top, Malformed> {
 /// Reads the answer to `GET /containers/{id}/json`.
 pub(super) fn read_details(body: &[u8]) -> Result<Details, Malformed> {
     let json: DetailsJson = parse(body)?;
-    let mut state = json.state.unwrap_or_default();
+    let state = json.state.unwrap_or_default();
+    let started_at = time(state.started_at);
     let config = json.config.unwrap_or_default();
     let stop_signal = config.stop_signal.filter(|signal| !signal.is_empty());
     let host = json.host_config.unwrap_or_default();
@@ -427,9 +435,9 @@ pub(super) fn read_details(body: &[u8]) -> Result<Details, Malformed> {
         pid: state.pid,
         exit_code: state.exit_code,
         oom_killed: state.oom_killed,
-        started_at: time(state.started_at),
+        started_at,
         finished_at: time(state.finished_at),
-        failing_since: state.health.as_mut().and_then(HealthJson::failing_since),
+        failing_since: state.health.as_ref().and_then(|health| health.failing_since(started_at)),
         health: state.health.and_then(|health| Health::from_word(&health.status?)),
         network_mode: host.network_mode,
         sandbox_id: network.sandbox_id,

@@ -149,13 +149,18 @@ fn an_event_is_read_in_its_old_and_its_new_form() {
 fn an_inspect_tells_when_the_checks_began_to_fail() {
     let since = |failed: Value, log: Value| {
         let health = json!({"Status": "unhealthy", "FailingStreak": failed, "Log": log});
-        let body = json!({"State": {"Health": health}}).to_string();
+        let body = json!({"State": {"Health": health, "StartedAt": "1970-01-01T00:00:02Z"}}).to_string();
         read_details(body.as_bytes()).unwrap().failing_since.map(|time| time.as_second())
     };
-    let check = |second: u32| json!({"Start": format!("1970-01-01T01:00:0{second}.5+01:00"), "Output": "x"});
-    let log = json!([check(1), check(2), check(3)]);
-    assert_eq!(since(json!(2), log.clone()), Some(2), "the first of two");
-    assert_eq!(since(json!(9), log.clone()), Some(1), "the oldest that is remembered");
+    let at = |seconds: &[u32]| {
+        let check = |second| json!({"Start": format!("1970-01-01T01:00:{second:02}.5+01:00"), "Output": "x"});
+        Value::from_iter(seconds.iter().map(check))
+    };
+    let log = at(&[21, 24, 27]);
+    assert_eq!(since(json!(2), log.clone()), Some(24), "the first of two");
+    assert_eq!(since(json!(9), log.clone()), Some(3), "six before these, three seconds apart");
+    assert_eq!(since(json!(9), at(&[7])), Some(7), "no pace is known");
+    assert_eq!(since(json!(900), log.clone()), Some(2), "not before the run began");
     assert_eq!(since(json!(0), log.clone()), None);
     assert_eq!(since(json!("many"), log), None);
     assert_eq!(since(json!(2), json!([])), None);
