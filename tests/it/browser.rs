@@ -124,9 +124,14 @@ fn every_view_filter_and_theme_shows_what_there_is_and_bars_nobody() {
     let fires =
         alert("Full", &[("severity", "critical"), ("user", "ann"), ("project", "shop"), ("team", "core")]);
     wait(client(alertmanager.url()).post(&[fires])).expect("it takes alerts");
-    let configuration = stage.configuration(&format!("alertmanager: {{url: '{}'}}\n", alertmanager.url()));
+    // Nobody follows the links.
+    let grafana = "http://grafana.example";
+    let configuration = stage.configuration(&format!(
+        "alertmanager: {{url: '{}'}}\nalerting: {{grafana_url: '{grafana}'}}\n",
+        alertmanager.url()
+    ));
     let exporter = Exporter::with(&engine, &[&configuration]);
-    stage.tell("views.mjs", &engine, &exporter, &[]);
+    stage.tell("views.mjs", &engine, &exporter, &[("GRAFANA", grafana)]);
 }
 
 #[test]

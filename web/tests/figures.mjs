@@ -19,7 +19,7 @@ if (!url) {
 const address = new URL(url);
 const at = (path) => `${address.origin}/#/${path}`;
 
-const browser = await launch();
+let browser = await launch();
 console.log(`${(await browser.version()).replace(/^/, "Chromium ")}`);
 
 /** Bytes on the wire of the page's own files. */
@@ -141,24 +141,23 @@ async function charts() {
   await page.context().close();
 }
 
-/** Memory of the process that draws the page, in MB: what is its alone, and its share of the rest. */
+/** Memory of the process that draws the page, in MB: its own, and with its share of what others have, too. */
 async function tabMemory() {
   const session = await browser.newBrowserCDPSession();
   const { processInfo } = await session.send("SystemInfo.getProcessInfo");
   await session.detach();
-  // Beside it there are those of pages that were closed, and one in reserve.
   const sizes = processInfo
     .filter(({ type }) => type === "renderer")
     .map(({ id }) => {
-      try {
-        return Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${id}/smaps_rollup`, "utf8"))?.[1] ?? 0);
-      } catch {
-        return 0;
-      }
+      const text = readFileSync(`/proc/${id}/smaps_rollup`, { encoding: "utf8" });
+      const megabytes = (name) => Number(new RegExp(`^${name}:\\s+(\\d+)`, "m").exec(text)?.[1] ?? 0) / 1000;
+      return { own: megabytes("Pss_Anon"), all: megabytes("Pss") };
     });
-  return Math.max(...sizes) / 1000;
+  // Beside it there is one in reserve.
+  return sizes.reduce((a, b) => (b.all > a.all ? b : a));
 }
 
+/** In a browser of its own, so that nothing of other pages is counted. */
 async function memory() {
   const page = await open(browser);
   const session = await page.context().newCDPSession(page);
@@ -167,11 +166,12 @@ async function memory() {
   await page.locator("table.list tbody tr").first().waitFor();
   const look = async (minute) => {
     const { usedSize } = await session.send("Runtime.getHeapUsage");
-    console.log(`after ${minute} min: ${(await tabMemory()).toFixed(0)} MB of the tab's process, ${(usedSize / 1e6).toFixed(1)} MB of it JavaScript's`);
+    const { own, all } = await tabMemory();
+    console.log(`after ${minute} min: the tab's process has ${own.toFixed(0)} MB of its own, ${all.toFixed(0)} MB with its share of the browser's files; JavaScript ${(usedSize / 1e6).toFixed(1)} MB`);
   };
-  const looks = [1, minutes / 2, minutes].filter((minute, place, all) => minute <= minutes && all.indexOf(minute) === place);
+  const looks = [1, 10, minutes / 2, minutes].filter((minute, place, all) => minute <= minutes && all.indexOf(minute) === place);
   const begun = Date.now();
-  for (const minute of looks) {
+  for (const minute of looks.sort((a, b) => a - b)) {
     await new Promise((go) => setTimeout(go, begun + minute * 60_000 - Date.now()));
     await look(minute);
   }
@@ -181,5 +181,9 @@ async function memory() {
 await weight();
 await streaming(20);
 await charts();
-if (minutes > 0) await memory();
 await browser.close();
+if (minutes > 0) {
+  browser = await launch();
+  await memory();
+  await browser.close();
+}

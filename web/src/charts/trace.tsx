@@ -4,6 +4,9 @@ import { effect, type ReadonlySignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { shown } from "../state/theme";
 
+/** Of a full height, what cannot be told from nothing. */
+const FLAT = 0.02;
+
 interface Props {
   readonly values: ReadonlySignal<readonly number[]>;
   /** What a full height means at least, so that noise near zero stays flat. */
@@ -17,16 +20,23 @@ export function Trace({ values, least, length = 120 }: Props) {
     const element = canvas.current;
     if (!element) return;
     let visible = false;
-    const paint = () => visible && draw(element, values.peek(), least, length);
+    // Most containers are idle most of the time: a flat line is drawn once.
+    let flat = false;
+    const paint = (anew: boolean) => {
+      const wasFlat = flat;
+      flat = values.peek().length >= length && values.peek().every((value) => value < least * FLAT);
+      if (visible && (anew || !(flat && wasFlat))) draw(element, values.peek(), least, length);
+    };
     const watch = new IntersectionObserver(([entry]) => {
       visible = entry?.isIntersecting ?? false;
-      paint();
+      paint(true);
     });
     watch.observe(element);
+    let theme = shown.peek();
     const stop = effect(() => {
       void values.value;
-      void shown.value;
-      paint();
+      paint(shown.value !== theme);
+      theme = shown.value;
     });
     return () => {
       stop();

@@ -6,7 +6,7 @@ import type { Whose } from "../api/types";
 import { to } from "../state/route";
 import { duration, wholeMoment } from "../lib/format";
 import { now } from "../state/clock";
-import { link, refresh } from "../state/live";
+import { link, refresh, who } from "../state/live";
 import { LoginForm } from "./login";
 import type { Tone } from "./words";
 
@@ -34,6 +34,18 @@ export function WhoseLinks({ whose }: { readonly whose: Whose }) {
   );
 }
 
+/** Leads to what one looks at in Grafana, if there is one. `uid` is the dashboard's. */
+export function GrafanaLink({ uid, variables }: { readonly uid: string; readonly variables?: Record<string, string> }) {
+  const grafana = who.value?.grafana_url;
+  if (!grafana) return null;
+  const query = new URLSearchParams(Object.entries(variables ?? {}).map(([name, value]) => [`var-${name}`, value]));
+  return (
+    <a class="out" href={`${grafana.replace(/\/$/, "")}/d/${uid}?${query}`} target="_blank" rel="noopener">
+      Open in Grafana <span aria-hidden="true">↗</span>
+    </a>
+  );
+}
+
 /** How long ago, with the moment itself beneath the pointer. */
 export function Since({ at, words = "since" }: { readonly at: number; readonly words?: string }) {
   return (
@@ -43,13 +55,18 @@ export function Since({ at, words = "since" }: { readonly at: number; readonly w
   );
 }
 
+/** Text with what stands between backticks as code. */
+export function withCode(text: string) {
+  return text.split("`").map((part, place) => (place % 2 ? <code key={place}>{part}</code> : part));
+}
+
 /** A share of what there is, as a bar; from 90 % on it is red. `share` is 0 to 100. */
 export function Bar({ share, label }: { readonly share: number | null; readonly label: string }) {
   const part = Math.min(100, Math.max(0, share ?? 0));
   const tone = part >= 90 ? "bad" : part >= 75 ? "warn" : "";
   return (
     <span class={`bar ${tone}`} role="img" aria-label={label}>
-      <i style={{ width: `${part}%` }} />
+      <i style={{ width: `${Math.round(part)}%` }} />
     </span>
   );
 }

@@ -21,6 +21,11 @@ export function gravest(reasons: readonly Reason[] | undefined): Tone | null {
 
 export const TONES: Record<string, Tone> = { healthy: "good", warning: "warn", unhealthy: "bad" };
 
+/** The tone of an alert's severity; other rules may have other words. */
+export function severity(word: string | null): Tone {
+  return word === "critical" ? "bad" : word === "warning" ? "warn" : "idle";
+}
+
 /** What became of a container. */
 export function happened(one: { action: string; exit_code?: number; oom_killed?: boolean; health?: string; old_name?: string }): {
   word: string;

@@ -6,21 +6,18 @@ import { send } from "../api/client";
 import { login } from "../api/session";
 import type { Alert } from "../api/types";
 import { counted, duration, moment, parsed } from "../lib/format";
-import { Badge, Choice, Empty, Failure, Loading, Since, WhoseLinks } from "../parts/bits";
+import { Badge, Choice, Empty, Failure, GrafanaLink, Loading, Since, WhoseLinks, withCode } from "../parts/bits";
 import { Dialog } from "../parts/dialog";
-import type { Tone } from "../parts/words";
+import { severity } from "../parts/words";
 import { now } from "../state/clock";
 import { may } from "../state/live";
 import { asProblem, poll, type Poll } from "../state/poll";
 import { go, here, param } from "../state/route";
-import { withCode } from "./overview";
 import { Thresholds } from "./thresholds";
 
 interface Answer {
   readonly alerts: Alert[];
 }
-
-const SEVERITY: Record<string, Tone> = { critical: "bad", warning: "warn", info: "idle" };
 
 /** This alert fires always, so that its silence is noticed; it is nobody's trouble. */
 const ALWAYS = "Watchdog";
@@ -40,6 +37,7 @@ export function Alerts() {
           value={tab}
           pick={(word) => go(here({ show: word === "now" ? null : word }))}
         />
+        <GrafanaLink uid="dockmeter-alerts" />
       </header>
       {tab === "now" ? <Firing /> : <Thresholds />}
     </>
@@ -109,7 +107,7 @@ function AlertList({ title, alerts, silence, changed }: ListProps) {
       <ul>
         {alerts.map((alert) => (
           <li key={alert.fingerprint}>
-            <Badge tone={SEVERITY[alert.severity ?? ""] ?? "idle"}>{alert.severity ?? "alert"}</Badge>
+            <Badge tone={severity(alert.severity)}>{alert.severity ?? "alert"}</Badge>
             <div class="what">
               <p class="line">
                 <span class="strong">{alert.name}</span>

@@ -2,19 +2,19 @@
 
 import { useMemo } from "preact/hooks";
 import { download } from "../api/client";
-import type { FigureSummary, Happening, History, Point, Row } from "../api/types";
-import { Chart, type Line, type Mark, type Series } from "../charts/chart";
+import type { FigureSummary, Happening, History, Row } from "../api/types";
+import { Chart, type Mark } from "../charts/chart";
+import { series, type Drawn } from "../charts/figures";
 import { Events, Strip, type Event, type Stretch } from "../charts/strip";
 import { bytes, cores, count, duration, parsed, rate, ratio } from "../lib/format";
 import { COMPARE, ends, type Span } from "../lib/range";
-import { Badge, Failure, Loading, Since, WhoseLinks } from "../parts/bits";
+import { Badge, Failure, GrafanaLink, Loading, Since, WhoseLinks, withCode } from "../parts/bits";
 import { chosenCompare, chosenSpan, setSpan, SpanPicker } from "../parts/span";
 import { happened, incident, state, withoutName } from "../parts/words";
 import { now } from "../state/clock";
-import { entries, find, happenings, troubles, who } from "../state/live";
+import { entries, find, happenings, troubles } from "../state/live";
 import { useContainerHealth, useEarlier, useHistory } from "../state/series";
 import { LogPane } from "./logs";
-import { withCode } from "./overview";
 import { ProcessList } from "./processes";
 
 export function ContainerView({ name }: { readonly name: string }) {
@@ -50,7 +50,6 @@ export function ContainerView({ name }: { readonly name: string }) {
 
 function Head({ row, history, name }: { readonly row: Row | null; readonly history: History | null; readonly name: string }) {
   const whose = row ?? history;
-  const grafana = who.value?.grafana_url;
   return (
     <header class="head">
       <h1>{row?.name ?? history?.name ?? name}</h1>
@@ -76,11 +75,7 @@ function Head({ row, history, name }: { readonly row: Row | null; readonly histo
           <code>{(row?.container_id ?? history?.container_id ?? "").slice(0, 12)}</code>
         </dd>
       </dl>
-      {grafana && whose && (
-        <a class="out" href={`${grafana.replace(/\/$/, "")}/d/dockmeter-container?var-container=${encodeURIComponent(row?.name ?? name)}`} target="_blank" rel="noopener">
-          open in Grafana ↗
-        </a>
-      )}
+      <GrafanaLink uid="dockmeter-container" variables={{ container: row?.name ?? history?.name ?? name }} />
     </header>
   );
 }
@@ -103,15 +98,6 @@ function Troubles({ id, name }: { readonly id: string; readonly name: string }) 
       ))}
     </ul>
   );
-}
-
-/** What a chart draws: figures of the history by name. */
-interface Drawn {
-  readonly title: string;
-  readonly format: (value: number | null | undefined) => string;
-  readonly axis?: (value: number) => string;
-  readonly binary?: boolean;
-  readonly figures: readonly (Omit<Line, "values"> & { readonly figure: string })[];
 }
 
 const CHARTS: readonly Drawn[] = [
@@ -182,7 +168,7 @@ function Charts({ id, span, history }: { readonly id: string; readonly span: Spa
   const known = history?.points;
   const before = earlier?.points;
   const drawn = useMemo(
-    () => CHARTS.map((chart) => ({ chart, series: series(chart, known ?? [], 0), before: before ? series(chart, before, shift * 1000) : undefined })),
+    () => CHARTS.map((chart) => ({ chart, series: series(chart, known ?? []), before: before ? series(chart, before, shift * 1000) : undefined })),
     [known, before, shift],
   );
   const live = happenings.value.filter((one) => one.container_id === id);
@@ -208,15 +194,6 @@ function Charts({ id, span, history }: { readonly id: string; readonly span: Spa
       <Figures history={history} />
     </>
   );
-}
-
-function series({ figures }: Drawn, points: readonly Point[], shift: number): Series {
-  const lines = figures.map(({ figure, ...line }) => ({ ...line, values: points.map((point) => point[figure] as number | null) }));
-  return {
-    times: points.map((point) => parsed(point.timestamp) + shift),
-    // A limit that there is not is not spoken of.
-    lines: lines.filter((line) => !line.distant || line.values.some((value) => value != null)),
-  };
 }
 
 type Health = ReturnType<typeof useContainerHealth>;

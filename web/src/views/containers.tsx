@@ -5,7 +5,7 @@ import { useEffect, useMemo, useRef } from "preact/hooks";
 import type { Row } from "../api/types";
 import { Trace } from "../charts/trace";
 import { bytes, cores, counted, duration, percent, rate } from "../lib/format";
-import { Badge, Bar, Empty, Failure, Loading } from "../parts/bits";
+import { Badge, Bar, Empty, Failure, GrafanaLink, Loading } from "../parts/bits";
 import { gravest, state, withoutName } from "../parts/words";
 import { entries, host, summaryAnswer, troubles, type Entry } from "../state/live";
 import { go, here, param, searchWanted, to } from "../state/route";
@@ -32,10 +32,20 @@ const FILTERS = ["user", "project", "team"] as const;
 export function Containers() {
   return (
     <>
-      <h1>Containers</h1>
+      <header class="head">
+        <h1>Containers</h1>
+        <Dashboard />
+      </header>
       <All />
     </>
   );
+}
+
+/** The dashboard of the one user, project or team that is shown, else that of all. */
+function Dashboard() {
+  const kind = FILTERS.find((one) => param(one));
+  const chosen = Object.fromEntries(FILTERS.flatMap((one) => (param(one) ? [[one, param(one) ?? ""]] : [])));
+  return <GrafanaLink uid={kind ? `${kind}-performance` : "system-overview"} variables={chosen} />;
 }
 
 function All() {

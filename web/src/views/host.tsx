@@ -2,28 +2,20 @@
 
 import { useMemo } from "preact/hooks";
 import type { Domain, HealthPoint } from "../api/types";
-import { Chart, type Line, type Series } from "../charts/chart";
+import { Chart } from "../charts/chart";
+import { isKnown, series, type Drawn } from "../charts/figures";
 import { Strip, type Stretch } from "../charts/strip";
 import { bytes, figure, parsed, rate, ratio } from "../lib/format";
 import { ends } from "../lib/range";
-import { Badge, Failure, Loading, Since } from "../parts/bits";
+import { Badge, Failure, GrafanaLink, Loading, Since, withCode } from "../parts/bits";
 import { chosenSpan, setSpan, SpanPicker } from "../parts/span";
 import { TONES } from "../parts/words";
 import { now } from "../state/clock";
 import { healthAnswer, who } from "../state/live";
 import { to } from "../state/route";
 import { useHostHistory } from "../state/series";
-import { withCode } from "./overview";
 
 const WEEK = 7 * 86_400;
-
-interface Drawn {
-  readonly title: string;
-  readonly format: (value: number | null | undefined) => string;
-  readonly axis?: (value: number) => string;
-  readonly binary?: boolean;
-  readonly figures: readonly (Omit<Line, "values"> & { readonly figure: string })[];
-}
 
 const CHARTS: readonly Drawn[] = [
   { title: "CPU in use", format: ratio, figures: [{ label: "CPU", figure: "cpu_ratio", colour: "--blue", area: true }] },
@@ -75,6 +67,7 @@ export function HostView() {
       <header class="head">
         <h1>{who.value?.host ?? "Host"}</h1>
         {status && <Badge tone={TONES[status] ?? "idle"}>{status}</Badge>}
+        <GrafanaLink uid="dockmeter-host" />
       </header>
       <Machine />
     </>
@@ -107,7 +100,7 @@ function Machine() {
           </section>
           <div class="charts">
             {drawn
-              .filter(({ series }) => series.lines.some((line) => line.values.some((value) => value != null)))
+              .filter(({ series }) => isKnown(series))
               .map(({ chart, series }) => (
                 <Chart key={chart.title} title={chart.title} format={chart.format} axis={chart.axis} binary={chart.binary ?? false} series={series} from={from} to={until} zoom={(from, to) => setSpan({ from, to })} />
               ))}
@@ -151,14 +144,6 @@ function Domains({ domains }: { readonly domains: Record<string, Domain> }) {
       )}
     </>
   );
-}
-
-function series({ figures }: Drawn, points: readonly HealthPoint[]): Series {
-  const value = (point: HealthPoint, figure: string) => (typeof point[figure] === "number" ? (point[figure] as number) : null);
-  return {
-    times: points.map((point) => parsed(point.timestamp)),
-    lines: figures.map(({ figure, ...line }) => ({ ...line, values: points.map((point) => value(point, figure)) })),
-  };
 }
 
 /** Steps of one status as one stretch each. A step ends at its time. */

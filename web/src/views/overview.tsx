@@ -5,7 +5,7 @@ import { useMemo } from "preact/hooks";
 import type { Health, Reason } from "../api/types";
 import { bytes, cores, percent, rate } from "../lib/format";
 import { BY, sums, total, type By } from "../lib/group";
-import { Badge, Bar, Choice, Failure, Loading, Since, WhoseLinks } from "../parts/bits";
+import { Badge, Bar, Choice, Failure, GrafanaLink, Loading, Since, WhoseLinks, withCode } from "../parts/bits";
 import { gravest, happened, withoutName } from "../parts/words";
 import { Events } from "../charts/strip";
 import { go, here, param, to } from "../state/route";
@@ -141,11 +141,6 @@ function TroubleRow({ item }: { readonly item: Item }) {
   );
 }
 
-/** Text with what stands between backticks as code. */
-export function withCode(text: string) {
-  return text.split("`").map((part, place) => (place % 2 ? <code key={place}>{part}</code> : part));
-}
-
 function Totals() {
   const sum = all.value;
   const { cores: hostCores, memoryBytes } = host.value;
@@ -189,6 +184,7 @@ function Groups() {
     <section class="card groups">
       <header>
         <h2>Whose it is</h2>
+        <GrafanaLink uid="system-overview" />
         <Choice label="grouped by" options={BY.map((word) => ({ word, name: word }))} value={by} pick={(word) => go(here({ by: word === "project" ? null : word }), true)} />
       </header>
       {found.length === 0 ? (
@@ -247,7 +243,7 @@ function computedSums(by: By) {
 function Meter({ part, label }: { readonly part: number; readonly label: string }) {
   return (
     <span class="meter" title={label} aria-hidden="true">
-      <i style={{ width: `${100 * part}%` }} />
+      <i style={{ width: `${Math.round(100 * part)}%` }} />
     </span>
   );
 }

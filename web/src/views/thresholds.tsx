@@ -6,7 +6,7 @@ import { login } from "../api/session";
 import { bytes, duration, moment, parsed, rate } from "../lib/format";
 import { Badge, Failure, Loading } from "../parts/bits";
 import { Dialog } from "../parts/dialog";
-import type { Tone } from "../parts/words";
+import { severity } from "../parts/words";
 import { now } from "../state/clock";
 import { may } from "../state/live";
 import { asProblem, poll } from "../state/poll";
@@ -41,8 +41,6 @@ interface Changed {
 
 /** Units of the form's numbers, where their word does not say it. */
 const UNITS: Record<string, string> = { ratio: "0 to 1", per_second: "a second", bytes_per_second: "bytes a second", count: "how many", state: "0 or 1" };
-
-const SEVERITY: Record<string, Tone> = { critical: "bad", warning: "warn", info: "idle" };
 
 export function Thresholds() {
   const asked = useMemo(() => poll<Answer>(() => "/api/alerts/rules", 30_000), [login.value]);
@@ -95,7 +93,7 @@ export function Thresholds() {
                   <span>{rule.name}</span>
                   <span class="image">{rule.group_title}</span>
                 </th>
-                <td>{rule.enabled ? <Badge tone={SEVERITY[rule.severity] ?? "idle"}>{rule.severity}</Badge> : "off"}</td>
+                <td>{rule.enabled ? <Badge tone={severity(rule.severity)}>{rule.severity}</Badge> : "off"}</td>
                 <td class="num">{level(rule.fire, rule)}</td>
                 <td class="num">{level(rule.clear ?? rule.fire, rule)}</td>
                 <td class="num">{duration(rule.for_seconds)}</td>

@@ -2,6 +2,7 @@
 // goes wrong in it, nothing sticks out, and an audit finds no obstacle for anybody.
 
 import { join } from "node:path";
+import { env } from "node:process";
 import { audit } from "../browser.mjs";
 import { assert, enter, named, names, pictures, row, tell, until, visit } from "./scene.mjs";
 
@@ -37,6 +38,7 @@ await tell(async (browser) => {
       await page.context().close();
     }
   await filters(browser);
+  await links(browser);
   await keys(browser);
   await themes(browser);
 });
@@ -89,6 +91,25 @@ async function filters(browser) {
   await page.getByLabel("search").fill("no such container");
   await page.getByText(`0 of ${all} containers`).waitFor();
   assert.deepEqual(page.wrongs, []);
+  await page.context().close();
+}
+
+/** Each view leads to the dashboard of what it shows. */
+async function links(browser) {
+  const page = await enter(browser);
+  for (const [place, wanted] of [
+    ["", "/d/system-overview?"],
+    ["containers", "/d/system-overview?"],
+    ["containers?user=ann", "/d/user-performance?var-user=ann"],
+    ["containers?team=media", "/d/team-performance?var-team=media"],
+    [`containers/${API}`, `/d/dockmeter-container?var-container=${API}`],
+    ["host", "/d/dockmeter-host?"],
+    ["alerts", "/d/dockmeter-alerts?"],
+  ]) {
+    await visit(page, place);
+    const link = page.getByRole("link", { name: "Open in Grafana" });
+    await until(`${place} leads to ${wanted}`, async () => (await link.getAttribute("href")) === `${env.GRAFANA}${wanted}`);
+  }
   await page.context().close();
 }
 
