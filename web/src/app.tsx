@@ -118,7 +118,7 @@ function StatusLine() {
   return (
     <p class="status">
       {value && (
-        <a href={to(["host"])}>
+        <a href={to([])}>
           <span class={`dot ${TONES[value.status] ?? "idle"}`} aria-hidden="true" /> {value.status}
           {value.warning_count > 0 && `, ${counted(value.warning_count, "reason")}`}
         </a>

@@ -9,6 +9,8 @@ export interface LogListener {
   lines(lines: LogLine[]): void;
   /** So many lines were left out, since this page was too slow. */
   missed(lines: number): void;
+  /** Something is wrong with one container's log; the others go on. */
+  troubled(detail: string): void;
   /** The connection is gone; in `waitMs` it is tried again, never if that is null. */
   lost(why: Problem, waitMs: number | null): void;
 }
@@ -61,7 +63,7 @@ export function followLogs(query: Record<string, string>, listener: LogListener)
       for (const { timestamp } of fresh) if (timestamp && timestamp > newest) newest = timestamp;
       listener.lines(fresh);
     } else if (message.type === "missed") listener.missed(message.lines);
-    else if (message.type === "error") listener.lost(new Problem(404, "not-found", message.detail), null);
+    else if (message.type === "error") listener.troubled(message.detail);
   }
 
   connect();

@@ -88,8 +88,11 @@ async function check(authorization: string): Promise<void> {
 export function Session({ who }: { readonly who: WhoAmI | null }) {
   if (!login.value) return null;
   return (
-    <button type="button" class="quiet" onClick={forget} title={who?.name ? `logged in as ${who.name}` : "logged in"}>
-      Log out
-    </button>
+    <>
+      {who?.name && <span class="muted wide">{who.name}</span>}
+      <button type="button" class="quiet" onClick={forget}>
+        Log out
+      </button>
+    </>
   );
 }

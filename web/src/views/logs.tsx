@@ -6,12 +6,15 @@ import { followLogs } from "../api/logs";
 import { login } from "../api/session";
 import type { LogLine } from "../api/types";
 import { timeOfDay, wholeMoment } from "../lib/format";
-import { Failure } from "../parts/bits";
+import { Empty, Failure } from "../parts/bits";
 import { entries } from "../state/live";
 import { go, here, param, to } from "../state/route";
 
 /** Lines that are kept; older ones go. */
 const MOST_LINES = 2000;
+
+/** Of more containers than these nobody reads all logs at once; the engine would be asked for each. */
+const MANY = 40;
 
 /** New lines are drawn together, once in this time. */
 const DRAW_MS = 100;
@@ -21,6 +24,7 @@ const FILTERS = ["user", "project", "team"] as const;
 export function Logs() {
   const chosen = Object.fromEntries(FILTERS.map((kind) => [kind, param(kind) ?? ""]));
   const container = param("container") ?? "";
+  const isNarrow = container !== "" || Object.values(chosen).some((value) => value !== "");
   const rows = [...entries.value.values()].map((entry) => entry.row.peek());
   const options = (kind: (typeof FILTERS)[number]) => [...new Set(rows.map((row) => row[kind]))].sort();
   return (
@@ -55,9 +59,15 @@ export function Logs() {
           </select>
         </label>
       </div>
-      <section class="card">
-        <LogPane containers={container} user={chosen["user"] ?? ""} project={chosen["project"] ?? ""} team={chosen["team"] ?? ""} tail={20} tall />
-      </section>
+      {isNarrow || rows.length <= MANY ? (
+        <section class="card">
+          <LogPane containers={container} user={chosen["user"] ?? ""} project={chosen["project"] ?? ""} team={chosen["team"] ?? ""} tail={20} tall />
+        </section>
+      ) : (
+        <Empty title="Whose logs?">
+          <p>There are {rows.length} containers. Choose a user, project, team or container above.</p>
+        </Empty>
+      )}
     </>
   );
 }
@@ -91,6 +101,7 @@ export function LogPane({ containers, user = "", project = "", team = "", tail, 
   const [lines, setLines] = useState<readonly Kept[]>([]);
   const [state, setState] = useState<State>({ word: "connecting" });
   const [missed, setMissed] = useState(0);
+  const [trouble, setTrouble] = useState("");
   const [grep, setGrep] = useState("");
   const [paused, setPaused] = useState(false);
   const [wrap, setWrap] = useState(true);
@@ -103,6 +114,7 @@ export function LogPane({ containers, user = "", project = "", team = "", tail, 
     let number = 0;
     setLines([]);
     setMissed(0);
+    setTrouble("");
     setState({ word: "connecting" });
     const query = Object.fromEntries(Object.entries({ containers, user, project, team, tail: String(tail) }).filter(([, value]) => value !== ""));
     const draw = setInterval(() => {
@@ -121,6 +133,7 @@ export function LogPane({ containers, user = "", project = "", team = "", tail, 
           waiting = waiting.slice(over);
         }
       },
+      troubled: setTrouble,
       missed: (count) => setMissed((before) => before + count),
       lost: (why, waitMs) => setState({ word: "lost", why, final: waitMs == null }),
     });
@@ -160,6 +173,7 @@ export function LogPane({ containers, user = "", project = "", team = "", tail, 
         <span class="muted" role="status">
           {state.word === "lost" ? state.why.message : state.word === "connecting" ? "connecting…" : paused ? "paused" : "live"}
           {missed > 0 && `, ${missed} lines left out`}
+          {trouble && ` · ${trouble}`}
         </span>
       </div>
       <div

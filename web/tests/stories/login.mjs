@@ -26,6 +26,10 @@ await tell(async (browser) => {
   const kept = await guest.evaluate(() => JSON.stringify([{ ...sessionStorage }, { ...localStorage }, document.cookie]));
   assert(!kept.includes(token), "a login that is over is nowhere");
 
+  // What is not set up here says so.
+  await visit(guest, "alerts");
+  await guest.getByText("No Alertmanager is named").waitFor();
+
   // A tenant's token.
   const tenant = await enter(browser, {}, reader);
   await visit(tenant, "containers");

@@ -21,6 +21,10 @@ await tell(async (browser) => {
   const cell = row(page, named("busy")).locator("td.cpu span").first();
   const before = await cell.innerText();
   await until("its numbers move", async () => (await cell.innerText()) !== before);
+  await visit(page, "logs");
+  await page.getByText("Whose logs?").waitFor();
+  await page.getByLabel("container").selectOption(named("busy"));
+  await page.getByRole("log").waitFor();
   await visit(page, "");
   await page.getByText(`running of ${ALL}`).waitFor();
   await page.getByRole("table").getByRole("row").nth(9).waitFor();
