@@ -4,7 +4,7 @@ import { computed } from "@preact/signals";
 import { useMemo } from "preact/hooks";
 import type { Health, Reason } from "../api/types";
 import { bytes, cores, percent, rate } from "../lib/format";
-import { BY, sums, total, type By } from "../lib/group";
+import { BY, sums, total, type By, type Sum } from "../lib/group";
 import { Badge, Bar, Choice, Failure, GrafanaLink, Loading, Since, WhoseLinks, withCode } from "../parts/bits";
 import { gravest, happened, withoutName } from "../parts/words";
 import { Events } from "../charts/strip";
@@ -174,7 +174,7 @@ function Tile({ label, value, note, children }: { label: string; value: string; 
 
 function Groups() {
   const by = BY.find((one) => one === param("by")) ?? "project";
-  const found = computedSums(by);
+  const found = useInPlace(computedSums(by), by);
   const ill = new Map<string, number>();
   for (const row of rows.value) if (troubles.value.has(row.container_id)) ill.set(row[by], (ill.get(row[by]) ?? 0) + 1);
   const { cores: hostCores, memoryBytes } = host.value;
@@ -237,6 +237,14 @@ const byTeam = computed(() => sums(rows.value, "team"));
 
 function computedSums(by: By) {
   return { user: byUser, project: byProject, team: byTeam }[by].value;
+}
+
+/** Sums in an order that changes with each summary, so that rows do not jump with every number. */
+function useInPlace(found: readonly Sum[], by: By): Sum[] {
+  const round = summaryAnswer.value.at;
+  const order = useMemo(() => new Map(found.map((sum, place) => [sum.name, place])), [round, by]);
+  const place = (sum: Sum) => order.get(sum.name) ?? order.size;
+  return [...found].sort((a, b) => place(a) - place(b));
 }
 
 /** A part of the largest, for comparing rows by eye. */

@@ -12,7 +12,8 @@ await tell(async (browser) => {
   const front = await enter(browser);
   const alone = await enter(browser);
   await visit(list, "containers");
-  await list.getByRole("heading", { level: 1, name: "Containers" }).waitFor();
+  await list.getByText("No containers yet").waitFor();
+  await front.getByText("There are no containers yet").waitFor();
 
   docker("run", "-d", "--name", NAME, ...LABELS, "--cpus=0.2", "--memory=32m", "dockmeter-test", "sh", "-c", "while :; do :; done");
   await row(list, NAME).getByText("running").waitFor();
