@@ -46,7 +46,6 @@ const whoami = poll<WhoAmI>(() => "/api/whoami", 300_000);
 export const summaryAnswer = summary.answer;
 export const healthAnswer = health.answer;
 export const who = computed(() => whoami.answer.value.value);
-export const whoProblem = computed(() => whoami.answer.value.problem);
 
 /** Rows of all containers; changes with every figure, so views that list take `entries`. */
 export const rows = computed(() => [...entries.value.values()].map((entry) => entry.row.value));
@@ -105,9 +104,12 @@ export function begin(): void {
 function again(): void {
   hangUp();
   lastId = "1";
-  entries.value = new Map();
-  happenings.value = [];
-  link.value = { state: "connecting" };
+  batch(() => {
+    for (const asked of [summary, health, whoami]) asked.forget();
+    entries.value = new Map();
+    happenings.value = [];
+    link.value = { state: "connecting" };
+  });
   refresh();
 }
 

@@ -17,14 +17,17 @@ export interface Poll<T> {
   /** Asks now, instead of waiting for its turn. */
   now(): void;
   stop(): void;
+  /** Stops, and knows nothing any more. */
+  forget(): void;
 }
+
+const NOTHING = { value: null, problem: null, at: 0 };
 
 /** Asks for `path` every `every` milliseconds from the first `now()` on. Never twice at once. */
 export function poll<T>(path: () => string, every: number): Poll<T> {
-  const answer = signal<Answer<T>>({ value: null, problem: null, at: 0 });
-  const stopped = new AbortController();
+  const answer = signal<Answer<T>>(NOTHING);
   let timer: ReturnType<typeof setTimeout> | undefined;
-  let asking = false;
+  let asking: AbortController | null = null;
   let again = false;
 
   async function ask(): Promise<void> {
@@ -33,23 +36,19 @@ export function poll<T>(path: () => string, every: number): Poll<T> {
       again = true;
       return;
     }
-    asking = true;
+    const mine = new AbortController();
+    asking = mine;
+    again = false;
     try {
-      const value = await get<T>(path(), stopped.signal);
-      answer.value = { value, problem: null, at: Date.now() };
+      const value = await get<T>(path(), mine.signal);
+      if (!mine.signal.aborted) answer.value = { value, problem: null, at: Date.now() };
     } catch (error) {
-      if (stopped.signal.aborted) return;
-      answer.value = { ...answer.value, problem: asProblem(error) };
-    } finally {
-      asking = false;
+      if (!mine.signal.aborted) answer.value = { ...answer.value, problem: asProblem(error) };
     }
-    if (stopped.signal.aborted) return;
-    if (again) {
-      again = false;
-      void ask();
-    } else {
-      timer = setTimeout(turn, every);
-    }
+    if (mine.signal.aborted) return;
+    asking = null;
+    if (again) void ask();
+    else timer = setTimeout(turn, every);
   }
 
   function turn(): void {
@@ -57,7 +56,21 @@ export function poll<T>(path: () => string, every: number): Poll<T> {
     else timer = setTimeout(turn, every);
   }
 
-  return { answer, now: () => void ask(), stop: () => (clearTimeout(timer), stopped.abort()) };
+  function stop(): void {
+    clearTimeout(timer);
+    asking?.abort();
+    asking = null;
+  }
+
+  return {
+    answer,
+    now: () => void ask(),
+    stop,
+    forget: () => {
+      stop();
+      answer.value = NOTHING;
+    },
+  };
 }
 
 export function asProblem(error: unknown): Problem {

@@ -2,6 +2,7 @@
 
 import { useEffect, useState } from "preact/hooks";
 import { get, type Problem } from "../api/client";
+import { login } from "../api/session";
 import type { ContainerHealth, HealthHistory, HealthPoint, History, Point } from "../api/types";
 import { ends, type Span } from "../lib/range";
 import { now, seen } from "./clock";
@@ -106,25 +107,28 @@ interface Source<T> {
   paceMs(known: T): number;
 }
 
-function useGrowing<T>(key: string, grows: boolean, source: Source<T>): Past<T> {
-  const [past, setPast] = useState<Past<T> & { readonly key: string }>({ key, value: null, problem: null, loading: true });
+function useGrowing<T>(question: string, grows: boolean, source: Source<T>): Past<T> {
+  // What one login was told is not shown to the next.
+  const whose = login.value;
+  const key = `${whose ?? ""} ${question}`;
+  const [past, setPast] = useState<Past<T> & { readonly whose: string | null }>({ whose, value: null, problem: null, loading: true });
   useEffect(() => {
     const stopped = new AbortController();
     let timer: ReturnType<typeof setTimeout> | undefined;
     let known: T | null = null;
-    setPast((before) => ({ key, value: before.value, problem: null, loading: true }));
+    setPast((before) => ({ whose, value: before.whose === whose ? before.value : null, problem: null, loading: true }));
 
     async function ask(): Promise<void> {
       try {
         if (known == null || seen.peek()) {
           known = known == null ? await source.begin(stopped.signal) : await source.grow(known, stopped.signal);
-          setPast({ key, value: known, problem: null, loading: false });
+          setPast({ whose, value: known, problem: null, loading: false });
         }
       } catch (error) {
         if (stopped.signal.aborted) return;
         const problem = asProblem(error);
         // What is no answer to this question goes; what is only old stays.
-        setPast({ key, value: known, problem, loading: false });
+        setPast({ whose, value: known, problem, loading: false });
       }
       if (grows && !stopped.signal.aborted) timer = setTimeout(() => void ask(), known == null ? FASTEST_MS : source.paceMs(known));
     }
@@ -135,5 +139,5 @@ function useGrowing<T>(key: string, grows: boolean, source: Source<T>): Past<T> 
       stopped.abort();
     };
   }, [key]);
-  return past;
+  return past.whose === whose ? past : { value: null, problem: null, loading: true };
 }

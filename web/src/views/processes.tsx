@@ -34,6 +34,7 @@ function Processes({ id }: { readonly id: string }) {
   useEffect(() => {
     const stopped = new AbortController();
     let timer: ReturnType<typeof setTimeout>;
+    setAnswer(null);
     const ask = async () => {
       try {
         setAnswer(await get<Answer>(`/api/containers/${id}/processes?sort=cpu&limit=${MOST}`, stopped.signal));

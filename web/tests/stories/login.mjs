@@ -53,6 +53,13 @@ await tell(async (browser) => {
   await closed.getByLabel("Stay logged in").check();
   await closed.getByRole("button", { name: "Log in" }).click();
   await until("it is let in", async () => (await closed.getByText("Whose it is").count()) > 0);
-  await closed.getByRole("button", { name: "Log out" }).waitFor();
+  await visit(closed, `containers/${named("anns")}`);
+  await closed.locator(".plot canvas").first().waitFor();
+  await closed.getByRole("button", { name: "Log out" }).click();
+  await closed.getByText("you have to log in").first().waitFor();
+  assert.equal(await closed.locator(".plot canvas").count(), 0, "what a login showed goes with it");
+  await visit(closed, "");
+  await closed.getByText("you have to log in").first().waitFor();
+  assert(!(await closed.locator("body").innerText()).includes(named("")), "no container is named any more");
   for (const page of [guest, tenant, closed]) assert.deepEqual(page.wrongs, []);
 });
