@@ -1,4 +1,4 @@
-// Every view, in light and dark, on a phone, a desk and a wall: it shows what there is, nothing
+// Every view, in light and dark, on a phone, a tablet, a desk and a wall: it shows what there is, nothing
 // goes wrong in it, nothing sticks out, and an audit finds no obstacle for anybody.
 
 import { join } from "node:path";
@@ -26,6 +26,7 @@ const VIEWS = [
 const SIZES = [
   { size: "desk", width: 1440, height: 900, themes: ["light", "dark"] },
   { size: "phone", width: 390, height: 844, themes: ["light", "dark"] },
+  { size: "tablet", width: 900, height: 1200, themes: ["light"] },
   { size: "wall", width: 3840, height: 2160, themes: ["dark"] },
 ];
 
