@@ -13,15 +13,20 @@ const require = createRequire(import.meta.url);
 /** Beyond this a wait has failed. Machines of tests are slow and busy. */
 export const PATIENCE_MS = 30_000;
 
+export const PROGRAM = env.CHROMIUM ?? "/usr/bin/chromium";
+
+export const FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
+
+/** Variables by which it finds its libraries and letters. */
+export function environment() {
+  const all = { ...env };
+  if (env.CHROMIUM_LIBRARIES) all.LD_LIBRARY_PATH = env.CHROMIUM_LIBRARIES;
+  if (env.CHROMIUM_FONTS) all.FONTCONFIG_FILE = env.CHROMIUM_FONTS;
+  return all;
+}
+
 export async function launch() {
-  const environment = { ...env };
-  if (env.CHROMIUM_LIBRARIES) environment.LD_LIBRARY_PATH = env.CHROMIUM_LIBRARIES;
-  if (env.CHROMIUM_FONTS) environment.FONTCONFIG_FILE = env.CHROMIUM_FONTS;
-  return chromium.launch({
-    executablePath: env.CHROMIUM ?? "/usr/bin/chromium",
-    env: environment,
-    args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
-  });
+  return chromium.launch({ executablePath: PROGRAM, env: environment(), args: FLAGS });
 }
 
 /** A page in a window of its own; what goes wrong in it is kept in `wrongs`. */

@@ -6,9 +6,12 @@
 // points each; frames a second while numbers stream; and with N the memory of the tab after that
 // time. URL may bring a login (`#token=…`).
 
-import { readFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { argv, exit } from "node:process";
-import { launch, open } from "./browser.mjs";
+import { FLAGS, PROGRAM, environment, launch, open } from "./browser.mjs";
 
 const [url] = argv.slice(2);
 const minutes = Number(argv[argv.indexOf("--minutes") + 1] ?? 0) || 0;
@@ -19,7 +22,7 @@ if (!url) {
 const address = new URL(url);
 const at = (path) => `${address.origin}/#/${path}`;
 
-let browser = await launch();
+const browser = await launch();
 console.log(`${(await browser.version()).replace(/^/, "Chromium ")}`);
 
 /** Bytes on the wire of the page's own files. */
@@ -142,48 +145,52 @@ async function charts() {
 }
 
 /** Memory of the process that draws the page, in MB: its own, and with its share of what others have, too. */
-async function tabMemory() {
-  const session = await browser.newBrowserCDPSession();
-  const { processInfo } = await session.send("SystemInfo.getProcessInfo");
-  await session.detach();
-  const sizes = processInfo
-    .filter(({ type }) => type === "renderer")
-    .map(({ id }) => {
-      const text = readFileSync(`/proc/${id}/smaps_rollup`, { encoding: "utf8" });
-      const megabytes = (name) => Number(new RegExp(`^${name}:\\s+(\\d+)`, "m").exec(text)?.[1] ?? 0) / 1000;
-      return { own: megabytes("Pss_Anon"), all: megabytes("Pss") };
-    });
-  // Beside it there is one in reserve.
+function tabMemory(browserId) {
+  const renderers = readdirSync("/proc").filter((id) => {
+    try {
+      const words = readFileSync(`/proc/${id}/cmdline`, { encoding: "utf8" });
+      return words.includes("--type=renderer") && isBelow(id, browserId);
+    } catch {
+      return false;
+    }
+  });
+  const sizes = renderers.map((id) => {
+    const text = readFileSync(`/proc/${id}/smaps_rollup`, { encoding: "utf8" });
+    const megabytes = (name) => Number(new RegExp(`^${name}:\\s+(\\d+)`, "m").exec(text)?.[1] ?? 0) / 1000;
+    return { own: megabytes("Pss_Anon"), all: megabytes("Pss") };
+  });
+  // Beside it there are some in reserve.
   return sizes.reduce((a, b) => (b.all > a.all ? b : a));
 }
 
-/** In a browser of its own, so that nothing of other pages is counted. */
+/** Whether a process was started by another, or by one that was. */
+function isBelow(id, ancestor) {
+  const parent = Number(/^PPid:\s+(\d+)/m.exec(readFileSync(`/proc/${id}/status`, { encoding: "utf8" }))?.[1] ?? 0);
+  return parent === ancestor || (parent > 1 && isBelow(parent, ancestor));
+}
+
+/**
+ * In a browser that nobody looks into: an inspector keeps every answer that the page gets. What
+ * needs no login is shown.
+ */
 async function memory() {
-  const page = await open(browser);
-  const session = await page.context().newCDPSession(page);
-  await page.goto(address.href);
-  await page.goto(at("containers"));
-  await page.locator("table.list tbody tr").first().waitFor();
-  const look = async (minute) => {
-    const { usedSize } = await session.send("Runtime.getHeapUsage");
-    const { own, all } = await tabMemory();
-    console.log(`after ${minute} min: the tab's process has ${own.toFixed(0)} MB of its own, ${all.toFixed(0)} MB with its share of the browser's files; JavaScript ${(usedSize / 1e6).toFixed(1)} MB`);
-  };
-  const looks = [1, 10, minutes / 2, minutes].filter((minute, place, all) => minute <= minutes && all.indexOf(minute) === place);
+  const folder = mkdtempSync(join(tmpdir(), "figures-"));
+  const words = [...FLAGS, "--headless=new", "--window-size=1440,900", `--user-data-dir=${folder}`, at("containers")];
+  const browser = spawn(PROGRAM, words, { env: environment(), stdio: "ignore" });
   const begun = Date.now();
+  const looks = [1, 10, minutes / 2, minutes].filter((minute, place, all) => minute <= minutes && all.indexOf(minute) === place);
   for (const minute of looks.sort((a, b) => a - b)) {
     await new Promise((go) => setTimeout(go, begun + minute * 60_000 - Date.now()));
-    await look(minute);
+    const { own, all } = tabMemory(browser.pid);
+    console.log(`after ${minute} min: the tab's process has ${own.toFixed(0)} MB of its own, ${all.toFixed(0)} MB with its share of the browser's files`);
   }
-  await page.context().close();
+  browser.kill();
+  await new Promise((gone) => browser.once("exit", gone));
+  rmSync(folder, { recursive: true, force: true });
 }
 
 await weight();
 await streaming(20);
 await charts();
 await browser.close();
-if (minutes > 0) {
-  browser = await launch();
-  await memory();
-  await browser.close();
-}
+if (minutes > 0) await memory();
