@@ -104,14 +104,10 @@ impl Happening {
     }
 }
 
-/// What has happened between two states of the inventory. Nothing before the first list has been
-/// read: what runs then has not just been started. A container that comes into sight and was
-/// started before `since` has not been started either.
+/// What has happened between two states of the inventory. A container that comes into sight, with
+/// the first list or later, has been started only if that was after `since`.
 pub(super) fn between(old: &Snapshot, new: &Snapshot, since: Timestamp, now: Timestamp) -> Vec<Happening> {
     let mut told = Vec::new();
-    if !old.engine.ever_connected {
-        return told;
-    }
     for (id, container) in &new.containers {
         match old.containers.get(id) {
             Some(before) if Arc::ptr_eq(before, container) => {}

@@ -101,16 +101,17 @@ fn freezing_health_names_and_removal_are_told() {
 #[test]
 fn what_was_there_before_has_not_been_started() {
     let running = container(Status::Running);
-    let nothing = Snapshot::default();
-    assert!(told(&nothing, &state(&[&running])).is_empty(), "the first list");
+    let mut earlier = running.clone();
+    earlier.state.started_at = Some(at(10));
+    let unread = Snapshot::default();
+    assert!(told(&unread, &state(&[&earlier])).is_empty(), "the first list");
+    assert_eq!(told(&unread, &state(&[&running]))[0]["action"], "started", "while the first list was read");
     let one = told(&state(&[]), &state(&[&running]));
     assert_eq!(
         (&one[0]["action"], &one[0]["timestamp"]),
         (&"started".into(), &"1970-01-01T00:01:40Z".into())
     );
-    let mut old = running.clone();
-    old.state.started_at = Some(at(10));
-    assert!(told(&state(&[]), &state(&[&old])).is_empty(), "it came into sight");
+    assert!(told(&state(&[]), &state(&[&earlier])).is_empty(), "it came into sight");
     let mut short = container(Status::Exited);
     short.state.exit_code = Some(3);
     let both = told(&state(&[]), &state(&[&short]));
