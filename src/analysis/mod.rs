@@ -2,8 +2,24 @@
 //!
 //! - [`counter`]: how much counters have counted in a period, exactly, over restarts and gaps;
 //! - [`cost`]: what that costs, by tenant;
-//! - [`slo`]: whether promises were kept, what is left of their budgets, and when they broke.
+//! - [`slo`]: whether promises were kept, what is left of their budgets, and when they broke;
+//! - [`compare`]: whether one time differs from another;
+//! - [`change`]: where a series changes its level;
+//! - [`trend`]: where a series is going, and when it gets there;
+//! - [`course`]: which of both a series has done;
+//! - [`finding`]: what methods answer with;
+//! - [`series`]: values by time, cleaned;
+//! - [`simulation`]: made-up series whose truth is known;
+//! - [`statistics`]: tests that stay honest for samples that repeat each other.
 
+pub mod change;
+pub mod compare;
 pub mod cost;
 pub mod counter;
+pub mod course;
+pub mod finding;
+pub mod series;
+pub mod simulation;
 pub mod slo;
+pub mod statistics;
+pub mod trend;

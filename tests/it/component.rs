@@ -58,6 +58,9 @@ pub(crate) enum Component {
     SdkPython,
     /// The directory of OpenTelemetry's modules for Node.js, with their interpreter in the path.
     SdkNode,
+    /// The directory of the modules that compute statistics independently, with their interpreter
+    /// in the path.
+    Oracles,
     /// Prometheus' receiver of OTLP, by itself.
     Receiver,
     /// A browser.
@@ -93,6 +96,7 @@ impl Component {
             Component::PostgresExporter => "DOCKMETER_TEST_POSTGRES_EXPORTER",
             Component::SdkPython => "DOCKMETER_TEST_SDK_PYTHON",
             Component::SdkNode => "DOCKMETER_TEST_SDK_NODE",
+            Component::Oracles => "DOCKMETER_TEST_ORACLES",
             Component::Receiver => "DOCKMETER_TEST_RECEIVER",
             Component::Chromium => "DOCKMETER_TEST_CHROMIUM",
             Component::Page => "DOCKMETER_TEST_PAGE",

@@ -66,6 +66,7 @@ mod live_page;
 mod log_stream;
 mod logs;
 mod longterm;
+mod oracles;
 mod package;
 mod page;
 mod places;
