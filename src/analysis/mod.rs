@@ -7,11 +7,13 @@
 //! - [`change`]: where a series changes its level;
 //! - [`trend`]: where a series is going, and when it gets there;
 //! - [`course`]: which of both a series has done;
+//! - [`anomaly`]: what is not as usual, told from a stream;
 //! - [`finding`]: what methods answer with;
 //! - [`series`]: values by time, cleaned;
 //! - [`simulation`]: made-up series whose truth is known;
 //! - [`statistics`]: tests that stay honest for samples that repeat each other.
 
+pub mod anomaly;
 pub mod change;
 pub mod compare;
 pub mod cost;
