@@ -6,7 +6,8 @@
 //! - `track`, `store`: everything in memory, within a bound; `clock`: whether the time is believed.
 //! - `crc`, `segment`, `files`, `journal`: the same in append-only files, if a folder is named.
 //! - `keeper`: all of that together, driven by samples alone; `recorder`: the thread around it.
-//! - [`Query`]: what one asks, of the embedded history or of a Prometheus (`upstream`).
+//! - [`Query`]: what one asks, of the embedded history or of a Prometheus (`upstream`); `measure`:
+//!   what can be asked of many containers and services at once.
 //!
 //! Files are what survives; answers come from memory. Where no folder is named there are no files.
 
@@ -19,6 +20,7 @@ mod files;
 mod host;
 mod journal;
 mod keeper;
+mod measure;
 mod query;
 mod recorder;
 mod segment;
@@ -31,7 +33,8 @@ pub use bin::{Bin, Spread};
 pub use field::{About, Counter, DOMAINS, Gauge, Key, Sample, SystemPoint, SystemSample};
 pub use host::{HOST_FIGURES, HostFigure, HostValues};
 pub use keeper::{Keeper, Options, Standing, Taken};
-pub use query::{Answer, Ask, FIGURES, Figure, Point, Query, Summary};
+pub use measure::{By, Line, MEASURES, MEMORY_LIMIT, Meaning, Measure, RESTARTS, Wanted, Whom, sizing};
+pub use query::{Answer, Ask, FIGURES, Figure, Machine, Point, Query, Summary};
 pub use recorder::{History, Judge, Recorder};
 pub use tier::{Retention, Step};
 pub use upstream::Upstream;

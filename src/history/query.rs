@@ -7,6 +7,7 @@ use futures_util::future::BoxFuture;
 
 use super::bin::{Bin, Spread};
 use super::field::{Counter, Gauge};
+use super::measure::{Line, Wanted};
 use super::tier::Step;
 use crate::inventory::ContainerId;
 use crate::prometheus::QueryError;
@@ -29,6 +30,8 @@ enum Kind {
     Growth(Counter),
     /// A gauge, in units of which it has so many.
     Level(Gauge, f64),
+    /// The highest that a gauge was.
+    Peak(Gauge),
 }
 
 const fn figure(name: &'static str, kind: Kind) -> Figure {
@@ -59,6 +62,13 @@ pub static FIGURES: [Figure; 20] = [
     figure("restarts", Kind::Growth(Counter::Restarts)),
 ];
 
+/// Figures that a container's own history does not tell, but that are asked of many at once.
+pub(super) static FURTHER_FIGURES: [Figure; 3] = [
+    figure("memory_working_set_peak_bytes", Kind::Peak(Gauge::WorkingSet)),
+    figure("cpu_periods", Kind::Growth(Counter::Periods)),
+    figure("cpu_throttled_periods", Kind::Growth(Counter::ThrottledPeriods)),
+];
+
 /// The totals of an answer.
 const TOTALS: [(&str, Counter); 4] = [
     ("network_receive_bytes", Counter::Receive),
@@ -82,7 +92,22 @@ impl Figure {
             }
             Kind::Growth(counter) => grown(counter).map(|grown| grown as f64),
             Kind::Level(gauge, unit) => Some(bin.gauges.get(gauge as usize)?.as_ref()?.average() / unit),
+            Kind::Peak(gauge) => Some(bin.gauges.get(gauge as usize)?.as_ref()?.max as f64),
         }
+    }
+
+    /// Its value for several containers in one step: shares are of all together, everything else
+    /// adds up.
+    pub(super) fn together(&self, bins: &[&Bin]) -> Option<f64> {
+        let Kind::Ratio(part, whole) = self.kind else {
+            return bins.iter().filter_map(|bin| self.value(bin)).reduce(|one, other| one + other);
+        };
+        let grown = |counter: Counter| {
+            let grown = bins.iter().filter_map(|bin| bin.counters.get(counter as usize).copied().flatten());
+            grown.reduce(u64::saturating_add)
+        };
+        let whole = grown(whole).filter(|whole| *whole > 0)?;
+        Some(grown(part)? as f64 / whole as f64)
     }
 
     /// The summary of its values in some steps: of a gauge's samples themselves, but for median
@@ -211,6 +236,17 @@ impl Answer {
     }
 }
 
+/// A machine on which containers run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Machine {
+    /// Who told of it: the `instance` that was scraped.
+    pub name: String,
+    /// Its cores.
+    pub cores: f64,
+    /// Its memory.
+    pub memory_bytes: f64,
+}
+
 /// Somebody who knows what was.
 pub trait Query: Debug + Send + Sync {
     /// The word by which an answer says who was asked.
@@ -228,6 +264,27 @@ pub trait Query: Debug + Send + Sync {
     /// See [`QueryError`].
     fn states<'a>(&'a self, ask: &'a Ask) -> BoxFuture<'a, Result<Vec<Bin>, QueryError>> {
         self.bins(ask)
+    }
+
+    /// A measure of many at once. Nothing is answered of what is not known here.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    fn lines<'a>(&'a self, wanted: &'a Wanted) -> BoxFuture<'a, Result<Vec<Line>, QueryError>>;
+
+    /// From when on steps of a length are kept, in milliseconds since 1970; who asks for an earlier
+    /// time is given longer steps. `None` where steps are as long as they are asked for.
+    fn kept_since(&self, _step_ms: i64) -> Option<i64> {
+        None
+    }
+
+    /// The machines that there were at a time, in milliseconds since 1970. None where their sizes are
+    /// not kept.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    fn machines(&self, _at: i64) -> BoxFuture<'_, Result<Vec<Machine>, QueryError>> {
+        Box::pin(async { Ok(Vec::new()) })
     }
 
     /// Points and summaries.

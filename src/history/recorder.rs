@@ -15,6 +15,7 @@ use super::bin::{Bin, longer};
 use super::field::{About, Key, Sample, SystemPoint, SystemSample};
 use super::host::Looks;
 use super::keeper::{Keeper, Options, Shared, Standing, Taken};
+use super::measure::{self, Line, Wanted};
 use super::query::{Ask, Query};
 use super::tier::{Retention, Step};
 use crate::inventory::ContainerId;
@@ -208,6 +209,22 @@ impl History {
         self.shared.store().retention()
     }
 
+    /// A measure of containers, in the finest step that is long enough and that is kept for so long.
+    fn measured(&self, wanted: &Wanted) -> Vec<Line> {
+        let Some(now) = self.shared.store().newest() else { return Vec::new() };
+        let retention = self.retention();
+        let reaches = |step: &Step| now - wanted.from <= retention.milliseconds(*step);
+        let long_enough = || Step::ALL.into_iter().filter(|step| step.milliseconds() >= wanted.step_ms);
+        let Some(step) = long_enough().find(reaches).or(long_enough().next_back()) else { return Vec::new() };
+        let containers: Vec<(ContainerId, Arc<About>)> =
+            self.containers().into_iter().filter(|(_, about)| wanted.whom.means(about)).collect();
+        let bins: Vec<(&About, Vec<Bin>)> = containers
+            .iter()
+            .map(|(id, about)| (&**about, self.bins(Key::Container(*id), step, wanted.from, wanted.to)))
+            .collect();
+        measure::lines(wanted, &bins)
+    }
+
     /// What happened to a series in each step of a span; decoding takes some milliseconds at most.
     pub fn bins(&self, key: Key, step: Step, from: i64, to: i64) -> Vec<Bin> {
         // The lock is not held while rows are decoded.
@@ -228,6 +245,19 @@ impl Query for History {
             let read = tokio::task::spawn_blocking(move || history.bins(key, step, from, to));
             Ok(read.await.unwrap_or_default())
         })
+    }
+
+    fn lines<'a>(&'a self, wanted: &'a Wanted) -> BoxFuture<'a, Result<Vec<Line>, QueryError>> {
+        let (history, wanted) = (self.clone(), wanted.clone());
+        Box::pin(async move {
+            let read = tokio::task::spawn_blocking(move || history.measured(&wanted));
+            Ok(read.await.unwrap_or_default())
+        })
+    }
+
+    fn kept_since(&self, step_ms: i64) -> Option<i64> {
+        let step = Step::ALL.into_iter().find(|step| step.milliseconds() >= step_ms)?;
+        Some(self.shared.store().newest()? - self.retention().milliseconds(step))
     }
 }
 

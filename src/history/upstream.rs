@@ -16,11 +16,12 @@ use futures_util::future::BoxFuture;
 use super::bin::{Before, Bin, Spread, end_of, longer};
 use super::codec::Columns;
 use super::field::{Counter, Gauge, Sample};
-use super::query::{Ask, Query};
+use super::measure::{Line, Wanted, growth};
+use super::query::{Ask, Machine, Query};
 use super::tier::Step;
 use crate::inventory::{Health, Status};
 use crate::prometheus::{Client, QueryError, Series};
-use steps::{Line, Steps};
+use steps::Steps;
 
 mod steps;
 
@@ -30,6 +31,9 @@ const DEADLINE: Duration = Duration::from_secs(20);
 /// How far before the span it is looked for the sample that the first is compared with, as it is
 /// in what is kept here.
 const LEAD_MS: i64 = 300_000;
+
+/// How long ago a machine's size may have been told.
+const MACHINE_WITHIN: &str = "1h";
 
 /// Where a column comes from, and what its unit is in ours.
 type Source<T> = (T, &'static str, f64);
@@ -194,7 +198,7 @@ impl Upstream {
         names: &[&str],
         first: i64,
         last: i64,
-    ) -> Result<Vec<Line>, QueryError> {
+    ) -> Result<Vec<steps::Line>, QueryError> {
         let (whose, step) = (whose(ask), ask.step.as_str());
         let part = |name: &&str| {
             format!(
@@ -204,7 +208,7 @@ impl Upstream {
         let query = names.iter().map(part).collect::<Vec<_>>().join(" or ");
         let step = ask.step.milliseconds();
         let series = self.client.range(&query, seconds(first), seconds(last), seconds(step)).await?;
-        Ok(of_one_scraper(series).into_iter().map(|series| Line::of(series, FIGURE)).collect())
+        Ok(of_one_scraper(series).into_iter().map(|series| steps::Line::of(series, FIGURE)).collect())
     }
 }
 
@@ -281,6 +285,48 @@ fn of_one_scraper(series: Vec<Series>) -> Vec<Series> {
 impl Query for Upstream {
     fn name(&self) -> &'static str {
         "prometheus"
+    }
+
+    fn lines<'a>(&'a self, wanted: &'a Wanted) -> BoxFuture<'a, Result<Vec<Line>, QueryError>> {
+        Box::pin(async move {
+            let Wanted { measure, whom, by, from, to, step_ms } = wanted;
+            let query = measure.promql(whom, *by, &format!("{step_ms}ms"));
+            // Growth in the first step is told from what was before it.
+            let before = if measure.is_growth() { 0 } else { *step_ms };
+            let first = from.div_euclid(*step_ms) * step_ms + before;
+            if first > *to {
+                return Ok(Vec::new());
+            }
+            let series = self.client.range(&query, seconds(first), seconds(*to), seconds(*step_ms)).await?;
+            let point = |(time, value): &(f64, f64)| ((time * 1000.0).round() as i64, *value);
+            let line = |series: Series| {
+                let points = series.samples.iter().map(point).filter(|(_, value)| value.is_finite());
+                let points: Vec<(i64, f64)> = points.collect();
+                let points = if measure.is_growth() { growth(&points) } else { points };
+                Line { points, labels: series.labels }
+            };
+            Ok(series.into_iter().map(line).collect())
+        })
+    }
+
+    fn machines(&self, at: i64) -> BoxFuture<'_, Result<Vec<Machine>, QueryError>> {
+        Box::pin(async move {
+            let sizes = async |name: &str| -> Result<BTreeMap<String, f64>, QueryError> {
+                let query = format!("max by (instance) (last_over_time({name}[{MACHINE_WITHIN}]))");
+                let size = |series: Series| {
+                    let instance = series.labels.get("instance").cloned().unwrap_or_default();
+                    Some((instance, series.samples.first()?.1))
+                };
+                Ok(self.client.at(&query, seconds(at)).await?.into_iter().filter_map(size).collect())
+            };
+            let (cores, memory) =
+                futures_util::try_join!(sizes("machine_cpu_cores"), sizes("machine_memory_bytes"))?;
+            let machine = |(name, cores): (String, f64)| {
+                let memory_bytes = *memory.get(&name)?;
+                Some(Machine { name, cores, memory_bytes })
+            };
+            Ok(cores.into_iter().filter_map(machine).collect())
+        })
     }
 
     fn states<'a>(&'a self, ask: &'a Ask) -> BoxFuture<'a, Result<Vec<Bin>, QueryError>> {

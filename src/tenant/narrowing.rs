@@ -71,6 +71,11 @@ impl Narrowing {
         self.0.iter().all(Option::is_none)
     }
 
+    /// The values that are let through in a dimension; `None` is any.
+    pub fn values(&self, dimension: Dimension) -> Option<&BTreeSet<String>> {
+        self.0[dimension as usize].as_ref()
+    }
+
     /// Whether what names itself by these values is let through; what it does not name is
     /// nobody's, also where that is called `unknown`.
     pub fn admits_named(&self, values: [Option<&str>; 3]) -> bool {
