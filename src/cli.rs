@@ -19,6 +19,7 @@ use crate::config::settings::{
 use crate::config::{Config, DEFAULT_FILE, Sources};
 use crate::metrics::catalogue::{COLLECTORS, host};
 use crate::paths::ROOT_IN_A_CONTAINER;
+use crate::report::compare::Outcome;
 use crate::tenant::Resolver;
 use crate::web::entrance::Prepared;
 
@@ -106,6 +107,13 @@ fn execute(
             write(out, &report.text)?;
             return Ok(if report.met { ExitCode::SUCCESS } else { ExitCode::from(BREACHED) });
         }
+        ["report", "compare"] => {
+            let (page, outcome) = report::compare(&sources.load()?, leaf)?;
+            write(out, &page)?;
+            let is_worse = outcome == Outcome::Regression;
+            return Ok(if is_worse { ExitCode::from(BREACHED) } else { ExitCode::SUCCESS });
+        }
+        ["report", "rightsize"] => write(out, &report::rightsize(&sources.load()?, leaf)?),
         ["healthcheck"] => healthcheck::run(leaf, &sources.load()?),
         ["token", "new"] => token::new(leaf, out),
         ["completions"] => write(out, &teach::completions(leaf, command())?),
@@ -187,6 +195,8 @@ fn after_help() -> String {
            dockmeter grafana render --output=/var/lib/grafana/dashboards/dockmeter\n  \
            dockmeter grafana plan --config.file=dockmeter.yml\n  \
            dockmeter report sla --month=2026-10\n  \
+           dockmeter report compare --at=2026-10-01T08:00:00Z --project=shop\n  \
+           dockmeter report rightsize --project=shop\n  \
            dockmeter token new --name=shop --project=shop",
         host::OPT_IN.join(", "),
         host::GROUP,

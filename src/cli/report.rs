@@ -1,5 +1,6 @@
 //! `dockmeter report`: what Prometheus holds, in tables.
 
+use std::collections::BTreeMap;
 use std::io::{IsTerminal as _, Write as _};
 use std::time::{Duration, Instant};
 
@@ -9,13 +10,17 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use crate::analysis::compare::Rule;
 use crate::analysis::cost::{Dimension, View};
 use crate::config::{Config, time_zone};
+use crate::history::{Upstream, Whom};
 use crate::prometheus::Client;
 use crate::report::Format;
+use crate::report::compare::{self, Outcome};
 use crate::report::cost::{self, Options};
 use crate::report::period::{Period, Said};
-use crate::report::sla;
+use crate::report::{rightsize, sla};
+use crate::tenant::{self, Narrowing};
 
 /// A report that takes longer tells how far it is, on a terminal.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -57,6 +62,94 @@ Examples:
   dockmeter report sla --month=2026-10 --time-zone=Europe/Berlin
   dockmeter report sla --quarter=2026-Q3 --team=core --format=markdown
   dockmeter report sla --window=7d --slo=availability --service=api --format=json";
+
+const COMPARE_HELP: &str = "\
+A difference counts where three things agree: a rank test that is corrected for how much samples
+repeat each other and for how many measures are looked at, a change of the median by at least
+--least-effect, and 30 samples a side. It has to be more than what the same hours of earlier days
+show, so that the morning's rise is not taken for the deploy's. More CPU or memory is no regression
+where more is asked of the program.
+
+The exit status is 2 on a regression, so that a pipeline can stop on it, and 1 where there is no
+report. Where there is not enough data the report says so, and the status is 0.
+
+Without times the last hour is held to the one before.
+
+Examples:
+  dockmeter report compare --team=core
+  dockmeter report compare --at=2026-10-01T08:00:00Z --project=shop
+  dockmeter report compare --at=2026-10-01T08:00:00Z --window=30m --container=shop-api-1 --format=markdown
+  dockmeter report compare --before=2026-09-24/2026-09-25 --after=2026-10-01/2026-10-02 --team=core";
+
+fn compare_command() -> Command {
+    let window = compare::WINDOW;
+    Command::new("compare")
+        .about("Whether what came after an event, or in a later time, is worse than what was before")
+        .after_help(COMPARE_HELP)
+        .arg(format_option())
+        .arg(option("at", "TIME", "An event, such as a deploy: a time such as 2026-10-01T08:00:00Z"))
+        .arg(
+            option(
+                "window",
+                "LENGTH",
+                &format!("How long before and after it is looked at [default: {window}]"),
+            )
+            .conflicts_with_all(["before", "after"]),
+        )
+        .arg(option("before", "FROM/TO", "The earlier time").requires("after").conflicts_with("at"))
+        .arg(option("after", "FROM/TO", "The later time").requires("before"))
+        .arg(
+            option("earlier-days", "DAYS", "Days before to whose same hours both are held, 0 to 28")
+                .value_parser(clap::value_parser!(i64).range(0..=compare::MOST_EARLIER_DAYS))
+                .default_value("7"),
+        )
+        .arg(
+            option("least-effect", "SHARE", "The least change of the median that counts, as 0.1 or 10%")
+                .default_value("0.1"),
+        )
+        .arg(option("container", "NAME", "Only the container of this name"))
+        .arg(option("service", "NAME", "Only the service of this name, as programs call themselves"))
+        .args(tenant::Dimension::ALL.map(|dimension| {
+            let name = dimension.as_str();
+            option(name, "NAME", "Only of this one. Repeatable.").action(ArgAction::Append)
+        }))
+}
+
+const RIGHTSIZE_HELP: &str = "\
+CPU: 1.15 times what is enough in 95 of 100 steps, and at least what is enough in 99. A container
+that its limit holds back in more than 5 % of its periods is never shrunk, and gets at least a
+quarter more. Memory: 1.15 times the highest working set, and at least 1.25 times the limit at which
+it was killed. A change of less than a tenth, and a cut of less than 0.1 cores or 100 MB, is left
+alone.
+
+Up to 7 days are looked at in steps of 5 minutes, longer times in steps of an hour, which even out
+what lasts for minutes. Where a container has fewer than 100 steps or 3 hours, the report says what
+is missing. Without --user, --project, --team and --container it also tells whether all limits
+together are more than the host has.
+
+Nothing is changed: each recommendation comes with the lines for the Compose file, a command that
+does the same at once, and a query that shows a day later whether it helped. The exit status is 1
+where there is no report.
+
+Examples:
+  dockmeter report rightsize
+  dockmeter report rightsize --project=shop --last=3d
+  dockmeter report rightsize --team=core --format=markdown > right-sizes.md
+  dockmeter report rightsize --container=shop-api-1 --format=json";
+
+fn rightsize_command() -> Command {
+    let last = rightsize::LAST;
+    Command::new("rightsize")
+        .about("Limits and reservations that fit what containers have used")
+        .after_help(RIGHTSIZE_HELP)
+        .arg(format_option())
+        .arg(option("last", "LENGTH", "This long up to now, such as 12h, 7d or 4w").default_value(last))
+        .arg(option("container", "NAME", "Only the container of this name"))
+        .args(tenant::Dimension::ALL.map(|dimension| {
+            let name = dimension.as_str();
+            option(name, "NAME", "Only of this one. Repeatable.").action(ArgAction::Append)
+        }))
+}
 
 fn sla_command() -> Command {
     let periods = ["month", "quarter", "window", "from"];
@@ -127,10 +220,12 @@ pub(super) fn command() -> Command {
         .subcommand_required(true)
         .subcommand(cost)
         .subcommand(sla_command())
+        .subcommand(compare_command())
+        .subcommand(rightsize_command())
 }
 
-fn option(name: &'static str, value: &'static str, help: &'static str) -> Arg {
-    Arg::new(name).long(name).value_name(value).help(help)
+fn option(name: &'static str, value: &'static str, help: &str) -> Arg {
+    Arg::new(name).long(name).value_name(value).help(help.to_owned())
 }
 
 fn words<const N: usize>(words: [&'static str; N]) -> PossibleValuesParser {
@@ -156,6 +251,70 @@ pub(super) fn sla(config: &Config, arguments: &ArgMatches) -> anyhow::Result<sla
     let report = runtime()?.block_on(sla::report(&client, &options, &mut |share| progress.tell(share)));
     progress.clear();
     Ok(report?)
+}
+
+/// Compares two times.
+pub(super) fn compare(config: &Config, arguments: &ArgMatches) -> anyhow::Result<(String, Outcome)> {
+    let options = compare_options(arguments, Timestamp::now())?;
+    let query = Upstream::new(Client::new(&config.prometheus)?);
+    let mut progress = Progress { began: Instant::now(), shown: false };
+    let found = runtime()?.block_on(compare::report(&query, options, &mut |share| progress.tell(share)));
+    progress.clear();
+    let found = found?;
+    Ok((found.page(format(arguments)), found.outcome))
+}
+
+fn compare_options(arguments: &ArgMatches, now: Timestamp) -> anyhow::Result<compare::Options> {
+    let text = |name: &str| arguments.get_one::<String>(name).cloned();
+    let said = compare::Said {
+        at: text("at"),
+        window: text("window"),
+        before: text("before"),
+        after: text("after"),
+    };
+    let least_effect =
+        compare::share(&text("least-effect").unwrap_or_default()).map_err(anyhow::Error::msg)?;
+    Ok(compare::Options {
+        whom: Whom { tenants: tenants(arguments), container: text("container"), service: text("service") },
+        times: compare::Times::of(&said, now, &TimeZone::UTC).map_err(anyhow::Error::msg)?,
+        earlier_days: arguments.get_one("earlier-days").copied().unwrap_or_default(),
+        rule: Rule { least_effect, ..Rule::default() },
+    })
+}
+
+/// Says what should be limited otherwise.
+pub(super) fn rightsize(config: &Config, arguments: &ArgMatches) -> anyhow::Result<String> {
+    let options = rightsize_options(arguments, Timestamp::now())?;
+    let query = Upstream::new(Client::new(&config.prometheus)?);
+    let mut progress = Progress { began: Instant::now(), shown: false };
+    let found = runtime()?.block_on(rightsize::report(&query, options, &mut |share| progress.tell(share)));
+    progress.clear();
+    Ok(found?.page(format(arguments)))
+}
+
+fn rightsize_options(arguments: &ArgMatches, now: Timestamp) -> anyhow::Result<rightsize::Options> {
+    let text = |name: &str| arguments.get_one::<String>(name).cloned();
+    let said = Said { last: text("last"), ..Said::default() };
+    let whom = Whom { tenants: tenants(arguments), container: text("container"), service: None };
+    let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
+    Ok(rightsize::Options {
+        with_host: whom.tenants.is_empty() && whom.container.is_none(),
+        whom,
+        period: Period::of(&said, now, &TimeZone::UTC)
+            .and_then(rightsize::bounded)
+            .map_err(anyhow::Error::msg)?,
+        host: None,
+        known: BTreeMap::new(),
+    })
+}
+
+/// Those who are named.
+fn tenants(arguments: &ArgMatches) -> Narrowing {
+    tenant::Dimension::ALL.into_iter().fold(Narrowing::default(), |tenants, dimension| {
+        let values = arguments.get_many::<String>(dimension.as_str()).into_iter().flatten().cloned();
+        let values: Vec<String> = values.collect();
+        if values.is_empty() { tenants } else { tenants.to(dimension, values) }
+    })
 }
 
 pub(super) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {

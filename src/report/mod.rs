@@ -2,15 +2,36 @@
 //!
 //! - [`period`]: which time is meant.
 //! - [`table`]: rows and columns as text, Markdown and CSV.
+//! - [`amount`]: numbers as people read them;
 //! - [`gather`]: what counters have counted in it;
 //! - [`cost`]: what tenants' use costs;
-//! - [`sla`]: whether promises were kept.
+//! - [`sla`]: whether promises were kept;
+//! - [`compare`]: whether a later time is worse than an earlier one;
+//! - [`trends`]: what grows, falls or has changed its level;
+//! - [`anomalies`]: what was not as usual;
+//! - [`rightsize`]: limits and reservations that fit what containers have used.
 
+pub mod amount;
+pub mod anomalies;
+pub mod compare;
 pub mod cost;
 pub mod gather;
 pub mod period;
+pub mod rightsize;
 pub mod sla;
 pub mod table;
+pub mod trends;
+
+/// Does what takes long where no task waits for it; nothing comes of it where the program ends.
+async fn aside<T: Default + Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => T::default(),
+        },
+    }
+}
 
 /// How a report is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -109,7 +109,7 @@ fn first_moment(date: Date, zone: &TimeZone) -> Result<Timestamp, String> {
 }
 
 /// A date, or a time with its zone.
-fn time(text: &str, zone: &TimeZone) -> Result<Timestamp, String> {
+pub(super) fn time(text: &str, zone: &TimeZone) -> Result<Timestamp, String> {
     let date = (text.len() == 10).then(|| text.parse::<Date>().ok()).flatten();
     match date {
         Some(date) => first_moment(date, zone),
@@ -120,7 +120,7 @@ fn time(text: &str, zone: &TimeZone) -> Result<Timestamp, String> {
 }
 
 /// A length as `30d`, `12h`, `90m` or `4w`.
-fn seconds(text: &str) -> Result<i64, String> {
+pub(super) fn seconds(text: &str) -> Result<i64, String> {
     let refused = || format!("`{text}` is not a length of time such as `30d`, `12h` or `4w`");
     let unit = text.chars().last().ok_or_else(refused)?;
     let scale = match unit {

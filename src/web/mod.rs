@@ -8,11 +8,14 @@
 
 pub mod access;
 mod alerts;
+mod analysis;
+mod anomalies;
 mod api;
 mod assets;
 mod basic_auth;
 mod body;
 mod caller;
+mod compare;
 mod connection;
 mod cors;
 mod crowd;
@@ -30,6 +33,7 @@ mod negotiate;
 mod openapi;
 mod otlp;
 mod page;
+mod parameter;
 mod performance;
 mod plain;
 mod probe;
@@ -37,6 +41,7 @@ mod problem;
 mod processes;
 mod queries;
 mod rate_limit;
+mod recommendations;
 mod refusals;
 pub mod reload;
 pub mod router;
@@ -51,6 +56,7 @@ mod streams;
 mod summary;
 mod thresholds;
 mod tls;
+mod trends;
 mod view;
 mod whoami;
 mod wire;
@@ -145,6 +151,8 @@ pub struct Context {
     log_hub: Option<Arc<LogHub>>,
     /// Answers that last.
     streams: Streams,
+    /// A permit an analysis.
+    analyses: Semaphore,
     /// Told when it has to be looked again who may read.
     changes: watch::Sender<()>,
 }
@@ -181,6 +189,7 @@ impl Context {
             hub: None,
             log_hub: None,
             streams: Streams::of_this_process(),
+            analyses: Semaphore::new(analysis::AT_ONCE),
             changes: watch::Sender::new(()),
         }
     }

@@ -26,6 +26,10 @@
 //! | `/api/queries/slow` | login with `read` | the slowest statements, without their values |
 //! | `/api/dashboards`, `/api/dashboards/{id}` | login with `read` | templates of dashboards, and what was made of them in Grafana |
 //! | `POST /api/dashboards`, `PUT /api/dashboards/{id}` | login with `write` | makes a dashboard, or makes it anew |
+//! | `/api/analytics/compare` | page | whether what came after an event, or in a later time, is worse |
+//! | `/api/analytics/trends` | page | what grows, falls or has changed its level |
+//! | `/api/analytics/anomalies` | page | what was not as usual |
+//! | `/api/analytics/recommendations` | page | limits and reservations that fit what containers have used |
 //! | `/api/alerts` | page | what fires now, from Alertmanager |
 //! | `/api/system/health` | page | how everything is and since when, with reasons and next steps |
 //! | `/api/alerts/silences` | page | what holds alerts back there |
@@ -60,9 +64,9 @@ use super::entrance::Rules;
 use super::problem::{Kind, Problem};
 use super::tls::Shown;
 use super::{
-    Context, alerts, api, assets, dashboards, discovery, health, history, landing, log_stream, logs, openapi,
-    otlp, performance, plain, probe, processes, queries, reload, scrape, silences, socket, stream,
-    thresholds, whoami,
+    Context, alerts, anomalies, api, assets, compare, dashboards, discovery, health, history, landing,
+    log_stream, logs, openapi, otlp, performance, plain, probe, processes, queries, recommendations, reload,
+    scrape, silences, socket, stream, thresholds, trends, whoami,
 };
 use crate::config::Scope;
 use crate::ingest::{Correspondent, Found};
@@ -205,6 +209,10 @@ static ROUTES: &[Route] = &[
         handler: |method| on(method, thresholds::take_back),
     },
     get("/api/system/health", Need::Page, |method| on(method, health::health)),
+    get("/api/analytics/compare", Need::Page, |method| on(method, compare::compare)),
+    get("/api/analytics/trends", Need::Page, |method| on(method, trends::trends)),
+    get("/api/analytics/anomalies", Need::Page, |method| on(method, anomalies::anomalies)),
+    get("/api/analytics/recommendations", Need::Page, |method| on(method, recommendations::recommendations)),
     get("/api/system/health/metrics", Need::Page, |method| on(method, history::system_health)),
     get("/api/system/health/containers/{id}", Need::Page, |method| on(method, history::container_health)),
     get("/api/sd/prometheus", Need::Page, |method| on(method, discovery::prometheus)),

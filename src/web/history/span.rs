@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use crate::history::{Retention, Step};
+use crate::web::parameter::one;
 use crate::web::problem::{Kind, Problem};
 
 /// The most points of one answer, as of a Prometheus.
@@ -30,16 +31,6 @@ pub(super) struct Span {
 
 fn refused(detail: String) -> Problem {
     Problem::new(Kind::BadRequest, detail)
-}
-
-/// The value of a parameter; given twice, it is refused rather than half ignored.
-fn one<'q>(query: &'q [(String, String)], name: &str) -> Result<Option<&'q str>, Problem> {
-    let mut values = query.iter().filter(|(key, _)| key == name).map(|(_, value)| value.as_str());
-    let first = values.next();
-    match values.next() {
-        Some(_) => Err(refused(format!("`{name}` is given more than once; give it once"))),
-        None => Ok(first),
-    }
 }
 
 /// Seconds since 1970, from 1973 on, in milliseconds. Shorter numbers are no times that anybody

@@ -1,0 +1,372 @@
+//! Right sizes as text, Markdown, JSON and CSV.
+
+use jiff::Timestamp;
+use serde::{Serialize, Serializer};
+
+use super::Rightsized;
+use crate::analysis::finding::{Evidence, Scope, Severity};
+use crate::analysis::recommendation::{
+    Action, Change, Confidence, Effect, Effort, Kind, NotEnoughData, Recommendation, Verify,
+};
+use crate::analysis::rightsize::host::Overcommit;
+use crate::analysis::words::{cores, counted, percent, size};
+use crate::report::Format;
+use crate::report::table::{Column, Table};
+
+/// How far text under a head is set in.
+const INDENT: &str = "   ";
+
+impl Rightsized {
+    /// The report in a format.
+    pub fn page(&self, format: Format) -> String {
+        match format {
+            Format::Text => self.text(),
+            Format::Markdown => self.markdown(),
+            Format::Csv => self.figures().csv(),
+            Format::Json => serde_json::to_string_pretty(self).unwrap_or_default() + "\n",
+        }
+    }
+
+    fn text(&self) -> String {
+        let mut text = format!("{}\n\n", self.head());
+        if !self.recommendations.is_empty() {
+            text += &format!("{}\n", self.table().text());
+        }
+        for (index, found) in self.recommendations.iter().enumerate() {
+            text += &format!("{}. {}\n", index + 1, plain(&found.sentence));
+            let mut lines = told(found);
+            lines.extend(found.action.place.as_ref().map(|place| format!("in {place}:")));
+            lines.extend(found.action.lines.iter().map(|line| format!("{INDENT}{line}")));
+            lines.extend(found.action.command.as_ref().map(|command| format!("at once: {command}")));
+            lines.push(format!("verify: {}", found.verify.promql));
+            lines.push(format!("        {}", found.verify.expect));
+            for line in lines {
+                text += &format!("{INDENT}{}\n", plain(&line));
+            }
+            text.push('\n');
+        }
+        if !self.not_enough_data.is_empty() {
+            text += "What cannot be told:\n";
+            text += &self.untold().text();
+            text.push('\n');
+        }
+        text + &self.notes().join("\n") + "\n"
+    }
+
+    fn markdown(&self) -> String {
+        let mut text = format!("## {}\n\n", self.head());
+        if !self.recommendations.is_empty() {
+            text += &format!("{}\n", self.table().markdown());
+        }
+        for (index, found) in self.recommendations.iter().enumerate() {
+            text += &format!("### {}. {}\n\n", index + 1, plain(&found.sentence));
+            for line in told(found) {
+                text += &format!("- {}\n", plain(&line));
+            }
+            if let Some(place) = &found.action.place {
+                let lines: Vec<String> = found.action.lines.iter().map(|line| plain(line)).collect();
+                text += &format!("- in {}:\n\n```yaml\n{}\n```\n", plain(place), lines.join("\n"));
+            }
+            text.push('\n');
+        }
+        if !self.not_enough_data.is_empty() {
+            text += &format!("### What cannot be told\n\n{}\n", self.untold().markdown());
+        }
+        let notes: Vec<String> = self.notes().iter().map(|note| format!("- {note}")).collect();
+        text + &notes.join("\n") + "\n"
+    }
+
+    /// How much there is to do, in a sentence.
+    fn head(&self) -> String {
+        let of = counted(self.containers, "container");
+        match (self.containers, self.recommendations.len()) {
+            (0, _) => "No containers in this time".to_owned(),
+            (_, 0) => format!("Nothing to change, of {of}"),
+            (_, count) => format!("{} for {of}", counted(count, "recommendation")),
+        }
+    }
+
+    /// Everything at a glance.
+    fn table(&self) -> Table {
+        let columns = vec![
+            text("severity"),
+            text("user"),
+            text("project"),
+            text("team"),
+            text("container"),
+            text("setting"),
+            number("now"),
+            number("recommended"),
+            text("effect"),
+        ];
+        let row = |found: &Recommendation| {
+            let [user, project, team, container] = whose(&found.scope);
+            let (now, then) = found.change.map(shown).unwrap_or_default();
+            vec![
+                word(found.severity).to_owned(),
+                user,
+                project,
+                team,
+                container,
+                spaced(found.kind),
+                now,
+                then,
+                found.effect.sentence.clone(),
+            ]
+        };
+        Table { columns, rows: self.recommendations.iter().map(row).collect(), total: None }
+    }
+
+    /// What is missing where nothing can be told.
+    fn untold(&self) -> Table {
+        let columns =
+            ["user", "project", "team", "container", "setting", "missing"].map(text).into_iter().collect();
+        let row = |none: &NotEnoughData| {
+            let [user, project, team, container] = whose(&none.scope);
+            vec![user, project, team, container, spaced(none.kind), none.missing.join("; ")]
+        };
+        Table { columns, rows: self.not_enough_data.iter().map(row).collect(), total: None }
+    }
+
+    /// What a reader has to know.
+    fn notes(&self) -> Vec<String> {
+        let period = self.options.period;
+        let mut notes = vec![format!(
+            "{} to {} in steps of {} min; what ended before the last tenth of it is left out",
+            period.from,
+            period.to,
+            self.step_s / 60
+        )];
+        if let Some(Overcommit { containers, cpu_ratio, memory_ratio, .. }) = self.overcommit {
+            let share = |ratio: Option<f64>| ratio.map_or_else(|| "?".to_owned(), percent);
+            notes.push(format!(
+                "the limits of {} that run are {} of the host's cores and {} of its memory",
+                counted(containers, "container"),
+                share(cpu_ratio),
+                share(memory_ratio)
+            ));
+        }
+        notes
+    }
+
+    /// What programs want: every number as it is.
+    fn figures(&self) -> Table {
+        let columns = vec![
+            text("answer"),
+            text("kind"),
+            text("severity"),
+            text("user"),
+            text("project"),
+            text("team"),
+            text("container"),
+            number("from_cores"),
+            number("to_cores"),
+            number("from_bytes"),
+            number("to_bytes"),
+            number("confidence_ratio"),
+            text("sentence"),
+            text("effect"),
+            text("lines"),
+            text("command"),
+        ];
+        let figures = |found: &Recommendation| {
+            let [user, project, team, container] = whose(&found.scope);
+            let mut row = vec!["recommendation".to_owned(), found.kind.name().to_owned()];
+            row.extend([word(found.severity).to_owned(), user, project, team, container]);
+            row.extend(numbers(found.change));
+            row.extend([
+                found.confidence.ratio.to_string(),
+                found.sentence.clone(),
+                found.effect.sentence.clone(),
+                found.action.lines.join("\n"),
+                found.action.command.clone().unwrap_or_default(),
+            ]);
+            row
+        };
+        let none = |none: &NotEnoughData| {
+            let mut row = vec!["not_enough_data".to_owned(), none.kind.name().to_owned(), String::new()];
+            row.extend(whose(&none.scope));
+            row.extend(numbers(None));
+            row.extend([String::new(), none.sentence.clone(), String::new(), String::new(), String::new()]);
+            row
+        };
+        let found = self.recommendations.iter().map(figures);
+        Table { columns, rows: found.chain(self.not_enough_data.iter().map(none)).collect(), total: None }
+    }
+}
+
+fn text(name: &str) -> Column {
+    Column { head: name.to_owned(), name: name.to_owned(), numeric: false }
+}
+
+fn number(name: &str) -> Column {
+    Column { numeric: true, ..text(name) }
+}
+
+/// What both pages for people say of a recommendation.
+fn told(found: &Recommendation) -> Vec<String> {
+    let whose: Vec<String> = whose(&found.scope).into_iter().filter(|part| !part.is_empty()).collect();
+    let Confidence { ratio, history_days, coverage_ratio, .. } = found.confidence;
+    let mut lines = Vec::new();
+    if !whose.is_empty() {
+        lines.push(format!("whose: {}", whose.join(" / ")));
+    }
+    lines.push(format!("effect: {}", found.effect.sentence));
+    lines.push(format!("risk: {}", found.risk));
+    if history_days > 0.0 {
+        lines.push(format!(
+            "sure to {}: {history_days:.1} days of history, of which {} of the samples are there",
+            percent(ratio),
+            percent(coverage_ratio)
+        ));
+    }
+    // What is written as lines needs no words.
+    if found.action.lines.is_empty() {
+        lines.extend(found.action.steps.iter().map(|step| format!("do: {step}")));
+    }
+    lines
+}
+
+/// One line, whatever a container is called.
+fn plain(line: &str) -> String {
+    line.replace(|c: char| c.is_control(), " ")
+}
+
+fn spaced(kind: Kind) -> String {
+    kind.name().replace('_', " ")
+}
+
+fn word(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Low => "low",
+        Severity::Medium => "medium",
+        Severity::High => "high",
+        Severity::Critical => "critical",
+    }
+}
+
+fn whose(scope: &Scope) -> [String; 4] {
+    [&scope.user, &scope.project, &scope.team, &scope.container].map(|part| part.clone().unwrap_or_default())
+}
+
+/// What it is now and what it should be, for people.
+fn shown(change: Change) -> (String, String) {
+    let (from, to) = change.values();
+    let words: fn(f64) -> String = match change {
+        Change::CpuLimit { .. } | Change::CpuReservation { .. } => cores,
+        Change::MemoryLimit { .. } | Change::MemoryReservation { .. } => size,
+        Change::PoolSize { .. } => |count| format!("{count}"),
+    };
+    (from.map_or_else(|| "none".to_owned(), words), words(to))
+}
+
+/// The same for programs: cores and bytes.
+fn numbers(change: Option<Change>) -> [String; 4] {
+    let text = |value: Option<f64>| value.map(|value| value.to_string()).unwrap_or_default();
+    let values = change.map(|change| (change, change.values()));
+    match values {
+        Some((Change::CpuLimit { .. } | Change::CpuReservation { .. }, (from, to))) => {
+            [text(from), text(Some(to)), String::new(), String::new()]
+        }
+        Some((Change::MemoryLimit { .. } | Change::MemoryReservation { .. }, (from, to))) => {
+            [String::new(), String::new(), text(from), text(Some(to))]
+        }
+        _ => Default::default(),
+    }
+}
+
+/// What a number was told from, with times as they are written.
+#[derive(Serialize)]
+struct Told<'a> {
+    metric: &'a str,
+    value: f64,
+    threshold: Option<f64>,
+    from: Option<String>,
+    to: Option<String>,
+    samples: usize,
+}
+
+impl<'a> Told<'a> {
+    fn of(evidence: &'a Evidence) -> Self {
+        Told {
+            metric: &evidence.metric,
+            value: evidence.value,
+            threshold: evidence.threshold,
+            from: time(evidence.window.from),
+            to: time(evidence.window.to),
+            samples: evidence.samples,
+        }
+    }
+}
+
+/// A recommendation as programs read it.
+#[derive(Serialize)]
+struct Entry<'a> {
+    id: &'a str,
+    kind: Kind,
+    severity: Severity,
+    scope: &'a Scope,
+    sentence: &'a str,
+    evidence: Vec<Told<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    change: Option<Change>,
+    action: &'a Action,
+    effect: &'a Effect,
+    effort: Effort,
+    confidence: &'a Confidence,
+    risk: &'a str,
+    verify: &'a Verify,
+    expires_at: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Whole<'a> {
+    source: &'static str,
+    from: String,
+    to: String,
+    step_seconds: i64,
+    containers: usize,
+    host: Option<Overcommit>,
+    recommendations: Vec<Entry<'a>>,
+    not_enough_data: &'a [NotEnoughData],
+}
+
+fn time(milliseconds: i64) -> Option<String> {
+    Timestamp::from_millisecond(milliseconds).ok().map(|time| time.to_string())
+}
+
+fn entry(found: &Recommendation) -> Entry<'_> {
+    Entry {
+        id: &found.id,
+        kind: found.kind,
+        severity: found.severity,
+        scope: &found.scope,
+        sentence: &found.sentence,
+        evidence: found.evidence.iter().map(Told::of).collect(),
+        change: found.change,
+        action: &found.action,
+        effect: &found.effect,
+        effort: found.effort,
+        confidence: &found.confidence,
+        risk: &found.risk,
+        verify: &found.verify,
+        expires_at: time(found.expires_at_ms),
+    }
+}
+
+impl Serialize for Rightsized {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let period = self.options.period;
+        let whole = Whole {
+            source: self.source,
+            from: period.from.to_string(),
+            to: period.to.to_string(),
+            step_seconds: self.step_s,
+            containers: self.containers,
+            host: self.overcommit,
+            recommendations: self.recommendations.iter().map(entry).collect(),
+            not_enough_data: &self.not_enough_data,
+        };
+        whole.serialize(serializer)
+    }
+}
