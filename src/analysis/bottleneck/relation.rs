@@ -28,7 +28,7 @@ const RANKS: f64 = 1.06;
 pub struct Related {
     /// Between -1 and 1.
     pub rho: f64,
-    /// The chance of at least as much without a relation; see [`chance`].
+    /// The chance of at least as much without a relation; see `chance`.
     pub p: f64,
     /// By how much the effect follows.
     pub delay_ms: i64,

@@ -62,7 +62,7 @@ pub fn cpu(facts: &Facts) -> Option<Answer> {
     ))
 }
 
-/// Another reservation of memory; see [`cpu`].
+/// Another reservation of memory; see [`cpu()`].
 pub fn memory(facts: &Facts) -> Option<Answer> {
     let reserved = facts.limits.memory_reserved_bytes.filter(|reserved| *reserved > 0.0)?;
     let seen = Seen::of(&facts.memory_bytes, facts.step_ms, memory::METRIC).ok()?;
