@@ -4,6 +4,9 @@ use serde_json::{Map, Value};
 
 use crate::http::encode;
 
+/// What stands before a time at which somebody was asked, or which was meant if nobody said.
+const TIMES: [&str; 4] = ["\"timestamp\":\"", "\"from\":\"", "\"to\":\"", "\"learned_from\":\""];
+
 /// The methods that are tried on every path, whether it is described or not.
 const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
@@ -127,16 +130,19 @@ pub(super) fn without(answer: &str, value: &str) -> String {
         .iter()
         .fold(answer.to_owned(), |answer, value| answer.replace(value.as_str(), "VALUE"));
     // Fractions of a second are written as far as they go.
-    let timed = answer.contains("\"timestamp\":\"");
+    let timed = TIMES.iter().any(|name| answer.contains(name));
     let differs = |line: &str| line.starts_with("date:") || timed && line.starts_with("content-length:");
-    let mut kept = String::with_capacity(answer.len());
-    for line in answer.lines().filter(|line| !differs(&line.to_ascii_lowercase())) {
-        let mut parts = line.split("\"timestamp\":\"");
-        kept.extend(parts.next());
-        for part in parts {
-            kept.push_str(part.split_once('"').map_or(part, |(_, rest)| rest));
-        }
-        kept.push('\n');
-    }
-    kept
+    let kept = answer.lines().filter(|line| !differs(&line.to_ascii_lowercase()));
+    kept.map(|line| TIMES.iter().fold(line.to_owned(), |line, name| without_times(&line, name)) + "\n")
+        .collect()
+}
+
+/// A line without the times that stand behind a name.
+fn without_times(line: &str, name: &str) -> String {
+    let mut parts = line.split(name);
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |kept, part| match part.split_once('"') {
+        Some((time, rest)) if time.parse::<jiff::Timestamp>().is_ok() => kept + rest,
+        _ => kept + name + part,
+    })
 }
