@@ -21,6 +21,7 @@ pub mod rightsize;
 pub mod sla;
 pub mod table;
 pub mod trends;
+mod whose;
 
 /// Does what takes long where no task waits for it; nothing comes of it where the program ends.
 async fn aside<T: Default + Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {

@@ -1,22 +1,58 @@
-//! Whom an analysis asks, and how many are made at once: each reads days of many series, so that a
-//! few would keep a Prometheus busy.
+//! What analyses have in common: who and which time a request means, whom it asks, and how many are
+//! made at once, since each reads days of many series and a few would keep a Prometheus busy.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use tokio::sync::SemaphorePermit;
 use tokio::time::timeout;
 
 use super::Context;
 use super::history::asked_of;
+use super::parameter::one;
 use super::problem::{Kind, Problem};
-use crate::history::Query;
+use super::view::View;
+use crate::history::{Query, Whom};
+use crate::prometheus::QueryError;
+use crate::report::period::{Period, Said};
 
 /// Analyses that are made at once.
 pub(super) const AT_ONCE: usize = 2;
 
 /// How long a request waits for its turn.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Who is meant by a request, and which time: `container` and `service`, `from` and `to`, or `last`
+/// in place of `from`.
+///
+/// # Errors
+/// A parameter is given twice, or says no time; the message says what would do.
+pub(super) fn asked(
+    view: &View,
+    query: &[(String, String)],
+    now: Timestamp,
+    last: &str,
+) -> Result<(Whom, Period), Problem> {
+    let text = |name: &str| one(query, name).map(|value| value.map(str::to_owned));
+    let from = text("from")?;
+    let last = text("last")?.or_else(|| from.is_none().then(|| last.to_owned()));
+    let said = Said { from, to: text("to")?, last, ..Said::default() };
+    let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
+    let mut period =
+        Period::of(&said, now, &TimeZone::UTC).map_err(|detail| Problem::new(Kind::BadRequest, detail))?;
+    // What is still to come is told by nobody.
+    period.to = period.to.min(now);
+    let whom =
+        Whom { tenants: view.narrowing().clone(), container: text("container")?, service: text("service")? };
+    Ok((whom, period))
+}
+
+/// Who was asked has not answered.
+pub(super) fn unavailable(error: QueryError) -> Problem {
+    Problem::new(Kind::Unavailable, error.to_string())
+}
 
 /// The turn of a request, until it is dropped.
 pub(super) struct Turn<'c> {

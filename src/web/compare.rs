@@ -9,12 +9,12 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::Context;
-use super::analysis::turn;
+use super::analysis::{turn, unavailable};
+use super::parameter::one;
 use super::problem::{Kind, Problem};
 use super::view::View;
 use crate::analysis::compare::Rule;
 use crate::history::Whom;
-use crate::prometheus::QueryError;
 use crate::report::compare::{
     Compared, EARLIER_DAYS, MOST_EARLIER_DAYS, Options, Said, Times, report, share,
 };
@@ -27,7 +27,6 @@ pub(super) async fn compare(
 ) -> Result<Json<Compared>, Problem> {
     let options = options(&view, &query, Timestamp::now())?;
     let turn = turn(&context).await?;
-    let unavailable = |error: QueryError| Problem::new(Kind::Unavailable, error.to_string());
     let found = report(&*turn.source, options, &mut |_| ()).await.map_err(unavailable)?;
     let whom = &found.options.whom;
     let named = whom.container.as_ref().map(|name| ("container", name));
@@ -42,10 +41,11 @@ pub(super) async fn compare(
 
 fn options(view: &View, query: &[(String, String)], now: Timestamp) -> Result<Options, Problem> {
     let refused = |detail: String| Problem::new(Kind::BadRequest, detail);
-    let one = |name: &str| super::parameter::one(query, name).map(|value| value.map(str::to_owned));
-    let said = Said { at: one("at")?, window: one("window")?, before: one("before")?, after: one("after")? };
+    let text = |name: &str| one(query, name).map(|value| value.map(str::to_owned));
+    let said =
+        Said { at: text("at")?, window: text("window")?, before: text("before")?, after: text("after")? };
     let times = Times::of(&said, now, &TimeZone::UTC).map_err(refused)?;
-    let earlier_days = match one("earlier_days")? {
+    let earlier_days = match text("earlier_days")? {
         None => EARLIER_DAYS,
         Some(text) => {
             let days = text.parse().ok().filter(|days| (0..=MOST_EARLIER_DAYS).contains(days));
@@ -56,12 +56,12 @@ fn options(view: &View, query: &[(String, String)], now: Timestamp) -> Result<Op
             })?
         }
     };
-    let rule = match one("least_effect")? {
+    let rule = match text("least_effect")? {
         None => Rule::default(),
         Some(text) => Rule { least_effect: share(&text).map_err(refused)?, ..Rule::default() },
     };
     let whom =
-        Whom { tenants: view.narrowing().clone(), container: one("container")?, service: one("service")? };
+        Whom { tenants: view.narrowing().clone(), container: text("container")?, service: text("service")? };
     Ok(Options { whom, times, earlier_days, rule })
 }
 

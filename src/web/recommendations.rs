@@ -6,18 +6,14 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Query, State};
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 
-use super::analysis::turn;
-use super::parameter::one;
+use super::analysis::{asked, turn, unavailable};
 use super::problem::{Kind, Problem};
 use super::view::View;
 use super::{Context, FRESH_DEADLINE};
 use crate::analysis::rightsize::Capacity;
 use crate::history::Whom;
 use crate::inventory::Container;
-use crate::prometheus::QueryError;
-use crate::report::period::{Period, Said};
 use crate::report::rightsize::{Known, LAST, Labels, Options, Rightsized, bounded, report};
 use crate::snapshot::Machine;
 use crate::tenant::Resources;
@@ -40,7 +36,6 @@ pub(super) async fn recommendations(
     let here = |container: &&Arc<Container>| container.removed_at.is_none() && view.sees(container);
     let containers = inventory.containers.values().filter(here);
     options.known = containers.map(|container| known(container)).collect();
-    let unavailable = |error: QueryError| Problem::new(Kind::Unavailable, error.to_string());
     let found = report(&*turn.source, options, &mut |_| ()).await.map_err(unavailable)?;
     match &found.options.whom.container {
         Some(name) if found.containers == 0 => {
@@ -52,17 +47,14 @@ pub(super) async fn recommendations(
 }
 
 fn options(view: &View, query: &[(String, String)], now: Timestamp) -> Result<Options, Problem> {
-    let refused = |detail: String| Problem::new(Kind::BadRequest, detail);
-    let text = |name: &str| one(query, name).map(|value| value.map(str::to_owned));
-    let (from, last, container) = (text("from")?, text("last")?, text("container")?);
-    let last = last.or_else(|| from.is_none().then(|| LAST.to_owned()));
-    let said = Said { from, to: text("to")?, last, ..Said::default() };
-    let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
+    let (whom, period) = asked(view, query, now, LAST)?;
+    let period = bounded(period).map_err(|detail| Problem::new(Kind::BadRequest, detail))?;
     // What the host has promised to all is of nobody who is bound, and of no part of them.
-    let with_host = !view.is_bound() && view.narrowing().is_empty() && container.is_none();
+    let with_host = !view.is_bound() && view.narrowing().is_empty() && whom.container.is_none();
     Ok(Options {
-        whom: Whom { tenants: view.narrowing().clone(), container, service: None },
-        period: Period::of(&said, now, &TimeZone::UTC).and_then(bounded).map_err(refused)?,
+        // Containers alone have limits.
+        whom: Whom { service: None, ..whom },
+        period,
         host: None,
         known: BTreeMap::new(),
         with_host,

@@ -7,38 +7,11 @@ use serde::{Serialize, Serializer};
 
 use super::{Anomalies, Labels, Row, STEP_S};
 use crate::analysis::anomaly::rate::Rate;
+use crate::report::whose::Whose;
 use crate::tenant::Dimension;
 
 /// Rates that are told of each sort.
 const MOST_RATES: usize = 200;
-
-/// Whose something is, and of what, as programs read it.
-#[derive(Serialize)]
-struct Of<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    user: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    project: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    team: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    container: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    service: Option<&'a str>,
-}
-
-impl<'a> Of<'a> {
-    fn labels(labels: &'a Labels) -> Of<'a> {
-        let label = |name: &str| labels.get(name).map(String::as_str);
-        Of {
-            user: label("user"),
-            project: label("project"),
-            team: label("team"),
-            container: label("name"),
-            service: label("service"),
-        }
-    }
-}
 
 #[derive(Serialize)]
 struct Entry<'a> {
@@ -46,7 +19,7 @@ struct Entry<'a> {
     metric: &'static str,
     description: &'static str,
     #[serde(flatten)]
-    of: Of<'a>,
+    of: Whose<'a>,
     text: String,
     at: String,
     since: String,
@@ -75,7 +48,7 @@ struct Share {
 #[derive(Serialize)]
 struct ShareOf<'a> {
     #[serde(flatten)]
-    of: Of<'a>,
+    of: Whose<'a>,
     #[serde(flatten)]
     share: Share,
 }
@@ -114,7 +87,7 @@ fn entry(row: &Row) -> Entry<'_> {
         kind: row.kind.word(),
         metric: row.measure.name,
         description: row.measure.words,
-        of: Of::labels(&row.labels),
+        of: Whose::from(&row.labels),
         text: row.sentence(),
         at: time(found.at),
         since: time(row.since),
@@ -145,7 +118,7 @@ fn highest(rates: &BTreeMap<Labels, Rate>) -> (Vec<ShareOf<'_>>, usize) {
     let key = |rate: Rate| rate.share().unwrap_or(-1.0);
     all.sort_by(|a, b| key(b.1).total_cmp(&key(a.1)));
     let told = all.iter().take(MOST_RATES);
-    let told = told.map(|(labels, rate)| ShareOf { of: Of::labels(labels), share: share(*rate) });
+    let told = told.map(|(labels, rate)| ShareOf { of: Whose::from(*labels), share: share(*rate) });
     (told.collect(), all.len().saturating_sub(MOST_RATES))
 }
 

@@ -6,22 +6,15 @@ use serde::{Serialize, Serializer};
 use super::{Row, Trends};
 use crate::analysis::change::Change;
 use crate::analysis::trend::{Direction, Pace, Reach};
+use crate::report::whose::Whose;
 
 /// A series as programs read it.
 #[derive(Serialize)]
 struct Entry<'a> {
     metric: &'static str,
     description: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    user: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    project: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    team: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    container: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    service: Option<&'a str>,
+    #[serde(flatten)]
+    of: Whose<'a>,
     direction: &'static str,
     severity: Option<&'static str>,
     leak: bool,
@@ -98,16 +91,11 @@ fn limit((value, reach): (f64, Reach)) -> Limit {
 }
 
 fn entry(row: &Row) -> Entry<'_> {
-    let label = |name: &str| row.labels.get(name).map(String::as_str);
     let slope = row.trend.per_day;
     Entry {
         metric: row.measure.name,
         description: row.measure.words,
-        user: label("user"),
-        project: label("project"),
-        team: label("team"),
-        container: label("name"),
-        service: label("service"),
+        of: Whose::from(&row.labels),
         direction: direction(row.trend.direction),
         severity: severity(row),
         leak: row.leaks,

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::*;
 use crate::history::{Ask, Bin, Line, Query, Wanted};
+use crate::prometheus::QueryError;
 use crate::web::Surroundings;
 use crate::web::fixture::{self, get};
 
