@@ -15,6 +15,7 @@ pub mod amount;
 pub mod anomalies;
 pub mod compare;
 pub mod cost;
+mod each;
 pub mod gather;
 pub mod period;
 pub mod rightsize;

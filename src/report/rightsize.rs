@@ -10,12 +10,13 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::{Timestamp, ToSpan};
 
 use super::aside;
+use super::each::each;
 use super::period::Period;
 use crate::analysis::finding::{Scope, Window};
 use crate::analysis::recommendation::{Answer, Change, Kind, NotEnoughData, Recommendation};
 use crate::analysis::rightsize::host::{Overcommit, overcommit, recommend};
 use crate::analysis::rightsize::{Capacity, rightsize};
-use crate::history::{By, Line, Machine, Measure, Query, Wanted, Whom, sizing};
+use crate::history::{Line, Machine, Query, Whom, sizing};
 use crate::prometheus::QueryError;
 use gather::Gathered;
 
@@ -111,7 +112,10 @@ pub async fn report(
     let asked_for = &options;
     let mut asked = stream::iter(sizing::ALL.map(|measure| *measure))
         .map(|measure| async move {
-            Ok::<_, QueryError>((measure.name, lines(query, asked_for, measure, step_s).await?))
+            Ok::<_, QueryError>((
+                measure.name,
+                each(query, &asked_for.whom, asked_for.period, measure, step_s).await?,
+            ))
         })
         .buffered(AT_ONCE);
     let mut answers: BTreeMap<&'static str, Vec<Line>> = BTreeMap::new();
@@ -140,7 +144,7 @@ async fn known_period(query: &dyn Query, options: &Options) -> Result<Period, Qu
     if step(&period) == FINE_STEP_S {
         return Ok(period);
     }
-    let seen = lines(query, options, sizing::MEMORY, COARSE_STEP_S).await?;
+    let seen = each(query, &options.whom, options.period, sizing::MEMORY, COARSE_STEP_S).await?;
     let first = seen.iter().filter_map(|line| line.points.first()).map(|(at, _)| *at).min();
     let begins = first.and_then(|at| Timestamp::from_millisecond(at).ok());
     let begins = begins.and_then(|end| end.checked_sub(COARSE_STEP_S.seconds()).ok());
@@ -220,23 +224,6 @@ fn largest(machines: &[Machine]) -> Option<Capacity> {
 
 fn step(period: &Period) -> i64 {
     if period.seconds() <= WEEK_S { FINE_STEP_S } else { COARSE_STEP_S }
-}
-
-async fn lines(
-    query: &dyn Query,
-    options: &Options,
-    measure: Measure,
-    step_s: i64,
-) -> Result<Vec<Line>, QueryError> {
-    let wanted = Wanted {
-        measure,
-        whom: options.whom.clone(),
-        by: By::Each,
-        from: options.period.from.as_millisecond(),
-        to: options.period.to.as_millisecond(),
-        step_ms: step_s * 1000,
-    };
-    query.lines(&wanted).await
 }
 
 #[cfg(test)]

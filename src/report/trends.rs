@@ -8,12 +8,13 @@ use std::collections::BTreeMap;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::aside;
+use super::each::{each, had_ended};
 use super::period::Period;
 use crate::analysis::change::{self, Change};
 use crate::analysis::course::{Course, course};
 use crate::analysis::series::Series;
 use crate::analysis::trend::{Direction, Reach, Rule, Trend, leak};
-use crate::history::{By, Line, MEASURES, MEMORY_LIMIT, Measure, Query, RESTARTS, Wanted, Whom};
+use crate::history::{Line, MEASURES, MEMORY_LIMIT, Measure, Query, RESTARTS, Whom};
 use crate::prometheus::QueryError;
 
 /// Measures that are asked for at once.
@@ -24,9 +25,6 @@ const AT_ONCE: usize = 4;
 const STEPS: [(i64, i64); 3] = [(60, 6 * HOUR_S), (300, 2 * 24 * HOUR_S), (3600, i64::MAX)];
 
 const HOUR_S: i64 = 3600;
-
-/// What ended longer ago than this share of the time has no future.
-const RECENT: f64 = 0.1;
 
 const MEMORY: &str = "memory_working_set_bytes";
 
@@ -81,12 +79,12 @@ pub struct Trends {
 /// The history does not answer.
 pub async fn report(query: &dyn Query, options: Options) -> Result<Trends, QueryError> {
     let step_s = step(&options.period);
-    let limits = by_labels(lines(query, &options, MEMORY_LIMIT, step_s).await?);
-    let restarts = by_labels(lines(query, &options, RESTARTS, step_s).await?);
-    let asked_for = &options;
+    let (whom, period) = (&options.whom, options.period);
+    let limits = by_labels(each(query, whom, period, MEMORY_LIMIT, step_s).await?);
+    let restarts = by_labels(each(query, whom, period, RESTARTS, step_s).await?);
     let asked: Vec<(Measure, Vec<Line>)> = stream::iter(MEASURES)
         .map(|measure| async move {
-            Ok::<_, QueryError>((measure, lines(query, asked_for, measure, step_s).await?))
+            Ok::<_, QueryError>((measure, each(query, whom, period, measure, step_s).await?))
         })
         .buffered(AT_ONCE)
         .try_collect()
@@ -119,9 +117,7 @@ impl Known {
     fn row(&self, measure: Measure, line: &Line) -> Option<Row> {
         let Options { period, rule, with_steady, .. } = &self.options;
         let series = Series::new(line.points.iter().copied());
-        let (from, to) = (period.from.as_millisecond(), period.to.as_millisecond());
-        let last = series.points().last()?.0;
-        if ((to - last) as f64) > RECENT * (to - from) as f64 {
+        if had_ended(series.points().last()?.0, *period) {
             return None;
         }
         let changes = change::Rule { least_change: self.least(), ..change::Rule::default() };
@@ -179,23 +175,6 @@ impl Row {
 /// The finest step that is enough for a time.
 fn step(period: &Period) -> i64 {
     STEPS.iter().find(|(_, longest)| period.seconds() <= *longest).map_or(HOUR_S, |(step, _)| *step)
-}
-
-async fn lines(
-    query: &dyn Query,
-    options: &Options,
-    measure: Measure,
-    step_s: i64,
-) -> Result<Vec<Line>, QueryError> {
-    let wanted = Wanted {
-        measure,
-        whom: options.whom.clone(),
-        by: By::Each,
-        from: options.period.from.as_millisecond(),
-        to: options.period.to.as_millisecond(),
-        step_ms: step_s * 1000,
-    };
-    query.lines(&wanted).await
 }
 
 fn by_labels(lines: Vec<Line>) -> BTreeMap<BTreeMap<String, String>, Series> {

@@ -8,9 +8,7 @@ use crate::analysis::rightsize::host::Promised;
 use crate::analysis::rightsize::{Capacity, Facts, Limits, OutOfMemory};
 use crate::analysis::series::Series;
 use crate::history::{Line, sizing};
-
-/// What ended longer ago than this share of the time is not to be sized any more.
-const RECENT: f64 = 0.1;
+use crate::report::each::had_ended;
 
 /// So many steps ago a container may have been seen last that runs.
 const RUNNING_STEPS: i64 = 2;
@@ -66,14 +64,14 @@ impl Gathered {
     }
 
     fn add(&mut self, answers: &Answers, labels: &Labels, options: &Options, host: Option<Capacity>) {
-        let (from, to) = (options.period.from.as_millisecond(), options.period.to.as_millisecond());
+        let to = options.period.to.as_millisecond();
         let points = |name: &str| answers.of(name, labels);
         let (cpu, memory) = (points(sizing::CPU.name), points(sizing::MEMORY.name));
         let Some(last) = [cpu, memory].iter().filter_map(|points| points.last()).map(|point| point.0).max()
         else {
             return;
         };
-        if (to - last) as f64 > RECENT * (to - from) as f64 {
+        if had_ended(last, options.period) {
             return;
         }
         let (cpu_limits, memory_limits) = (points(sizing::CPU_LIMIT.name), points(sizing::MEMORY_LIMIT.name));

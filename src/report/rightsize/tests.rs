@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::*;
-use crate::history::{Ask, Bin};
+use crate::history::{Ask, Bin, Wanted};
 use crate::report::Format;
 
 const MIB: f64 = 1_048_576.0;

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::history::{Ask, Bin};
+use crate::history::{Ask, Bin, Wanted};
 
 const DAY_MS: i64 = 86_400_000;
 
