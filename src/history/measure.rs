@@ -1,10 +1,11 @@
-//! What can be asked of many at once: measures of containers and of what programs tell, together
-//! or one by one.
+//! What can be asked of many at once: measures of containers, of what programs tell, of databases
+//! and of hosts, together or one by one.
 //!
-//! The embedded history knows of containers alone; a Prometheus knows of programs, too. The
+//! The embedded history knows of containers alone; a Prometheus knows of the others, too. The
 //! expressions take classic names and those of OpenTelemetry, of both the classic ones, as the
 //! rules do (`alerting/programs.yml`).
 
+pub mod insight;
 pub mod sizing;
 
 use std::collections::BTreeMap;
@@ -37,13 +38,40 @@ pub struct Measure {
     pub meaning: Meaning,
     /// A change that is less than this is noticed by nobody, whatever its share.
     pub least_change: f64,
-    /// In PromQL: `@` stands for the matchers, `[]` for the range, and `$` for the labels by which
-    /// is told apart.
+    /// In PromQL: `@` stands for the matchers, `[]` for the range, `$` for the labels by which is
+    /// told apart, and `%1` for what `label_replace` calls `$1`.
     expression: &'static str,
-    /// Whether containers have it, by the name of its figure.
-    is_of_containers: bool,
+    /// What has it.
+    of: Of,
+    /// By what it is told apart besides its tenant and its own label.
+    apart: &'static [&'static str],
     /// What becomes of several containers, and of what a Prometheus answers.
     taken: Taken,
+}
+
+/// What has a measure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Of {
+    /// A container; the embedded history has a figure of the same name where it knows it, too.
+    Container,
+    /// A service, as programs name themselves.
+    Service,
+    /// A server of databases.
+    Server,
+    /// A host, which is nobody's.
+    Host,
+}
+
+impl Of {
+    /// The label that names it.
+    fn label(self) -> &'static str {
+        match self {
+            Of::Container => "name",
+            Of::Service => "service",
+            Of::Server => "server",
+            Of::Host => "instance",
+        }
+    }
 }
 
 /// How values are taken.
@@ -64,7 +92,16 @@ const fn container(
     least_change: f64,
     expression: &'static str,
 ) -> Measure {
-    Measure { name, words, meaning, least_change, expression, is_of_containers: true, taken: Taken::Together }
+    Measure {
+        name,
+        words,
+        meaning,
+        least_change,
+        expression,
+        of: Of::Container,
+        apart: &[],
+        taken: Taken::Together,
+    }
 }
 
 const fn program(
@@ -80,7 +117,8 @@ const fn program(
         meaning,
         least_change,
         expression,
-        is_of_containers: false,
+        of: Of::Service,
+        apart: &[],
         taken: Taken::Together,
     }
 }
@@ -248,7 +286,7 @@ pub static RESTARTS: Measure = container(
 pub enum By {
     /// Nothing: all together.
     All,
-    /// Containers, by tenant and name, or services of programs.
+    /// Containers by tenant and name, services of programs, or what else a measure is of.
     Each,
 }
 
@@ -294,23 +332,25 @@ impl Measure {
     /// The figure of containers that it is.
     pub(super) fn figure(&self) -> Option<&'static Figure> {
         let all = FIGURES.iter().chain(&FURTHER_FIGURES);
-        all.into_iter().find(|figure| self.is_of_containers && figure.name == self.name)
+        all.into_iter().find(|figure| self.of == Of::Container && figure.name == self.name)
     }
 
     /// As a Prometheus is asked.
     pub(super) fn promql(&self, whom: &Whom, by: By, range: &str) -> String {
-        let own = if self.is_of_containers { "name" } else { "service" };
+        let own = self.of.label();
+        let tenant = if self.of == Of::Host { &[][..] } else { &["user", "project", "team"][..] };
         let labels = match by {
             By::All => String::new(),
-            By::Each => format!("user, project, team, {own}"),
+            By::Each => [tenant, &[own], self.apart].concat().join(", "),
         };
         // `le` stays beside whatever is told apart.
         let with_le = if labels.is_empty() { "le".to_owned() } else { format!("{labels}, le") };
         self.expression
             .replace("$le", &with_le)
             .replace('$', &labels)
-            .replace("{@", &format!("{{{}", whom.matchers(own)))
+            .replace("%1", "$1")
             .replace("[]", &format!("[{range}]"))
+            .replace("{@", &format!("{{{}", whom.matchers(own)))
     }
 
     /// Whether a Prometheus answers with a counter, of which the growth is wanted.

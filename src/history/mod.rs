@@ -33,7 +33,9 @@ pub use bin::{Bin, Spread};
 pub use field::{About, Counter, DOMAINS, Gauge, Key, Sample, SystemPoint, SystemSample};
 pub use host::{HOST_FIGURES, HostFigure, HostValues};
 pub use keeper::{Keeper, Options, Standing, Taken};
-pub use measure::{By, Line, MEASURES, MEMORY_LIMIT, Meaning, Measure, RESTARTS, Wanted, Whom, sizing};
+pub use measure::{
+    By, Line, MEASURES, MEMORY_LIMIT, Meaning, Measure, RESTARTS, Wanted, Whom, insight, sizing,
+};
 pub use query::{Answer, Ask, FIGURES, Figure, Machine, Point, Query, Summary};
 pub use recorder::{History, Judge, Recorder};
 pub use tier::{Retention, Step};

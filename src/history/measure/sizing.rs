@@ -1,7 +1,7 @@
 //! What limits of containers are told from. Of containers that had one name one after another the
 //! highest counts: what both had in the step of a deploy neither has needed.
 
-use super::{Meaning, Measure, Taken};
+use super::{Meaning, Measure, Of, Taken};
 
 const fn sizing(
     name: &'static str,
@@ -10,7 +10,7 @@ const fn sizing(
     taken: Taken,
     expression: &'static str,
 ) -> Measure {
-    Measure { name, words, meaning, least_change: 0.0, expression, is_of_containers: true, taken }
+    Measure { name, words, meaning, least_change: 0.0, expression, of: Of::Container, apart: &[], taken }
 }
 
 /// Cores used.

@@ -15,7 +15,7 @@ fn of(tenants: Narrowing) -> Whom {
 #[test]
 fn every_measure_of_containers_is_a_figure_of_the_history() {
     for measure in MEASURES.iter().chain([&MEMORY_LIMIT, &RESTARTS]).chain(sizing::ALL) {
-        assert_eq!(measure.figure().is_some(), measure.is_of_containers, "{}", measure.name);
+        assert_eq!(measure.figure().is_some(), measure.of == Of::Container, "{}", measure.name);
     }
 }
 
@@ -39,7 +39,7 @@ fn every_expression_is_promql_whoever_is_meant() {
     let nobody = Narrowing::default().to(Dimension::User, []);
     let service = Whom { service: Some("api".to_owned()), ..Whom::default() };
     let container = Whom { container: Some("web".to_owned()), ..Whom::default() };
-    for measure in MEASURES.iter().chain([&MEMORY_LIMIT, &RESTARTS]).chain(sizing::ALL) {
+    for measure in MEASURES.iter().chain([&MEMORY_LIMIT, &RESTARTS]).chain(sizing::ALL).chain(insight::ALL) {
         for whom in [&Whom::default(), &of(nobody.clone()), &service, &container] {
             for by in [By::All, By::Each] {
                 let query = measure.promql(whom, by, "60000ms");
@@ -47,6 +47,20 @@ fn every_expression_is_promql_whoever_is_meant() {
             }
         }
     }
+}
+
+#[test]
+fn what_is_told_apart_by_more_says_so_and_hosts_are_nobody_s() {
+    let all = Whom::default();
+    let calls = insight::CALLS.promql(&all, By::Each, "60s");
+    assert!(
+        calls.starts_with("sum by (user, project, team, server, instance, datname, queryid) ("),
+        "{calls}"
+    );
+    let queue = insight::DISK_QUEUE.promql(&all, By::Each, "60s");
+    assert!(queue.starts_with("max by (instance, device) ("), "{queue}");
+    let route = insight::ROUTE_REQUESTS.promql(&all, By::Each, "60s");
+    assert!(route.contains(r#""method", "$1", "http_request_method""#), "{route}");
 }
 
 #[test]
