@@ -275,7 +275,12 @@ fn compare_options(arguments: &ArgMatches, now: Timestamp) -> anyhow::Result<com
     let least_effect =
         compare::share(&text("least-effect").unwrap_or_default()).map_err(anyhow::Error::msg)?;
     Ok(compare::Options {
-        whom: Whom { tenants: tenants(arguments), container: text("container"), service: text("service") },
+        whom: Whom {
+            tenants: tenants(arguments),
+            container: text("container"),
+            service: text("service"),
+            host: None,
+        },
         times: compare::Times::of(&said, now, &TimeZone::UTC).map_err(anyhow::Error::msg)?,
         earlier_days: arguments.get_one("earlier-days").copied().unwrap_or_default(),
         rule: Rule { least_effect, ..Rule::default() },
@@ -295,7 +300,7 @@ pub(super) fn rightsize(config: &Config, arguments: &ArgMatches) -> anyhow::Resu
 fn rightsize_options(arguments: &ArgMatches, now: Timestamp) -> anyhow::Result<rightsize::Options> {
     let text = |name: &str| arguments.get_one::<String>(name).cloned();
     let said = Said { last: text("last"), ..Said::default() };
-    let whom = Whom { tenants: tenants(arguments), container: text("container"), service: None };
+    let whom = Whom { tenants: tenants(arguments), container: text("container"), ..Whom::default() };
     let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
     Ok(rightsize::Options {
         with_host: whom.tenants.is_empty() && whom.container.is_none(),

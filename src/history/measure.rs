@@ -299,6 +299,9 @@ pub struct Whom {
     pub container: Option<String>,
     /// The service of this name; of containers nothing is known by it.
     pub service: Option<String>,
+    /// The host of this name: the `instance` that is scraped. The embedded history knows its own
+    /// alone, and not by name.
+    pub host: Option<String>,
 }
 
 /// What is asked: a measure in steps from a time to another, in milliseconds since 1970.
@@ -394,6 +397,7 @@ impl Whom {
                 None => {}
             }
         }
+        matchers.extend(self.host.as_ref().map(|host| format!("instance={}", quoted(host))));
         if matchers.is_empty() {
             // Something has to stand before what follows a comma.
             matchers.push(format!("{own}=~\".*\""));
@@ -404,7 +408,7 @@ impl Whom {
     /// Whether a container is meant.
     pub(super) fn means(&self, about: &About) -> bool {
         let is_named = self.container.as_ref().is_none_or(|name| about.name.as_str() == name);
-        is_named && self.service.is_none() && self.tenants.admits(&about.tenant)
+        is_named && self.service.is_none() && self.host.is_none() && self.tenants.admits(&about.tenant)
     }
 }
 

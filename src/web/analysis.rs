@@ -44,8 +44,12 @@ pub(super) fn asked(
         Period::of(&said, now, &TimeZone::UTC).map_err(|detail| Problem::new(Kind::BadRequest, detail))?;
     // What is still to come is told by nobody.
     period.to = period.to.min(now);
-    let whom =
-        Whom { tenants: view.narrowing().clone(), container: text("container")?, service: text("service")? };
+    let whom = Whom {
+        tenants: view.narrowing().clone(),
+        container: text("container")?,
+        service: text("service")?,
+        host: None,
+    };
     Ok((whom, period))
 }
 

@@ -60,8 +60,12 @@ fn options(view: &View, query: &[(String, String)], now: Timestamp) -> Result<Op
         None => Rule::default(),
         Some(text) => Rule { least_effect: share(&text).map_err(refused)?, ..Rule::default() },
     };
-    let whom =
-        Whom { tenants: view.narrowing().clone(), container: text("container")?, service: text("service")? };
+    let whom = Whom {
+        tenants: view.narrowing().clone(),
+        container: text("container")?,
+        service: text("service")?,
+        host: None,
+    };
     Ok(Options { whom, times, earlier_days, rule })
 }
 

@@ -27,6 +27,11 @@ fn a_prometheus_is_asked_of_whom_is_meant_in_the_step_that_is_wanted() {
         cpu.promql(&of(shop), By::Each, "60s"),
         "sum by (user, project, team, name) (rate(container_cpu_usage_seconds_total{project=~\"a\\\\.b|shop\"}[60s]))"
     );
+    let host = Whom { host: Some("a:10417".to_owned()), ..Whom::default() };
+    assert_eq!(
+        cpu.promql(&host, By::All, "60s"),
+        "sum by () (rate(container_cpu_usage_seconds_total{instance=\"a:10417\"}[60s]))"
+    );
     let one = Whom { container: Some("web\"1".to_owned()), ..Whom::default() };
     assert_eq!(
         cpu.promql(&one, By::All, "60s"),
