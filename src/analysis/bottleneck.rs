@@ -9,6 +9,7 @@
 //! - [`excess`]: when a series has been beyond a bound for long enough;
 //! - [`relation`]: how much one series rises before or with another;
 //! - [`bounds`]: the bounds of containers, services, pools, databases and the host;
+//! - [`life`]: memory that leaks, kills for want of it, and containers that do not stay up;
 //! - [`statement`]: slow statements, and those that are called again and again;
 //! - [`neighbour`]: containers that take what others wait for.
 //!
@@ -18,6 +19,7 @@
 pub mod bounds;
 pub mod excess;
 pub mod facts;
+pub mod life;
 pub mod neighbour;
 pub mod relation;
 pub mod statement;
@@ -27,11 +29,13 @@ mod tests;
 use serde::Serialize;
 
 use self::excess::Excess;
-use self::facts::{Facts, is_of};
+use self::facts::{Event, EventKind, Facts, is_of};
 use self::relation::{STEP_MS, around, related};
-use super::finding::{Evidence, Scope, Severity};
+use super::finding::{Evidence, Scope, Severity, Window};
+use super::recommendation::Verify;
 use super::series::Series;
-use super::words::{seconds, short};
+use super::statistics::order::median;
+use super::words::{seconds, selector, short};
 
 /// What began or happened so near the beginning may be its cause: two steps of five minutes.
 pub const NEAR_MS: i64 = 600_000;
@@ -42,6 +46,15 @@ const SIGNIFICANT: f64 = 0.05;
 /// By so much less a symptom is ranked than what explains it.
 const BEHIND: f64 = 0.01;
 
+const MINUTE_MS: i64 = 60_000;
+
+/// Response times that go with it so closely and have risen so much may come back.
+const CLOSE: f64 = 0.5;
+const SLOWER: f64 = 1.2;
+
+/// So many minutes tell how it was before.
+const LEAST_BEFORE: usize = 3;
+
 /// Possible causes that are named.
 const MOST_CAUSES: usize = 3;
 
@@ -49,8 +62,12 @@ const MOST_CAUSES: usize = 3;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
-    /// A container reaches its limit of memory, or waits for memory.
+    /// A container is started again and again.
+    CrashLoop,
+    /// A container reaches its limit of memory, is killed for want of it, or waits for it.
     MemoryPressure,
+    /// What a container holds grows without an end.
+    MemoryLeak,
     /// A container is held back by its limit of cores.
     Throttling,
     /// A container takes what others wait for.
@@ -69,6 +86,8 @@ pub enum Kind {
     ErrorCluster,
     /// A route answers slowly.
     SlowEndpoint,
+    /// A container waits for a core, and not for its own limit.
+    CoreWait,
     /// The host has no room left.
     HostSaturation,
 }
@@ -77,7 +96,9 @@ impl Kind {
     /// As it is written in JSON and labels.
     pub fn name(self) -> &'static str {
         match self {
+            Kind::CrashLoop => "crash_loop",
             Kind::MemoryPressure => "memory_pressure",
+            Kind::MemoryLeak => "memory_leak",
             Kind::Throttling => "throttling",
             Kind::NoisyNeighbour => "noisy_neighbour",
             Kind::DiskQueue => "disk_queue",
@@ -87,6 +108,7 @@ impl Kind {
             Kind::RepeatedStatement => "repeated_statement",
             Kind::ErrorCluster => "error_cluster",
             Kind::SlowEndpoint => "slow_endpoint",
+            Kind::CoreWait => "core_wait",
             Kind::HostSaturation => "host_saturation",
         }
     }
@@ -119,6 +141,11 @@ pub struct Bottleneck {
     pub sentence: String,
     /// What to do next.
     pub next_step: String,
+    /// What that may bring, where it is known how it was before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gain: Option<String>,
+    /// What shows later whether it helped.
+    pub verify: Verify,
     /// When it began, in milliseconds since 1970.
     pub since_ms: i64,
     /// When it was last so.
@@ -200,7 +227,10 @@ struct Candidate {
     tier: Tier,
     scope: Scope,
     subject: Option<String>,
+    /// As a Prometheus is asked.
     metric: String,
+    /// Its values as people read them.
+    words: fn(f64) -> String,
     excess: Excess,
     saturation: Series,
     concerns: Concerns,
@@ -211,6 +241,7 @@ struct Candidate {
 /// All that holds requests up, the worst first.
 pub fn find(facts: &Facts) -> Vec<Bottleneck> {
     let mut candidates = bounds::candidates(facts);
+    candidates.extend(life::candidates(facts));
     candidates.extend(statement::candidates(facts));
     candidates.extend(neighbour::candidates(facts));
     let mut weighed: Vec<Weighed> =
@@ -250,7 +281,7 @@ fn weigh(facts: &Facts, group: &[Candidate]) -> Option<Weighed> {
     let until = group.iter().map(|candidate| candidate.excess.window.to).max()?;
     let is_over = facts.now.saturating_sub(until) > NEAR_MS;
     let relation = relation_of(facts, worst);
-    let possible_causes = causes(facts, &worst.scope, since);
+    let possible_causes = causes(facts, worst, since);
     let severity = worst.excess.severity;
     let rises = relation.as_ref().map_or(0.0, |relation| relation.rho.max(0.0));
     let mere_use = if worst.tier == Tier::Utilisation { 0.5 } else { 0.0 };
@@ -268,6 +299,8 @@ fn weigh(facts: &Facts, group: &[Candidate]) -> Option<Weighed> {
         subject: worst.subject.clone(),
         sentence: sentence.into_iter().flatten().collect::<Vec<_>>().join("; "),
         next_step: worst.next_step.clone(),
+        gain: gain(facts, worst, relation.as_ref()),
+        verify: Verify { promql: worst.metric.clone(), expect: expected(worst.excess.threshold) },
         since_ms: since,
         until_ms: until,
         evidence: group.iter().map(evidence).collect(),
@@ -286,6 +319,60 @@ fn evidence(candidate: &Candidate) -> Evidence {
         window: candidate.excess.window,
         samples: candidate.excess.samples,
     }
+}
+
+/// What a value should be that is no more beyond a threshold.
+fn expected(threshold: f64) -> String {
+    if threshold > 0.0 { format!("at most {threshold}") } else { "0".to_owned() }
+}
+
+/// What may come of mending it: what goes with it, else itself, as it was before.
+fn gain(facts: &Facts, candidate: &Candidate, relation: Option<&Relation>) -> Option<String> {
+    let window = candidate.excess.window;
+    let close = relation.filter(|relation| relation.rho >= CLOSE);
+    let service = close.and_then(|relation| {
+        let name = relation.service.as_ref()?;
+        let is_it = |service: &&facts::Service| {
+            service.scope.service.as_ref() == Some(name) && is_of(&service.scope, &candidate.scope)
+        };
+        facts.services.iter().find(is_it)
+    });
+    let latency = service.and_then(|service| {
+        let delay = close.map_or(0, |relation| (relation.delay_seconds * 1000.0) as i64);
+        let (before, since) = halves(&service.latency_seconds, window, delay)?;
+        let name = service.scope.service.as_deref().unwrap_or_default();
+        (since >= SLOWER * before).then(|| {
+            format!(
+                "response times of service `{name}` were {} before, and are {} since; they may come back",
+                seconds(before),
+                seconds(since)
+            )
+        })
+    });
+    latency.or_else(|| {
+        let (before, since) = halves(&candidate.saturation, window, 0)?;
+        (since > before).then(|| {
+            format!("it was {} before, and is {} since", (candidate.words)(before), (candidate.words)(since))
+        })
+    })
+}
+
+/// The medians of a series before it was beyond a bound, and since. Of what has always been so
+/// nobody knows how it was before.
+fn halves(series: &Series, beyond: Window, delay_ms: i64) -> Option<(f64, f64)> {
+    let before = series.between(i64::MIN, beyond.from).medians(MINUTE_MS);
+    let since = series.between(beyond.from + delay_ms, beyond.to + delay_ms);
+    if before.points().len() < LEAST_BEFORE {
+        return None;
+    }
+    Some((median(&before.values())?, median(&since.values())?))
+}
+
+/// A metric with whom it is about where `@` stands.
+fn of_whom(metric: &str, scope: &Scope, labels: &[(&str, &str)]) -> String {
+    let more = labels.iter().map(|(name, value)| format!("{name}=\"{}\"", super::words::quoted(value)));
+    let all = Some(selector(scope)).filter(|own| !own.is_empty()).into_iter().chain(more);
+    metric.replace('@', &all.collect::<Vec<_>>().join(","))
 }
 
 /// A length of time, in whole minutes.
@@ -328,14 +415,22 @@ fn relation_in_words(relation: &Relation) -> Option<String> {
 }
 
 /// What changed or happened about when it began, the nearest first.
-fn causes(facts: &Facts, scope: &Scope, since: i64) -> Vec<Cause> {
+fn causes(facts: &Facts, candidate: &Candidate, since: i64) -> Vec<Cause> {
+    let scope = &candidate.scope;
+    // What the finding itself is made of explains nothing.
+    let is_itself = |event: &Event| match candidate.kind {
+        Kind::CrashLoop => event.kind == EventKind::Restart,
+        Kind::MemoryPressure => event.kind == EventKind::OutOfMemory,
+        _ => false,
+    };
     let is_near = |at: i64| at.abs_diff(since) <= NEAR_MS.unsigned_abs();
     // Of a container only what happened to it, or to no container in particular.
     let is_same = |other: &Scope| {
         is_of(other, scope)
             && (scope.container.is_none() || other.container.is_none() || other.container == scope.container)
     };
-    let events = facts.events.iter().map(|event| (event.at, &event.scope, event.in_words()));
+    let events = facts.events.iter().filter(|event| !is_itself(event));
+    let events = events.map(|event| (event.at, &event.scope, event.in_words()));
     let changes = facts.changes.iter().map(|change| (change.at, &change.scope, change.in_words()));
     let mut causes: Vec<Cause> = events
         .chain(changes)

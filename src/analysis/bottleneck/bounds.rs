@@ -10,10 +10,13 @@ use super::super::statistics::order::median;
 use super::super::words::{called, counted, percent, seconds, short};
 use super::excess::{Bound, Excess, excess};
 use super::facts::{Container, Database, Disk, Facts, Host, Pool, Route};
-use super::{Candidate, Concerns, Kind, Tier};
+use super::{Candidate, Concerns, Kind, Tier, of_whom};
 
 /// Throttled periods: the alerts on it and the mixins of Kubernetes tell of 25 %, and warn at 50 %.
 const THROTTLED: Bound = Bound::of(0.25, 0.5);
+
+/// From here on a container waits for its own limit.
+pub(super) const THROTTLED_AT_ALL: f64 = super::super::rightsize::cpu::THROTTLED;
 
 /// Time in which some task waited for memory.
 const MEMORY_WAITING: Bound = Bound::of(0.05, 0.10);
@@ -23,6 +26,9 @@ const MEMORY_STALLED: Bound = Bound::of(0.02, 0.03);
 
 /// The working set by its limit; the alerts `ContainerMemoryNearLimit` and `Critical`.
 const MEMORY: Bound = Bound { low: 0.8, medium: 0.9, high: 0.95 };
+
+/// Time in which some task waited for a core. A busy host lets everybody wait a little.
+const CORE_WAITING: Bound = Bound::of(0.25, 0.5);
 
 /// Pages that had to be read from disk again, a second.
 const MAJOR_FAULTS: Bound = Bound::of(500.0, 2_000.0);
@@ -78,17 +84,20 @@ struct About<'s> {
     kind: Kind,
     tier: Tier,
     scope: &'s Scope,
-    subject: Option<&'s str>,
+    subject: Option<String>,
+    /// What tells it from others of its scope.
+    labels: Vec<(&'static str, &'s str)>,
     concerns: Concerns,
 }
 
 impl About<'_> {
-    /// A candidate, if a series is beyond its bound: metric, words of its median, what to do.
+    /// A candidate, if a series is beyond its bound: metric, its values in words, what is so, what
+    /// to do.
     fn beyond(
         &self,
         series: &Series,
         bound: Bound,
-        metric: &str,
+        (metric, words): (&str, fn(f64) -> String),
         sentence: impl Fn(&Excess) -> String,
         next_step: &str,
     ) -> Option<Candidate> {
@@ -97,8 +106,9 @@ impl About<'_> {
             kind: self.kind,
             tier: self.tier,
             scope: self.scope.clone(),
-            subject: self.subject.map(str::to_owned),
-            metric: metric.to_owned(),
+            subject: self.subject.clone(),
+            metric: of_whom(metric, self.scope, &self.labels),
+            words,
             excess,
             saturation: series.clone(),
             concerns: self.concerns.clone(),
@@ -115,6 +125,7 @@ fn container(facts: &Container) -> Vec<Candidate> {
         tier: Tier::Saturation,
         scope: &facts.scope,
         subject: None,
+        labels: Vec::new(),
         concerns: Concerns::Tenant,
     };
     let memory = about(Kind::MemoryPressure);
@@ -132,40 +143,55 @@ fn container(facts: &Container) -> Vec<Candidate> {
     let throttled = |found: &Excess| {
         format!("{who} was held back by its limit of cores in {} of its periods", percent(found.value))
     };
+    let core = About { tier: Tier::Symptom, ..about(Kind::CoreWait) };
+    let core = core.beyond(
+        &facts.cpu_waiting_ratio,
+        CORE_WAITING,
+        ("rate(container_pressure_cpu_waiting_seconds_total{@}[5m])", percent),
+        waits("a core"),
+        "see by `container_cpu_usage_seconds_total` who uses them; give it more `cpu_shares` than those who can wait, or move one of them",
+    );
+    // Who is held back by its own limit waits for that.
+    let is_throttled = |found: &Candidate| {
+        let window = found.excess.window;
+        let ratios = facts.throttled_ratio.between(window.from, window.to).values();
+        median(&ratios).is_some_and(|ratio| ratio > THROTTLED_AT_ALL)
+    };
     [
+        core.filter(|found| !is_throttled(found)),
         about(Kind::Throttling).beyond(
             &facts.throttled_ratio,
             THROTTLED,
-            "container_cpu_cfs_throttled_periods_total / container_cpu_cfs_periods_total",
+            ("rate(container_cpu_cfs_throttled_periods_total{@}[5m]) / rate(container_cpu_cfs_periods_total{@}[5m])", percent),
             throttled,
             "raise `cpus`; `dockmeter report rightsize` says how far",
         ),
         memory.beyond(
             &facts.memory_waiting_ratio,
             MEMORY_WAITING,
-            "rate(container_pressure_memory_waiting_seconds_total)",
+            ("rate(container_pressure_memory_waiting_seconds_total{@}[5m])", percent),
             waits("memory"),
             more_memory,
         ),
         memory.beyond(
             &facts.memory_stalled_ratio,
             MEMORY_STALLED,
-            "rate(container_pressure_memory_stalled_seconds_total)",
+            ("rate(container_pressure_memory_stalled_seconds_total{@}[5m])", percent),
             stalled,
             more_memory,
         ),
-        memory.beyond(&facts.memory_ratio, MEMORY, "container:memory_share:ratio", full, more_memory),
+        memory.beyond(&facts.memory_ratio, MEMORY, ("container_memory_working_set_bytes{@} / container_spec_memory_limit_bytes{@}", percent), full, more_memory),
         memory.beyond(
             &facts.major_faults_per_second,
             MAJOR_FAULTS,
-            "rate(container_memory_failures_total{failure_type=\"pgmajfault\"})",
+            ("rate(container_memory_failures_total{failure_type=\"pgmajfault\",scope=\"container\",@}[5m])", short),
             faults,
             more_memory,
         ),
         about(Kind::DiskQueue).beyond(
             &facts.io_waiting_ratio,
             IO_WAITING,
-            "rate(container_pressure_io_waiting_seconds_total)",
+            ("rate(container_pressure_io_waiting_seconds_total{@}[5m])", percent),
             waits("a device"),
             "see by `container_fs_reads_bytes_total` and `_writes_` who uses the device, and have it read and write less at once",
         ),
@@ -177,30 +203,30 @@ fn container(facts: &Container) -> Vec<Candidate> {
 
 fn route(scope: &Scope, facts: &Route) -> Vec<Candidate> {
     let who = called(scope);
+    let name = format!("{} {}", facts.method, facts.route);
     let about = |kind| About {
         kind,
         tier: Tier::Symptom,
         scope,
-        subject: Some(&facts.name),
+        subject: Some(name.clone()),
+        labels: vec![("method", &facts.method), ("route", &facts.route)],
         concerns: Concerns::Nobody,
     };
-    let slow =
-        |found: &Excess| format!("`{}` of {who} has taken {} to answer", facts.name, seconds(found.value));
-    let fails = |found: &Excess| {
-        format!("`{}` of {who} has failed {} of its requests", facts.name, percent(found.value))
-    };
+    let slow = |found: &Excess| format!("`{name}` of {who} has taken {} to answer", seconds(found.value));
+    let fails =
+        |found: &Excess| format!("`{name}` of {who} has failed {} of its requests", percent(found.value));
     let all = [
         about(Kind::SlowEndpoint).beyond(
             &facts.mean_seconds,
             ROUTE_SECONDS,
-            "rate(http_request_duration_seconds_sum) / rate(http_request_duration_seconds_count)",
+            ("sum(rate(http_request_duration_seconds_sum{@}[5m])) / sum(rate(http_request_duration_seconds_count{@}[5m]))", seconds),
             slow,
             "look at what it waits for: a database (`/api/queries/slow`), a pool, another service; then profile it",
         ),
         about(Kind::ErrorCluster).beyond(
             &facts.failed_ratio,
             FAILED,
-            "rate(http_requests_total{status_code=~\"5..\"}) / rate(http_requests_total)",
+            ("sum(rate(http_requests_total{status_code=~\"5..\",@}[5m])) / sum(rate(http_requests_total{@}[5m]))", percent),
             fails,
             "read the service's log at the time that it began, and compare with the last deploy",
         ),
@@ -218,7 +244,8 @@ fn pool(facts: &Pool) -> Vec<Candidate> {
         kind: Kind::PoolLimit,
         tier: Tier::Saturation,
         scope: &facts.scope,
-        subject: Some(&facts.name),
+        subject: Some(facts.name.clone()),
+        labels: vec![("db_client_connection_pool_name", &facts.name)],
         concerns: Concerns::Tenant,
     };
     let who = called(&facts.scope);
@@ -228,18 +255,26 @@ fn pool(facts: &Pool) -> Vec<Candidate> {
     };
     let used =
         |found: &Excess| format!("the pool `{}` of {who} was {} used", facts.name, percent(found.value));
-    let waiting = about.beyond(&facts.waiting, WAITING, "db_connections_pending", waited, step);
-    let used =
-        about.beyond(&facts.used_ratio, POOL, "db_connections_active / db_connections_max", used, step);
+    let waiting =
+        about.beyond(&facts.waiting, WAITING, ("sum(db_connections_pending{@})", short), waited, step);
+    let used = about.beyond(
+        &facts.used_ratio,
+        POOL,
+        ("max(db_connections_active{@} / db_connections_max{@})", percent),
+        used,
+        step,
+    );
     [waiting, used].into_iter().flatten().collect()
 }
 
 fn database(facts: &Database) -> Option<Candidate> {
+    let name = format!("{}/{}", facts.server, facts.datname);
     let about = About {
         kind: Kind::LockWait,
         tier: Tier::Saturation,
         scope: &facts.scope,
-        subject: Some(&facts.name),
+        subject: Some(name.clone()),
+        labels: vec![("server", &facts.server), ("datname", &facts.datname)],
         concerns: Concerns::Tenant,
     };
     let waits = |found: &Excess| {
@@ -249,12 +284,12 @@ fn database(facts: &Database) -> Option<Candidate> {
             || "connections".to_owned(),
             |waiters| counted(waiters.ceil() as usize, "connection"),
         );
-        format!("locks in `{}` have kept {who} waiting, {} at the longest,", facts.name, seconds(found.value))
+        format!("locks in `{name}` have kept {who} waiting, {} at the longest,", seconds(found.value))
     };
     about.beyond(
         &facts.longest_wait_seconds,
         LOCK_SECONDS,
-        "dockmeter_postgres_lock_wait_longest_seconds",
+        ("dockmeter_postgres_lock_wait_longest_seconds{@}", seconds),
         waits,
         "find who holds them with `SELECT pid, pg_blocking_pids(pid), query FROM pg_stat_activity WHERE wait_event_type = 'Lock'`, and shorten that transaction",
     )
@@ -267,6 +302,7 @@ fn host(facts: &Host) -> Vec<Candidate> {
         tier,
         scope: &nobody,
         subject: None,
+        labels: Vec::new(),
         concerns: Concerns::All,
     };
     let saturation = about(Tier::Saturation);
@@ -284,22 +320,34 @@ fn host(facts: &Host) -> Vec<Candidate> {
     let used = |found: &Excess| format!("{} of the host's cores were in use", percent(found.value));
     let less = "set limits for those who use most, or move one to another host";
     [
-        saturation.beyond(&facts.load_per_core, LOAD, "node_load5 / machine_cpu_cores", load, less),
+        saturation.beyond(
+            &facts.load_per_core,
+            LOAD,
+            ("node_load5{@} / machine_cpu_cores{@}", short),
+            load,
+            less,
+        ),
         saturation.beyond(
             &facts.memory_waiting_ratio,
             MEMORY_WAITING,
-            "rate(node_pressure_memory_waiting_seconds_total)",
+            ("rate(node_pressure_memory_waiting_seconds_total{@}[5m])", percent),
             waits,
             less,
         ),
         saturation.beyond(
             &facts.memory_stalled_ratio,
             MEMORY_STALLED,
-            "rate(node_pressure_memory_stalled_seconds_total)",
+            ("rate(node_pressure_memory_stalled_seconds_total{@}[5m])", percent),
             stalls,
             less,
         ),
-        about(Tier::Utilisation).beyond(&facts.cpu_ratio, HOST_CPU, "host:cpu_share:ratio", used, less),
+        about(Tier::Utilisation).beyond(
+            &facts.cpu_ratio,
+            HOST_CPU,
+            ("host:cpu_share:ratio{@}", percent),
+            used,
+            less,
+        ),
     ]
     .into_iter()
     .flatten()
@@ -312,7 +360,8 @@ fn disk(facts: &Disk) -> Vec<Candidate> {
         kind: Kind::DiskQueue,
         tier: Tier::Saturation,
         scope: &nobody,
-        subject: Some(&facts.device),
+        subject: Some(facts.device.clone()),
+        labels: vec![("device", &facts.device)],
         concerns: Concerns::All,
     };
     let queue = |found: &Excess| {
@@ -321,12 +370,17 @@ fn disk(facts: &Disk) -> Vec<Candidate> {
     let slow =
         |found: &Excess| format!("`{}` has taken {} for an operation", facts.device, seconds(found.value));
     let step = "see by `container_fs_reads_bytes_total` and `_writes_` who uses it, and have that one read and write less at once";
-    let queue =
-        about.beyond(&facts.queue, QUEUE, "rate(node_disk_io_time_weighted_seconds_total)", queue, step);
+    let queue = about.beyond(
+        &facts.queue,
+        QUEUE,
+        ("rate(node_disk_io_time_weighted_seconds_total{@}[5m])", short),
+        queue,
+        step,
+    );
     let slow = about.beyond(
         &facts.latency_seconds,
         DISK_SECONDS,
-        "rate(node_disk_read_time_seconds_total + node_disk_write_time_seconds_total) / rate(node_disk_reads_completed_total + node_disk_writes_completed_total)",
+        ("(rate(node_disk_read_time_seconds_total{@}[5m]) + rate(node_disk_write_time_seconds_total{@}[5m])) / (rate(node_disk_reads_completed_total{@}[5m]) + rate(node_disk_writes_completed_total{@}[5m]))", seconds),
         slow,
         step,
     );

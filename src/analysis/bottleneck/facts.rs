@@ -52,6 +52,10 @@ pub struct Container {
     pub memory_ratio: Series,
     /// The rate of `container_memory_failures_total{failure_type="pgmajfault"}`.
     pub major_faults_per_second: Series,
+    /// `container_memory_rss`: what no cache is.
+    pub rss_bytes: Series,
+    /// `container_spec_memory_limit_bytes`, if there is one.
+    pub memory_limit_bytes: Option<f64>,
 }
 
 /// A service that tells of its requests.
@@ -70,8 +74,10 @@ pub struct Service {
 /// A route of a service.
 #[derive(Clone, Debug, Default)]
 pub struct Route {
-    /// `method` and `route`.
-    pub name: String,
+    /// `method`.
+    pub method: String,
+    /// `route`.
+    pub route: String,
     /// The rate of `http_request_duration_seconds_sum` by that of `_count`.
     pub mean_seconds: Series,
     /// The rate of `http_requests_total{status_code=~"5.."}` by that of all.
@@ -98,8 +104,10 @@ pub struct Pool {
 pub struct Database {
     /// Whose it is.
     pub scope: Scope,
-    /// `server` and `datname`.
-    pub name: String,
+    /// `server`.
+    pub server: String,
+    /// `datname`.
+    pub datname: String,
     /// `dockmeter_postgres_lock_waiters`.
     pub lock_waiters: Series,
     /// `dockmeter_postgres_lock_wait_longest_seconds`.
@@ -163,7 +171,9 @@ pub struct Event {
 /// What happens to containers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EventKind {
-    /// Another image took its place.
+    /// It was started, and was not there before.
+    Start,
+    /// It was started of another image than before.
     Deploy,
     /// It was started again.
     Restart,
@@ -188,6 +198,7 @@ impl Event {
     pub(super) fn in_words(&self) -> String {
         let who = called(&self.scope);
         match self.kind {
+            EventKind::Start => format!("the start of {who}"),
             EventKind::Deploy => format!("a deploy of {who}"),
             EventKind::Restart => format!("a restart of {who}"),
             EventKind::OutOfMemory => format!("a kill in {who} for want of memory"),

@@ -7,8 +7,8 @@
 use super::super::finding::Scope;
 use super::super::series::Series;
 use super::super::statistics::order::median;
-use super::super::words::{called, cores, counted, percent, size};
-use super::bounds::IO_WAITING;
+use super::super::words::{called, cores, counted, percent, quoted, size};
+use super::bounds::{IO_WAITING, THROTTLED_AT_ALL};
 use super::excess::{Bound, Excess, excess};
 use super::facts::{Container, Facts};
 use super::relation::{around, related};
@@ -29,9 +29,6 @@ const LEAST_RHO: f64 = 0.5;
 /// Use and waiting are held beside each other in steps of so long: it is to be seen within minutes.
 const STEP_MS: i64 = 60_000;
 
-/// Who is throttled more waits for its own limit.
-const THROTTLED: f64 = super::super::rightsize::cpu::THROTTLED;
-
 /// What is shared.
 struct Shared {
     used: fn(&Container) -> &Series,
@@ -48,7 +45,7 @@ const SHARED: [Shared; 2] = [
         used: |container| &container.cpu_cores,
         waited: |container| &container.cpu_waiting_ratio,
         bound: CPU_WAITING,
-        metric: "rate(container_pressure_cpu_waiting_seconds_total) of its neighbours",
+        metric: "max(rate(container_pressure_cpu_waiting_seconds_total{name!=\"@\"}[5m]))",
         what: "a core",
         words: cores,
         next_step: "give it a limit with `docker update --cpus`, or move it to another time or host",
@@ -57,7 +54,7 @@ const SHARED: [Shared; 2] = [
         used: |container| &container.io_bytes_per_second,
         waited: |container| &container.io_waiting_ratio,
         bound: IO_WAITING,
-        metric: "rate(container_pressure_io_waiting_seconds_total) of its neighbours",
+        metric: "max(rate(container_pressure_io_waiting_seconds_total{name!=\"@\"}[5m]))",
         what: "a device",
         words: |bytes| format!("{} a second", size(bytes)),
         next_step: "bound what it reads and writes with `blkio_config` (`device_write_bps`) in its Compose service, or move it to another time or disk",
@@ -107,7 +104,7 @@ impl Shared {
         // Of what has always been so nobody knows what began with it.
         let begins = waited.points().first()?.0 < excess.window.from;
         let throttled = container.throttled_ratio.between(excess.window.from, excess.window.to).values();
-        if !begins || median(&throttled).is_some_and(|ratio| ratio > THROTTLED) {
+        if !begins || median(&throttled).is_some_and(|ratio| ratio > THROTTLED_AT_ALL) {
             return None;
         }
         let rises: Vec<(usize, Rise)> = all
@@ -159,7 +156,8 @@ impl Shared {
             tier: Tier::Saturation,
             scope: noisy.scope.clone(),
             subject: None,
-            metric: self.metric.to_owned(),
+            metric: self.metric.replace('@', &quoted(noisy.scope.container.as_deref().unwrap_or_default())),
+            words: self.words,
             excess: worst.excess,
             saturation: worst.used.clone(),
             concerns: Concerns::These(scopes),

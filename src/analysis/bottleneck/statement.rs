@@ -4,14 +4,14 @@
 //! What is seen are many calls a request, of few rows each, each fast, and always as many: that is
 //! a suspicion, and said to be one.
 
-use super::super::finding::{Severity, Window};
+use super::super::finding::{Scope, Severity, Window};
 use super::super::series::Series;
 use super::super::statistics::order::{median, robust_deviation};
-use super::super::words::{called, seconds, short};
+use super::super::words::{called, seconds, selector, short};
 use super::excess::{Bound, Excess, excess};
 use super::facts::{Facts, Service, Statement, is_of};
 use super::relation::STEP_MS;
-use super::{Candidate, Concerns, Kind, Tier};
+use super::{Candidate, Concerns, Kind, Tier, of_whom};
 
 /// A call this long is slow (Sentry's detector of slow queries).
 const SLOW: Bound = Bound::of(0.5, 2.0);
@@ -58,7 +58,12 @@ fn slow(statement: &Statement) -> Option<Candidate> {
         tier: Tier::Saturation,
         scope: statement.scope.clone(),
         subject: Some(statement.id.clone()),
-        metric: "rate(pg_stat_statements_seconds_total) / rate(pg_stat_statements_calls_total)".to_owned(),
+        metric: of_whom(
+            "sum(rate(pg_stat_statements_seconds_total{@}[5m])) / sum(rate(pg_stat_statements_calls_total{@}[5m]))",
+            &owner(statement),
+            &[("queryid", &statement.id)],
+        ),
+        words: seconds,
         excess: found,
         saturation: statement.mean_seconds.clone(),
         concerns: Concerns::Tenant,
@@ -92,7 +97,12 @@ fn repeated(facts: &Facts, statement: &Statement) -> Option<Candidate> {
         tier: Tier::Saturation,
         scope: statement.scope.clone(),
         subject: Some(statement.id.clone()),
-        metric: "rate(pg_stat_statements_calls_total) / rate(http_requests_total)".to_owned(),
+        metric: format!(
+            "sum(rate(pg_stat_statements_calls_total{{{}}}[5m])) / sum(rate(http_requests_total{{{}}}[5m]))",
+            of_whom("@", &owner(statement), &[("queryid", &statement.id)]),
+            selector(&service.scope),
+        ),
+        words: short,
         excess: Excess {
             severity,
             value: calls,
@@ -105,6 +115,11 @@ fn repeated(facts: &Facts, statement: &Statement) -> Option<Candidate> {
         sentence,
         next_step: "look in the code for a query inside a loop; ask for all rows at once (`WHERE id = ANY(…)`, a join, or the mapper's eager loading)".to_owned(),
     })
+}
+
+/// Whose the series of a statement are, which know of no service.
+fn owner(statement: &Statement) -> Scope {
+    Scope { service: None, ..statement.scope.clone() }
 }
 
 fn rows(rows: f64) -> String {

@@ -50,6 +50,8 @@ fn container(seed: u64, project: &str, name: &str) -> Container {
         memory_stalled_ratio: steady(seed + 6, 0.0),
         memory_ratio: steady(seed + 7, 0.4),
         major_faults_per_second: steady(seed + 8, 1.0),
+        rss_bytes: steady(seed + 9, 50e6),
+        memory_limit_bytes: Some(256e6),
     }
 }
 
@@ -59,7 +61,8 @@ fn service(seed: u64, project: &str) -> Service {
         latency_seconds: steady(seed, 0.1),
         requests_per_second: steady(seed + 1, 20.0),
         routes: vec![Route {
-            name: "GET /orders".into(),
+            method: "GET".into(),
+            route: "/orders".into(),
             mean_seconds: steady(seed + 2, 0.08),
             failed_ratio: steady(seed + 3, 0.001),
             requests_per_second: steady(seed + 4, 10.0),
@@ -81,7 +84,8 @@ fn quiet() -> Facts {
         }],
         databases: vec![Database {
             scope: scope("shop", None, None),
-            name: "db:5432/shop".into(),
+            server: "db:5432".into(),
+            datname: "shop".into(),
             lock_waiters: steady(92, 0.0),
             longest_wait_seconds: steady(93, 0.0),
         }],
@@ -190,6 +194,91 @@ fn a_slow_statement_a_full_pool_and_a_lock_are_named_with_their_tenant() {
     }
 }
 
+/// Memory of the shop's first container that grows by so many MB a minute since something went
+/// wrong, up and down by a garbage collector.
+fn growing(facts: &mut Facts, by: f64) {
+    let begun = HOURS * 60 - WRONG;
+    let value = |minute: i64| {
+        50e6 + by * 1e6 * (minute - begun).max(0) as f64 + if minute % 3 == 0 { 4e6 } else { 0.0 }
+    };
+    facts.containers[0].rss_bytes =
+        Series::new((begun..=HOURS * 60).map(|minute| (minute * MINUTE, value(minute))));
+}
+
+#[test]
+fn a_leak_is_told_with_when_it_reaches_its_limit_and_a_warm_up_is_none() {
+    let mut facts = quiet();
+    growing(&mut facts, 6.0);
+    let found = first(&facts);
+    assert_eq!((found.kind, found.severity), (Kind::MemoryLeak, Severity::High));
+    assert!(
+        found
+            .sentence
+            .contains("grows by 343.3 MiB an hour, reaches its limit in 14.3 min if it goes on so,"),
+        "{}",
+        found.sentence
+    );
+    let begun = NOW - WRONG * MINUTE;
+    let warm = |(at, _): &(i64, f64)| (*at, 50e6 + 60e6 * (1.0 - (-((at - begun) as f64) / 200e3).exp()));
+    facts.containers[0].rss_bytes =
+        Series::new(facts.containers[0].rss_bytes.points().iter().map(warm).collect::<Vec<_>>());
+    assert_eq!(find(&facts), []);
+}
+
+#[test]
+fn kills_and_starts_again_and_again_are_told() {
+    let mut facts = quiet();
+    let event = |kind, minutes: i64| Event {
+        at: NOW - minutes * MINUTE,
+        scope: scope("shop", None, Some("shop-api-1")),
+        kind,
+    };
+    facts.events = vec![event(EventKind::OutOfMemory, 20), event(EventKind::OutOfMemory, 4)];
+    let found = first(&facts);
+    assert_eq!((found.kind, found.severity), (Kind::MemoryPressure, Severity::Critical));
+    assert!(
+        found.sentence.starts_with(
+            "processes of `shop-api-1` were killed 2 times for want of memory at its limit of 244.1 MiB"
+        ),
+        "{}",
+        found.sentence
+    );
+    assert_eq!((found.verify.expect.as_str(), found.evidence[0].value), ("0", 2.0));
+    facts.events = [25, 21, 17, 12, 5].map(|minutes| event(EventKind::Restart, minutes)).into();
+    let found = first(&facts);
+    assert_eq!(found.kind, Kind::CrashLoop);
+    assert!(found.sentence.contains("does not stay up: it was started again 5 times"), "{}", found.sentence);
+}
+
+#[test]
+fn who_waits_for_a_core_is_told_so_behind_the_neighbour_that_takes_it() {
+    let mut facts = quiet();
+    facts.containers[0].cpu_waiting_ratio = since(13, 0.02, 0.4);
+    let kinds = |facts: &Facts| find(facts).into_iter().map(|found| found.kind).collect::<Vec<_>>();
+    assert_eq!(kinds(&facts), [Kind::CoreWait]);
+    facts.containers[1].cpu_cores = since(31, 0.1, 3.5);
+    assert_eq!(kinds(&facts), [Kind::NoisyNeighbour, Kind::CoreWait]);
+}
+
+#[test]
+fn what_may_come_of_it_is_how_it_was_before_and_what_to_ask_is_promql() {
+    let mut facts = quiet();
+    facts.containers[0].throttled_ratio = since(12, 0.01, 0.62);
+    slow(&mut facts);
+    let found = find(&facts);
+    assert!(
+        found[0].gain.as_ref().unwrap().starts_with("response times of service `api` were 9"),
+        "{:?}",
+        found[0].gain
+    );
+    assert_eq!(
+        found[0].verify.promql,
+        "rate(container_cpu_cfs_throttled_periods_total{user=\"shop-owner\",project=\"shop\",team=\"core\",name=\"shop-api-1\"}[5m]) / rate(container_cpu_cfs_periods_total{user=\"shop-owner\",project=\"shop\",team=\"core\",name=\"shop-api-1\"}[5m])"
+    );
+    assert_eq!(found[0].verify.expect, "at most 0.5");
+    assert!(found[1].verify.promql.contains("method=\"GET\",route=\"/orders\""), "{:?}", found[1].verify);
+}
+
 #[test]
 fn after_a_bad_deploy_the_route_comes_with_the_deploy_as_a_possible_cause() {
     let mut facts = quiet();
@@ -261,7 +350,7 @@ fn of_what_has_always_been_so_nobody_is_accused() {
     let mut facts = quiet();
     facts.containers[1].cpu_cores = steady(31, 3.5);
     facts.containers[0].cpu_waiting_ratio = steady(13, 0.4);
-    assert_eq!(find(&facts), []);
+    assert_eq!(first(&facts).kind, Kind::CoreWait);
 }
 
 #[test]
@@ -348,6 +437,8 @@ proptest! {
             prop_assert!(one.evidence.iter().all(is_sane));
             let json = serde_json::to_string(one).unwrap();
             prop_assert!(!json.contains("null"), "{json}");
+            let query = &one.verify.promql;
+            prop_assert!(promql_parser::parser::parse(query).is_ok(), "{query}");
         }
     }
 }
