@@ -113,6 +113,7 @@ fn execute(
             let is_worse = outcome == Outcome::Regression;
             return Ok(if is_worse { ExitCode::from(BREACHED) } else { ExitCode::SUCCESS });
         }
+        ["report", "insights"] => write(out, &report::insights(&sources.load()?, leaf)?),
         ["report", "rightsize"] => write(out, &report::rightsize(&sources.load()?, leaf)?),
         ["healthcheck"] => healthcheck::run(leaf, &sources.load()?),
         ["token", "new"] => token::new(leaf, out),
@@ -196,6 +197,7 @@ fn after_help() -> String {
            dockmeter grafana plan --config.file=dockmeter.yml\n  \
            dockmeter report sla --month=2026-10\n  \
            dockmeter report compare --at=2026-10-01T08:00:00Z --project=shop\n  \
+           dockmeter report insights --project=shop\n  \
            dockmeter report rightsize --project=shop\n  \
            dockmeter token new --name=shop --project=shop",
         host::OPT_IN.join(", "),

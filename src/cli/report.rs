@@ -19,7 +19,7 @@ use crate::report::Format;
 use crate::report::compare::{self, Outcome};
 use crate::report::cost::{self, Options};
 use crate::report::period::{Period, Said};
-use crate::report::{rightsize, sla};
+use crate::report::{insights, rightsize, sla};
 use crate::tenant::{self, Narrowing};
 
 /// A report that takes longer tells how far it is, on a terminal.
@@ -151,6 +151,46 @@ fn rightsize_command() -> Command {
         }))
 }
 
+const INSIGHTS_HELP: &str = "\
+Looked for are containers that their limits hold back, that reach their limit of memory, leak, are
+killed, do not stay up or wait for cores and devices; neighbours that take what others wait for;
+routes that answer slowly or fail; pools that are used up; locks; slow statements, and those that may
+be called once a row; disks and hosts with too much to do. What has been beyond its bound for five
+minutes is told, the worst first: by how much it matters and by how far it rises before or with
+response times. What changed or happened within ten minutes of its beginning is named as a possible
+cause, and is no more than that.
+
+Up to 6 hours are looked at in steps of a minute, up to 7 days in steps of 5 minutes.
+
+The exit status is 1 where there is no report.
+
+Examples:
+  dockmeter report insights
+  dockmeter report insights --project=shop --last=24h
+  dockmeter report insights --team=core --last=7d --format=markdown > monday.md
+  dockmeter report insights --service=api --format=json";
+
+fn insights_command() -> Command {
+    let last = insights::LAST;
+    Command::new("insights")
+        .about("What holds requests up, since when, and what to do about it")
+        .after_help(INSIGHTS_HELP)
+        .arg(format_option())
+        .arg(option("from", "TIME", "Begin here: a date, or a time such as 2026-10-01T08:00:00Z"))
+        .arg(option("to", "TIME", "End here; now if nothing is said"))
+        .arg(
+            option("last", "LENGTH", &format!("This long, such as 1h or 7d, up to --to [default: {last}]"))
+                .conflicts_with("from"),
+        )
+        .arg(option("container", "NAME", "Only the container of this name"))
+        .arg(option("service", "NAME", "Only the service of this name, as programs call themselves"))
+        .arg(option("host", "INSTANCE", "Only the host of this name: the `instance` that is scraped"))
+        .args(tenant::Dimension::ALL.map(|dimension| {
+            let name = dimension.as_str();
+            option(name, "NAME", "Only of this one. Repeatable.").action(ArgAction::Append)
+        }))
+}
+
 fn sla_command() -> Command {
     let periods = ["month", "quarter", "window", "from"];
     let alone = |name: &'static str| periods.into_iter().filter(move |other| *other != name);
@@ -220,6 +260,7 @@ pub(super) fn command() -> Command {
         .subcommand_required(true)
         .subcommand(cost)
         .subcommand(sla_command())
+        .subcommand(insights_command())
         .subcommand(compare_command())
         .subcommand(rightsize_command())
 }
@@ -285,6 +326,35 @@ fn compare_options(arguments: &ArgMatches, now: Timestamp) -> anyhow::Result<com
         earlier_days: arguments.get_one("earlier-days").copied().unwrap_or_default(),
         rule: Rule { least_effect, ..Rule::default() },
     })
+}
+
+/// Says what holds requests up.
+pub(super) fn insights(config: &Config, arguments: &ArgMatches) -> anyhow::Result<String> {
+    let options = insights_options(arguments, Timestamp::now())?;
+    let query = Upstream::new(Client::new(&config.prometheus)?);
+    let mut progress = Progress { began: Instant::now(), shown: false };
+    let found = runtime()?.block_on(insights::report(&query, options, &mut |share| progress.tell(share)));
+    progress.clear();
+    Ok(found?.page(format(arguments)))
+}
+
+fn insights_options(arguments: &ArgMatches, now: Timestamp) -> anyhow::Result<insights::Options> {
+    let text = |name: &str| arguments.get_one::<String>(name).cloned();
+    let from = text("from");
+    let last = text("last").or_else(|| from.is_none().then(|| insights::LAST.to_owned()));
+    let said = Said { from, to: text("to"), last, ..Said::default() };
+    let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
+    let whom = Whom {
+        tenants: tenants(arguments),
+        container: text("container"),
+        service: text("service"),
+        host: text("host"),
+    };
+    let mut period =
+        Period::of(&said, now, &TimeZone::UTC).and_then(insights::bounded).map_err(anyhow::Error::msg)?;
+    // What is still to come is told by nobody.
+    period.to = period.to.min(now);
+    Ok(insights::Options { with_host: whom.tenants.is_empty(), whom, period, limit: insights::MOST })
 }
 
 /// Says what should be limited otherwise.

@@ -338,6 +338,11 @@ impl Measure {
         all.into_iter().find(|figure| self.of == Of::Container && figure.name == self.name)
     }
 
+    /// Whether the embedded history keeps it.
+    pub(super) fn is_kept(&self) -> bool {
+        self.figure().is_some()
+    }
+
     /// As a Prometheus is asked.
     pub(super) fn promql(&self, whom: &Whom, by: By, range: &str) -> String {
         let own = self.of.label();

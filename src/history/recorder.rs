@@ -211,6 +211,9 @@ impl History {
 
     /// A measure of containers, in the finest step that is long enough and that is kept for so long.
     fn measured(&self, wanted: &Wanted) -> Vec<Line> {
+        if !wanted.measure.is_kept() {
+            return Vec::new();
+        }
         let Some(now) = self.shared.store().newest() else { return Vec::new() };
         let retention = self.retention();
         let reaches = |step: &Step| now - wanted.from <= retention.milliseconds(*step);

@@ -9,7 +9,8 @@
 //! - [`compare`]: whether a later time is worse than an earlier one;
 //! - [`trends`]: what grows, falls or has changed its level;
 //! - [`anomalies`]: what was not as usual;
-//! - [`rightsize`]: limits and reservations that fit what containers have used.
+//! - [`rightsize`]: limits and reservations that fit what containers have used;
+//! - [`insights`]: what holds requests up, since when, and what may be behind it.
 
 pub mod amount;
 pub mod anomalies;
@@ -17,10 +18,12 @@ pub mod compare;
 pub mod cost;
 mod each;
 pub mod gather;
+pub mod insights;
 pub mod period;
 pub mod rightsize;
 pub mod sla;
 pub mod table;
+mod told;
 pub mod trends;
 mod whose;
 

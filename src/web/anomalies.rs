@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::Context;
 use super::analysis::{asked, turn, unavailable};
-use super::parameter::one;
+use super::parameter::number;
 use super::problem::{Kind, Problem};
 use super::view::View;
 use crate::report::anomalies::{Anomalies, LIMIT, LONGEST_DAYS, MOST, Options, report};
@@ -33,12 +33,7 @@ fn options(view: &View, query: &[(String, String)], now: Timestamp) -> Result<Op
     if period.seconds() > LONGEST_DAYS * 86_400 {
         return Err(refused(format!("that is longer than {LONGEST_DAYS} days; ask for a shorter time")));
     }
-    let limit = match one(query, "limit")? {
-        None => LIMIT,
-        Some(text) => text.parse().ok().filter(|limit| (1..=MOST).contains(limit)).ok_or_else(|| {
-            refused(format!("`limit` is `{text}`, which is no whole number from 1 to {MOST}"))
-        })?,
-    };
+    let limit = number(query, "limit", LIMIT, MOST)?;
     Ok(Options { whom, period, limit })
 }
 

@@ -25,6 +25,7 @@ mod discovery;
 pub mod entrance;
 mod health;
 mod history;
+mod insights;
 mod landing;
 mod listen;
 mod log_stream;

@@ -13,3 +13,17 @@ pub(super) fn one<'q>(query: &'q [(String, String)], name: &str) -> Result<Optio
         None => Ok(first),
     }
 }
+
+/// How many of something are wanted: as many as usual if nobody says, and at most so many.
+pub(super) fn number(
+    query: &[(String, String)],
+    name: &str,
+    usual: usize,
+    most: usize,
+) -> Result<usize, Problem> {
+    let Some(text) = one(query, name)? else { return Ok(usual) };
+    text.parse().ok().filter(|number| (1..=most).contains(number)).ok_or_else(|| {
+        let detail = format!("`{name}` is `{text}`, which is no whole number from 1 to {most}");
+        Problem::new(Kind::BadRequest, detail)
+    })
+}

@@ -29,6 +29,7 @@
 //! | `/api/analytics/compare` | page | whether what came after an event, or in a later time, is worse |
 //! | `/api/analytics/trends` | page | what grows, falls or has changed its level |
 //! | `/api/analytics/anomalies` | page | what was not as usual |
+//! | `/api/analytics/insights` | page | how requests went, what holds them up, and what may be behind it |
 //! | `/api/analytics/recommendations` | page | limits and reservations that fit what containers have used |
 //! | `/api/alerts` | page | what fires now, from Alertmanager |
 //! | `/api/system/health` | page | how everything is and since when, with reasons and next steps |
@@ -64,9 +65,9 @@ use super::entrance::Rules;
 use super::problem::{Kind, Problem};
 use super::tls::Shown;
 use super::{
-    Context, alerts, anomalies, api, assets, compare, dashboards, discovery, health, history, landing,
-    log_stream, logs, openapi, otlp, performance, plain, probe, processes, queries, recommendations, reload,
-    scrape, silences, socket, stream, thresholds, trends, whoami,
+    Context, alerts, anomalies, api, assets, compare, dashboards, discovery, health, history, insights,
+    landing, log_stream, logs, openapi, otlp, performance, plain, probe, processes, queries, recommendations,
+    reload, scrape, silences, socket, stream, thresholds, trends, whoami,
 };
 use crate::config::Scope;
 use crate::ingest::{Correspondent, Found};
@@ -212,6 +213,7 @@ static ROUTES: &[Route] = &[
     get("/api/analytics/compare", Need::Page, |method| on(method, compare::compare)),
     get("/api/analytics/trends", Need::Page, |method| on(method, trends::trends)),
     get("/api/analytics/anomalies", Need::Page, |method| on(method, anomalies::anomalies)),
+    get("/api/analytics/insights", Need::Page, |method| on(method, insights::insights)),
     get("/api/analytics/recommendations", Need::Page, |method| on(method, recommendations::recommendations)),
     get("/api/system/health/metrics", Need::Page, |method| on(method, history::system_health)),
     get("/api/system/health/containers/{id}", Need::Page, |method| on(method, history::container_health)),

@@ -74,6 +74,10 @@ pub static MEMORY: Measure = container(
     "max by ($) (avg_over_time(container_memory_working_set_bytes{@}[]))",
 );
 
+/// Memory that no cache is.
+pub static RSS: Measure =
+    container("memory_rss_bytes", "max by ($) (avg_over_time(container_memory_rss{@}[]))");
+
 /// Memory that may be used; those without a limit have none.
 pub static MEMORY_LIMIT: Measure = container(
     "memory_limit_bytes",
@@ -275,10 +279,11 @@ pub static DISK_SECONDS: Measure = disk(
 );
 
 /// All of them.
-pub static ALL: [&Measure; 38] = [
+pub static ALL: [&Measure; 39] = [
     &CPU,
     &THROTTLED,
     &MEMORY,
+    &RSS,
     &MEMORY_LIMIT,
     &READ,
     &WRITTEN,

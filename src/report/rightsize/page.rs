@@ -1,10 +1,9 @@
 //! Right sizes as text, Markdown, JSON and CSV.
 
-use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
 use super::Rightsized;
-use crate::analysis::finding::{Evidence, Scope, Severity};
+use crate::analysis::finding::{Scope, Severity};
 use crate::analysis::recommendation::{
     Action, Change, Confidence, Effect, Effort, Kind, NotEnoughData, Recommendation, Verify,
 };
@@ -12,6 +11,7 @@ use crate::analysis::rightsize::host::Overcommit;
 use crate::analysis::words::{cores, counted, percent, size};
 use crate::report::Format;
 use crate::report::table::{Column, Table};
+use crate::report::told::{Told, plain, time};
 
 /// How far text under a head is set in.
 const INDENT: &str = "   ";
@@ -227,11 +227,6 @@ fn told(found: &Recommendation) -> Vec<String> {
     lines
 }
 
-/// One line, whatever a container is called.
-fn plain(line: &str) -> String {
-    line.replace(|c: char| c.is_control(), " ")
-}
-
 fn spaced(kind: Kind) -> String {
     kind.name().replace('_', " ")
 }
@@ -275,30 +270,6 @@ fn numbers(change: Option<Change>) -> [String; 4] {
     }
 }
 
-/// What a number was told from, with times as they are written.
-#[derive(Serialize)]
-struct Told<'a> {
-    metric: &'a str,
-    value: f64,
-    threshold: Option<f64>,
-    from: Option<String>,
-    to: Option<String>,
-    samples: usize,
-}
-
-impl<'a> Told<'a> {
-    fn of(evidence: &'a Evidence) -> Self {
-        Told {
-            metric: &evidence.metric,
-            value: evidence.value,
-            threshold: evidence.threshold,
-            from: time(evidence.window.from),
-            to: time(evidence.window.to),
-            samples: evidence.samples,
-        }
-    }
-}
-
 /// A recommendation as programs read it.
 #[derive(Serialize)]
 struct Entry<'a> {
@@ -329,10 +300,6 @@ struct Whole<'a> {
     host: Option<Overcommit>,
     recommendations: Vec<Entry<'a>>,
     not_enough_data: &'a [NotEnoughData],
-}
-
-fn time(milliseconds: i64) -> Option<String> {
-    Timestamp::from_millisecond(milliseconds).ok().map(|time| time.to_string())
 }
 
 fn entry(found: &Recommendation) -> Entry<'_> {
