@@ -26,6 +26,8 @@ pub mod exporter;
 #[cfg(feature = "server")]
 pub mod files;
 #[cfg(feature = "server")]
+pub mod findings;
+#[cfg(feature = "server")]
 pub mod grafana;
 #[cfg(feature = "server")]
 pub mod health;

@@ -22,6 +22,7 @@ mod quiet;
 mod receiver;
 
 pub use changes::{AlertChanges, AlertWish, Changed};
+pub(super) use quiet::minute;
 pub use quiet::{QuietHours, QuietTime, clock};
 
 /// What Alertmanager waits for; more than a day is forgetting.

@@ -126,6 +126,8 @@ pub(super) fn config(sources: Sources) -> Result<Config, ConfigError> {
         disabled_collectors: disabled_collectors(layers, &file)?,
         log: log(layers, &file.log)?,
         sla_report: report::sla(layers, &file.report.sla, &prometheus)?,
+        weekly_report: report::weekly(layers, &file.report.weekly)?,
+        findings: report::findings(layers, &file.findings)?,
         grafana: grafana::grafana(layers, &file.grafana, &prometheus, &alertmanager)?,
         prometheus,
         alertmanager,

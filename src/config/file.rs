@@ -47,6 +47,7 @@ pub(super) struct File {
     pub(super) alerting: Alerting,
     pub(super) slo: Slo,
     pub(super) report: Report,
+    pub(super) findings: Findings,
     pub(super) history: History,
 }
 
@@ -113,6 +114,22 @@ pub(super) struct RatioEntry {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Report {
     pub(super) sla: SlaReport,
+    pub(super) weekly: WeeklyReport,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct WeeklyReport {
+    pub(super) day: Option<Text>,
+    pub(super) time: Option<Text>,
+    pub(super) time_zone: Option<Text>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Findings {
+    pub(super) enabled: Option<Text>,
+    pub(super) interval: Option<Text>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -62,7 +62,7 @@ pub use network::{InvalidNetwork, Network};
 pub use password::{InvalidPasswordHash, PasswordHash};
 pub use probe::{Authority, HttpTarget, Probe, ProbeTarget, StatusRange};
 pub use reference::reference;
-pub use report::{Every, SlaReport};
+pub use report::{Every, SlaReport, Weekly};
 pub use scrape::Scrape;
 pub use slo::{Counted, Objective, Promise, Selector, Slo, Target, Whose, threshold};
 pub use token::{InvalidTokenHash, Scope, Scopes, TOKEN_BYTES, Token, TokenHash, token_of};
@@ -146,6 +146,10 @@ pub struct Config {
     pub alerting: Alerting,
     /// The report on promises that is written by itself.
     pub sla_report: SlaReport,
+    /// When teams are told what was found in a week.
+    pub weekly_report: Weekly,
+    /// How often it is looked for what holds requests up; `None` for never.
+    pub findings: Option<Duration>,
     /// What is promised of services.
     pub slo: Slo,
     /// From when on a database call is slow.

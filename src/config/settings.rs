@@ -322,6 +322,16 @@ settings! {
         "How long the period of that report is: a calendar `month` or a `quarter`.";
     REPORT_SLA_TIME_ZONE Some("report.sla.time-zone"), Some("report.sla.time_zone"), One "ZONE" ["UTC"]
         "The time zone in which its periods begin and end, `UTC` or a name such as `Europe/Berlin`.";
+    REPORT_WEEKLY_DAY Some("report.weekly.day"), Some("report.weekly.day"), One "DAY" ["monday"]
+        "The day on which each team is told what held its requests up in the week before, by an alert `WeeklyReport` of `alertmanager.url`: `monday` to `sunday`, or `never`.";
+    REPORT_WEEKLY_TIME Some("report.weekly.time"), Some("report.weekly.time"), One "HH:MM" ["08:00"]
+        "The time of day at which they are told.";
+    REPORT_WEEKLY_TIME_ZONE Some("report.weekly.time-zone"), Some("report.weekly.time_zone"), One "ZONE" ["UTC"]
+        "The time zone of that time, `UTC` or a name such as `Europe/Berlin`.";
+    FINDINGS_ENABLED Some("findings"), Some("findings.enabled"), One "BOOLEAN" ["true"]
+        "Whether it is looked all the time for what holds requests up on this host, for `dockmeter_findings`; `--no-findings` looks only when somebody asks.";
+    FINDINGS_INTERVAL Some("findings.interval"), Some("findings.interval"), One "DURATION" ["5m"]
+        "How often it is looked, 1m to 1h.";
     SLO_PERIOD None, Some("slo.period"), One "DURATION" ["30d"]
         "The period that error budgets are for, in whole days, 1d to 366d. Prometheus has to keep its data for longer.";
     SLO_OBJECTIVES None, Some("slo.objectives"), Many "OBJECTIVE" []

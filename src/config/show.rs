@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use super::alerting::clock;
 use super::settings::{self, Setting};
 use super::upstream::{self, Kind};
 use super::value::{show_bytes, show_duration};
@@ -78,6 +79,7 @@ pub(super) fn page(config: &Config) -> String {
     page.one(&settings::HEALTH_UNHEALTHY, config.health.unhealthy_percent);
     page.history();
     page.report();
+    page.findings();
     page.slo();
     page.one(&settings::SCRAPE_INTERVAL, show_duration(config.scrape.interval));
     page.many(&settings::SCRAPE_TARGETS, config.scrape.targets.iter().map(shown));
@@ -281,6 +283,25 @@ impl Page<'_> {
         ] {
             let origin = self.config.origin(setting);
             self.line(format_args!("    {key}: {value}  # {origin}"));
+        }
+        let weekly = &self.config.weekly_report;
+        let zone = weekly.zone.iana_name().unwrap_or("UTC").to_owned();
+        self.line(format_args!("  weekly:"));
+        for (key, value, setting) in [
+            ("day", weekly.day_as_str().to_owned(), &settings::REPORT_WEEKLY_DAY),
+            ("time", quoted(&clock(weekly.minute)), &settings::REPORT_WEEKLY_TIME),
+            ("time_zone", quoted(&zone), &settings::REPORT_WEEKLY_TIME_ZONE),
+        ] {
+            let origin = self.config.origin(setting);
+            self.line(format_args!("    {key}: {value}  # {origin}"));
+        }
+    }
+
+    fn findings(&mut self) {
+        let interval = self.config.findings;
+        self.one(&settings::FINDINGS_ENABLED, interval.is_some().to_string());
+        if let Some(interval) = interval {
+            self.one(&settings::FINDINGS_INTERVAL, show_duration(interval));
         }
     }
 

@@ -319,7 +319,7 @@ fn every_mistake_in_the_file_is_one_line_with_its_place() {
         ("log: {level: \"in\\nfo\"}", "1:14: `in\\nfo` is not `error`, `warn`, `info` or `debug`"),
         (
             "\"a\\nb\": 1",
-            "1:1: unknown key `a\\nb`, expected `docker`, `containers`, `tenancy`, `sampling`, `disk`, `web`, `auth`, `limits`, `log`, `host`, `collectors`, `probes`, `prometheus`, `alertmanager`, `grafana`, `discovery`, `health`, `scrape`, `cost`, `ingest`, `instrumentation`, `queries`, `databases`, `postgres`, `alerting`, `slo`, `report` or `history`",
+            "1:1: unknown key `a\\nb`, expected `docker`, `containers`, `tenancy`, `sampling`, `disk`, `web`, `auth`, `limits`, `log`, `host`, `collectors`, `probes`, `prometheus`, `alertmanager`, `grafana`, `discovery`, `health`, `scrape`, `cost`, `ingest`, `instrumentation`, `queries`, `databases`, `postgres`, `alerting`, `slo`, `report`, `findings` or `history`",
         ),
     ] {
         assert_eq!(refused(text), format!("dockmeter.yml:{message}"), "{text}");

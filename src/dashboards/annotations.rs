@@ -1,4 +1,4 @@
-//! What happened, as marks on every graph: starts, restarts, kills and alerts.
+//! What happened, as marks on every graph: starts, restarts, kills and findings.
 
 use serde_json::{Value, json};
 
@@ -17,7 +17,7 @@ struct Annotation {
 }
 
 /// A start that no restart policy made is a deployment, or somebody's doing.
-const ALL: [Annotation; 8] = [
+const ALL: [Annotation; 9] = [
     Annotation {
         name: "deploys",
         title: "Deploys and starts",
@@ -73,6 +73,17 @@ const ALL: [Annotation; 8] = [
         expr: "container_start_time_seconds{@tenant} * 1000 > $__from",
         text: ["{{name}} was started", "{{image}} on {{instance}}, project {{project}}"],
         is_moment: true,
+    },
+    Annotation {
+        name: "findings",
+        title: "Findings",
+        colour: "purple",
+        expr: "sum by (kind, severity, project, team) (dockmeter_findings{@tenant}) > 0",
+        text: [
+            "{{kind}} ({{severity}})",
+            "of project {{project}}, team {{team}}; see `dockmeter report insights`",
+        ],
+        is_moment: false,
     },
     Annotation {
         name: "exporter",

@@ -20,6 +20,7 @@ use jiff::Timestamp;
 use crate::collect::Collector;
 use crate::container::collectors;
 use crate::disk::collectors::{ContainerDiskCollector, DockerDiskCollector};
+use crate::findings::{self, FindingsCollector};
 use crate::health::{HealthCollector, Monitor};
 use crate::history::History;
 use crate::host;
@@ -59,12 +60,24 @@ pub struct Shown {
     pub objectives: Arc<Objectives>,
     /// What was, if it is kept.
     pub history: Option<History>,
+    /// What holds requests up.
+    pub findings: findings::Board,
 }
 
 /// Every collector there is, in the order of the page. `started_at` is the start of the process.
 pub fn collectors(started_at: Timestamp, shown: Shown) -> Vec<Box<dyn Collector>> {
-    let Shown { resolver, reloads, evaluator, probes, programs, servers, health, objectives, history } =
-        shown;
+    let Shown {
+        resolver,
+        reloads,
+        evaluator,
+        probes,
+        programs,
+        servers,
+        health,
+        objectives,
+        history,
+        findings,
+    } = shown;
     let mut all = collectors::all();
     all.push(Box::new(ContainerDiskCollector));
     all.push(Box::new(MachineCollector));
@@ -75,6 +88,7 @@ pub fn collectors(started_at: Timestamp, shown: Shown) -> Vec<Box<dyn Collector>
     all.push(Box::new(Programs::new(programs)));
     all.push(Box::new(HealthCollector::new(health)));
     all.push(Box::new(SloCollector::new(objectives)));
+    all.push(Box::new(FindingsCollector::new(findings)));
     all.push(Box::new(OwnCollector::new(started_at, resolver, reloads, evaluator).with_history(history)));
     all.push(Box::new(PostgresCollector::new(servers)));
     all.extend(host::collectors::all());

@@ -23,6 +23,7 @@ use crate::dashboards::Shelf;
 use crate::disk::thread::DiskThread;
 use crate::disk::{self, Board};
 use crate::docker::{self, EngineStatistics, Watcher};
+use crate::findings::{self, Source, Watch, WeeklyReporter};
 use crate::grafana::{self, Door, Workshop};
 use crate::health::{Monitor, Wanted};
 use crate::history::{Query, Recorder, Upstream};
@@ -178,6 +179,7 @@ impl Exporter {
         let recorder = history::start(&config.history, monitor.clone())?;
         recorder.iter().for_each(|recorder| sampler.followed_by(recorder.audience()));
         let kept = recorder.as_ref().map(Recorder::history);
+        let findings = findings::Board::default();
         let mut collectors = super::collectors(
             started_at,
             Shown {
@@ -190,6 +192,7 @@ impl Exporter {
                 health: Some(monitor.clone()),
                 objectives: objectives.clone(),
                 history: kept.clone(),
+                findings: findings.clone(),
             },
         );
         collectors.retain(|collector| config.collects(collector.name()));
@@ -219,6 +222,7 @@ impl Exporter {
         let context = context.with_monitor(monitor.clone()).with_history(kept).with_hub(hub);
         context.set_surroundings(surroundings(&config)?);
         let context = Arc::new(context.with_entrance(entrance.clone()).with_reloads(wishes));
+        look_for_findings(&config, &context, &inventory, findings, &cancel);
         for address in listeners.addresses() {
             tracing::info!(%address, tls = entrance.speaks_tls(), docker = %config.docker.host, version = env!("CARGO_PKG_VERSION"), "listening");
         }
@@ -411,6 +415,29 @@ fn receiver(config: &Config) -> Arc<Receiver> {
     Arc::new(if config.ingest.exemplars { receiver.with_exemplars() } else { receiver })
 }
 
+/// Has it looked for what holds requests up, and teams told of it once a week.
+fn look_for_findings(
+    config: &Config,
+    context: &Arc<Context>,
+    inventory: &Arc<Inventory>,
+    board: findings::Board,
+    cancel: &CancellationToken,
+) {
+    let asked = context.clone();
+    let source: Source = Arc::new(move || asked.asked());
+    if let Some(interval) = config.findings {
+        let watch = Watch::new(board, source.clone(), inventory.clone(), interval);
+        tokio::spawn(cancel.clone().run_until_cancelled_owned(watch.run()));
+    }
+    let Config { weekly_report, alertmanager, alerting, .. } = config;
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let team = &alerting.platform_team;
+    let reporter = WeeklyReporter::new(weekly_report, alertmanager, team, source, inventory.clone(), host);
+    if let Some(reporter) = reporter {
+        tokio::spawn(cancel.clone().run_until_cancelled_owned(reporter.run()));
+    }
+}
+
 /// How many times as long as a look at all containers nobody looks again: a twentieth of a core is
 /// enough.
 const REST: u32 = 19;
@@ -514,7 +541,8 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
         ("ingest", old.ingest != new.ingest),
         ("host", old.host != new.host),
         ("collectors", old.disabled_collectors != new.disabled_collectors),
-        ("report", old.sla_report != new.sla_report),
+        ("report", old.sla_report != new.sla_report || old.weekly_report != new.weekly_report),
+        ("findings", old.findings != new.findings),
         ("history", old.history != new.history),
         ("log", old.log != new.log),
     ];

@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 
 use super::bin::{Bin, Spread};
 use super::field::{Counter, Gauge};
-use super::measure::{Line, Wanted};
+use super::measure::{Line, Wanted, Whom};
 use super::tier::Step;
 use crate::inventory::ContainerId;
 use crate::prometheus::QueryError;
@@ -285,6 +285,15 @@ pub trait Query: Debug + Send + Sync {
     /// See [`QueryError`].
     fn machines(&self, _at: i64) -> BoxFuture<'_, Result<Vec<Machine>, QueryError>> {
         Box::pin(async { Ok(Vec::new()) })
+    }
+
+    /// Who is meant by everything on the host of some containers: here everybody. `None` where
+    /// nothing is known of them.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    fn beside<'a>(&'a self, _: &'a [ContainerId]) -> BoxFuture<'a, Result<Option<Whom>, QueryError>> {
+        Box::pin(async { Ok(Some(Whom::default())) })
     }
 
     /// Points and summaries.

@@ -16,10 +16,10 @@ use futures_util::future::BoxFuture;
 use super::bin::{Before, Bin, Spread, end_of, longer};
 use super::codec::Columns;
 use super::field::{Counter, Gauge, Sample};
-use super::measure::{Line, Wanted, growth};
+use super::measure::{Line, Wanted, Whom, growth};
 use super::query::{Ask, Machine, Query};
 use super::tier::Step;
-use crate::inventory::{Health, Status};
+use crate::inventory::{ContainerId, Health, Status};
 use crate::prometheus::{Client, QueryError, Series};
 use steps::Steps;
 
@@ -31,6 +31,12 @@ const DEADLINE: Duration = Duration::from_secs(20);
 /// How far before the span it is looked for the sample that the first is compared with, as it is
 /// in what is kept here.
 const LEAD_MS: i64 = 300_000;
+
+/// Containers by which a host is found: any of them may be too young to be known.
+const MOST_ASKED: usize = 20;
+
+/// How long ago one of them may have been seen.
+const SEEN_WITHIN: &str = "10m";
 
 /// How long ago a machine's size may have been told.
 const MACHINE_WITHIN: &str = "1h";
@@ -326,6 +332,30 @@ impl Query for Upstream {
                 Some(Machine { name, cores, memory_bytes })
             };
             Ok(cores.into_iter().filter_map(machine).collect())
+        })
+    }
+
+    fn beside<'a>(
+        &'a self,
+        containers: &'a [ContainerId],
+    ) -> BoxFuture<'a, Result<Option<Whom>, QueryError>> {
+        Box::pin(async move {
+            let some: Vec<String> = containers.iter().take(MOST_ASKED).map(ToString::to_string).collect();
+            if some.is_empty() {
+                return Ok(None);
+            }
+            // Labels hold the path of a cgroup, which has the id in it.
+            let query = format!(
+                "group by (instance) (last_over_time(container_last_seen{{id=~\".*({}).*\"}}[{SEEN_WITHIN}]))",
+                some.join("|")
+            );
+            let now = jiff::Timestamp::now().as_millisecond();
+            let hosts = self.client.at(&query, seconds(now)).await?;
+            // Two jobs that scrape one dockmeter by two names tell the same.
+            let mut names: Vec<String> =
+                hosts.into_iter().filter_map(|mut series| series.labels.remove("instance")).collect();
+            names.sort();
+            Ok(names.into_iter().next().map(|name| Whom { host: Some(name), ..Whom::default() }))
         })
     }
 

@@ -507,6 +507,10 @@ metrics! {
         SLO_REFUSED "slo_objectives_refused_total" Counter None Tenant ["reason"] Dockmeter
             "labels of containers" "Objectives of containers that were refused, by reason: `target` (no share between 0 and 100 percent), `threshold` (of a latency, missing or no duration), `restart_policy` (an uptime of what the engine does not keep up), `label` (no objective), `limit` (there are too many).";
     }
+    "findings" {
+        FINDINGS "dockmeter_findings" Gauge None Tenant ["kind", "severity"] Dockmeter
+            "what dockmeter measures, see docs/analysis.md" "Things that hold a tenant's requests up now, as `/api/analytics/insights` has them; those of the host are of `system`. Absent where there is none.";
+    }
     "dockmeter" {
         BUILD_INFO "dockmeter_build_info" Gauge None Plain ["version", "revision", "rustversion"] Dockmeter
             "the build" "What this binary was built from; always 1.";

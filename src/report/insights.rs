@@ -9,7 +9,7 @@ mod gather;
 mod page;
 mod summary;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
@@ -20,6 +20,7 @@ use crate::analysis::bottleneck::{Bottleneck, find};
 use crate::analysis::finding::Scope;
 use crate::history::{Line, Query, Whom, insight};
 use crate::prometheus::QueryError;
+use gather::Gathered;
 use summary::Summary;
 
 /// How far back it is looked if nobody says.
@@ -118,7 +119,7 @@ pub struct Insights {
     pub left_out: usize,
 }
 
-/// Asks for all that bottlenecks are told from, and tells them.
+/// Asks for all that bottlenecks are told from, and tells those of whom is meant.
 ///
 /// # Errors
 /// The history does not answer.
@@ -127,11 +128,32 @@ pub async fn report(
     options: Options,
     progress: &mut (dyn FnMut(f64) + Send),
 ) -> Result<Insights, QueryError> {
-    let step_s = step(&options.period);
-    let from = options.period.from.as_second() - BEFORE_S;
-    let from = jiff::Timestamp::from_second(from).unwrap_or(options.period.from);
-    let looked_at = Period { from, ..options.period };
-    let everybody = Whom { host: options.whom.host.clone(), ..Whom::default() };
+    Ok(look(query, options.whom.host.clone(), options.period, progress).await?.of(options))
+}
+
+/// Everything that was found in a time, whoever is told of it.
+#[derive(Debug, Default)]
+pub struct Look {
+    source: &'static str,
+    step_s: i64,
+    gathered: Gathered,
+    findings: Vec<Finding>,
+}
+
+/// Looks at everything, or at one host of several.
+///
+/// # Errors
+/// The history does not answer.
+pub async fn look(
+    query: &dyn Query,
+    host: Option<String>,
+    period: Period,
+    progress: &mut (dyn FnMut(f64) + Send),
+) -> Result<Look, QueryError> {
+    let step_s = step(&period);
+    let from = jiff::Timestamp::from_second(period.from.as_second() - BEFORE_S).unwrap_or(period.from);
+    let looked_at = Period { from, ..period };
+    let everybody = Whom { host, ..Whom::default() };
     let asked_for = &everybody;
     let mut asked = stream::iter(insight::ALL.map(|measure| *measure))
         .map(|measure| async move {
@@ -144,35 +166,47 @@ pub async fn report(
         progress(answers.len() as f64 / insight::ALL.len() as f64);
     }
     drop(asked);
-    let meant = options.clone();
-    let (summary, findings) = aside(move || judged(&meant, looked_at, answers, step_s)).await;
-    let left_out = findings.len().saturating_sub(options.limit);
-    let findings = findings.into_iter().take(options.limit).collect();
-    Ok(Insights { source: query.name(), step_s, summary, findings, left_out, options })
+    let source = query.name();
+    let judge = move || {
+        let gathered = Gathered::new(answers);
+        let findings = found(&gathered, looked_at);
+        Look { source, step_s, gathered, findings }
+    };
+    Ok(aside(judge).await)
 }
 
-/// How it went, and what was found, of whom is meant.
-fn judged(
-    options: &Options,
-    looked_at: Period,
-    answers: BTreeMap<&'static str, Vec<Line>>,
-    step_s: i64,
-) -> (Summary, Vec<Finding>) {
-    let gathered = gather::Gathered::new(answers);
-    let summary = Summary::of(&gathered, options, step_s);
+/// What holds requests up on any host, the worst first.
+fn found(gathered: &Gathered, looked_at: Period) -> Vec<Finding> {
     let hosts = gathered.facts(looked_at);
     let several = hosts.len() > 1;
-    let begins = options.period.from.as_millisecond();
     let mut findings: Vec<Finding> = hosts
         .into_iter()
         .flat_map(|(host, facts)| {
             let host = Some(host).filter(|_| several);
             find(&facts).into_iter().map(move |found| Finding { host: host.clone(), found })
         })
-        .filter(|finding| finding.found.until_ms >= begins && options.means(&finding.found))
         .collect();
     findings.sort_by(|a, b| b.found.score.total_cmp(&a.found.score));
-    (summary, findings)
+    findings
+}
+
+impl Look {
+    /// What is told of it.
+    pub fn of(&self, options: Options) -> Insights {
+        let begins = options.period.from.as_millisecond();
+        let is_told = |finding: &&Finding| finding.found.until_ms >= begins && options.means(&finding.found);
+        let told: Vec<&Finding> = self.findings.iter().filter(is_told).collect();
+        let left_out = told.len().saturating_sub(options.limit);
+        let findings = told.into_iter().take(options.limit).cloned().collect();
+        let summary = Summary::of(&self.gathered, &options, self.step_s);
+        Insights { source: self.source, step_s: self.step_s, summary, findings, left_out, options }
+    }
+
+    /// The teams of which something is known.
+    pub fn teams(&self) -> BTreeSet<String> {
+        let labels = self.gathered.all(&insight::CPU).chain(self.gathered.all(&insight::REQUESTS));
+        labels.filter_map(|(labels, _)| gather::value(labels, "team")).collect()
+    }
 }
 
 fn step(period: &Period) -> i64 {

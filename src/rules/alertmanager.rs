@@ -15,8 +15,8 @@ pub(super) const TEMPLATES: &str = include_str!("../../alerting/templates/dockme
 /// The alert that always fires, to show that alerts can.
 pub(super) const WATCHDOG: &str = "Watchdog";
 
-/// The report of a period, which somebody is told of although nothing is wrong.
-const REPORT: &str = "SlaReport";
+/// Reports, which somebody is told of although nothing is wrong.
+const REPORTS: &str = "SlaReport|WeeklyReport";
 
 /// What two alerts about the same thing have in common.
 const SAME: [&str; 9] =
@@ -72,7 +72,7 @@ fn route(alerting: &Alerting) -> Node {
     if !untold.is_empty() {
         let severities = format!("severity=~{}", quoted(&untold.join("|")));
         routes.push(Node::map([
-            ("matchers", Node::texts([severities, format!("alertname!={}", quoted(REPORT))])),
+            ("matchers", Node::texts([severities, format!("alertname!~{}", quoted(REPORTS))])),
             ("receiver", NOBODY.into()),
         ]));
     }

@@ -143,11 +143,9 @@ async fn asked(context: &Context, ask: &Ask) -> Result<(&'static str, Answer), P
     Ok((embedded.name(), embedded.ask(ask).await.map_err(unavailable)?))
 }
 
-/// Who is asked of many at once: Prometheus where one is configured, else what is kept here.
+/// Who is asked of many at once, if there is anybody.
 pub(super) fn asked_of(context: &Context) -> Result<Arc<dyn history::Query>, Problem> {
-    let elsewhere = context.surroundings().history.clone();
-    let embedded = || context.history.clone().map(|history| Arc::new(history) as Arc<dyn history::Query>);
-    elsewhere.or_else(embedded).ok_or_else(|| off(ASKED_INSTEAD))
+    context.asked().ok_or_else(|| off(ASKED_INSTEAD))
 }
 
 /// `GET /api/system/health/metrics?hours=24&interval=5min`

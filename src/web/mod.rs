@@ -299,6 +299,12 @@ impl Context {
         *surroundings = Arc::new(Surroundings { dashboards, ..Surroundings::clone(&surroundings) });
     }
 
+    /// Who is asked of many at once: Prometheus where one is configured, else what is kept here.
+    pub fn asked(&self) -> Option<Arc<dyn Query>> {
+        let embedded = || self.history.clone().map(|history| Arc::new(history) as Arc<dyn Query>);
+        self.surroundings().history.clone().or_else(embedded)
+    }
+
     fn surroundings(&self) -> Arc<Surroundings> {
         self.surroundings.read().unwrap_or_else(PoisonError::into_inner).clone()
     }

@@ -45,6 +45,7 @@ const ROOMS: &[&str] = &[
     "dashboards",
     "grafana",
     "report",
+    "findings",
     "web",
     "exporter",
     "cli",

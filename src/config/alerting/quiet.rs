@@ -94,7 +94,7 @@ pub(super) fn hours(layers: &Layers<'_>, entry: &QuietEntry) -> Result<QuietHour
 }
 
 /// `HH:MM` as minutes; `24:00` is the end of the day.
-fn minute(text: &str) -> Result<u16, String> {
+pub(in crate::config) fn minute(text: &str) -> Result<u16, String> {
     let parts = text.split_once(':').filter(|(hour, minute)| hour.len() == 2 && minute.len() == 2);
     let minutes =
         parts.and_then(|(hour, minute)| Some((hour.parse::<u16>().ok()?, minute.parse::<u16>().ok()?)));

@@ -4,7 +4,7 @@ use serde::{Serialize, Serializer};
 
 use super::summary::{Requests, Service, Summary};
 use super::{Finding, Insights};
-use crate::analysis::bottleneck::{Kind, Relation};
+use crate::analysis::bottleneck::{Bottleneck, Kind, Relation};
 use crate::analysis::finding::{Scope, Severity};
 use crate::analysis::recommendation::Verify;
 use crate::analysis::words::{counted, percent, seconds, size};
@@ -61,7 +61,7 @@ impl Insights {
     }
 
     /// How much there is, in a sentence.
-    fn head(&self) -> String {
+    pub fn head(&self) -> String {
         let count = self.findings.len() + self.left_out;
         let found = match count {
             0 => "Nothing holds requests up".to_owned(),
@@ -75,6 +75,18 @@ impl Insights {
             .map_or_else(String::new, |average| format!(", {} on average", seconds(average)));
         let failed = error_ratio.map_or_else(String::new, |ratio| format!(", {} failed", percent(ratio)));
         format!("{found}; {count:.0} requests{average}{failed}")
+    }
+
+    /// The worst of it in a message: what is so, and what to do next.
+    pub fn brief(&self, most: usize) -> String {
+        let line = |(index, finding): (usize, &Finding)| {
+            let Bottleneck { sentence, next_step, .. } = &finding.found;
+            format!("{}. {} Next: {}", index + 1, ended(&plain(sentence)), plain(next_step))
+        };
+        let mut lines: Vec<String> = self.findings.iter().take(most).enumerate().map(line).collect();
+        let more = (self.findings.len() + self.left_out).saturating_sub(most);
+        lines.extend((more > 0).then(|| format!("And {more} more.")));
+        lines.join("\n")
     }
 
     /// What both pages for people say of a finding besides its sentence.
@@ -197,6 +209,11 @@ impl Insights {
         };
         Table { columns, rows: self.findings.iter().map(row).collect(), total: None }
     }
+}
+
+/// A sentence with its full stop.
+fn ended(sentence: &str) -> String {
+    format!("{}.", sentence.trim_end_matches(['.', ',', ';']))
 }
 
 fn text(name: &str) -> Column {
