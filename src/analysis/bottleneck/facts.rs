@@ -138,6 +138,10 @@ pub struct Host {
     pub load_per_core: Series,
     /// `host:cpu_share:ratio`.
     pub cpu_ratio: Series,
+    /// The rate of `node_pressure_cpu_waiting_seconds_total`.
+    pub cpu_waiting_ratio: Series,
+    /// The rate of `node_pressure_io_waiting_seconds_total`.
+    pub io_waiting_ratio: Series,
     /// The rate of `node_pressure_memory_waiting_seconds_total`.
     pub memory_waiting_ratio: Series,
     /// The rate of `node_pressure_memory_stalled_seconds_total`.

@@ -2,7 +2,8 @@
 //!
 //! A neighbour is noisy where others have begun to wait, it uses more than before, more than any
 //! other has added, and they wait when it works. Who is held back by a limit of its own, or has
-//! itself added most, waits for itself.
+//! itself added most, waits for itself. Kernels with cgroup v1 tell of no container how long it has
+//! waited; there it is told from the host, and nobody knows who waits.
 
 use super::super::finding::Scope;
 use super::super::series::Series;
@@ -10,12 +11,16 @@ use super::super::statistics::order::median;
 use super::super::words::{called, cores, counted, percent, quoted, size};
 use super::bounds::{IO_WAITING, THROTTLED_AT_ALL};
 use super::excess::{Bound, Excess, excess};
-use super::facts::{Container, Facts};
+use super::facts::{Container, Facts, Host};
 use super::relation::{around, related};
 use super::{Candidate, Concerns, Kind, Tier};
 
 /// Time in which some task waited for a core; there are no agreed numbers, see [`bounds`](super::bounds).
 const CPU_WAITING: Bound = Bound::of(0.10, 0.25);
+
+/// The same of a whole host, on which something waits more often.
+const HOST_CPU_WAITING: Bound = Bound::of(0.25, 0.5);
+const HOST_IO_WAITING: Bound = Bound::of(0.2, 0.4);
 
 /// It uses so many times what it did before.
 const RISEN: f64 = 1.5;
@@ -35,6 +40,9 @@ struct Shared {
     waited: fn(&Container) -> &Series,
     bound: Bound,
     metric: &'static str,
+    waited_by_host: fn(&Host) -> &Series,
+    host_bound: Bound,
+    host_metric: &'static str,
     what: &'static str,
     words: fn(f64) -> String,
     next_step: &'static str,
@@ -46,6 +54,9 @@ const SHARED: [Shared; 2] = [
         waited: |container| &container.cpu_waiting_ratio,
         bound: CPU_WAITING,
         metric: "max(rate(container_pressure_cpu_waiting_seconds_total{name!=\"@\"}[5m]))",
+        waited_by_host: |host| &host.cpu_waiting_ratio,
+        host_bound: HOST_CPU_WAITING,
+        host_metric: "rate(node_pressure_cpu_waiting_seconds_total[5m])",
         what: "a core",
         words: cores,
         next_step: "give it a limit with `docker update --cpus`, or move it to another time or host",
@@ -55,6 +66,9 @@ const SHARED: [Shared; 2] = [
         waited: |container| &container.io_waiting_ratio,
         bound: IO_WAITING,
         metric: "max(rate(container_pressure_io_waiting_seconds_total{name!=\"@\"}[5m]))",
+        waited_by_host: |host| &host.io_waiting_ratio,
+        host_bound: HOST_IO_WAITING,
+        host_metric: "rate(node_pressure_io_waiting_seconds_total[5m])",
         what: "a device",
         words: |bytes| format!("{} a second", size(bytes)),
         next_step: "bound what it reads and writes with `blkio_config` (`device_write_bps`) in its Compose service, or move it to another time or disk",
@@ -63,7 +77,7 @@ const SHARED: [Shared; 2] = [
 
 /// All noisy neighbours.
 pub(super) fn candidates(facts: &Facts) -> Vec<Candidate> {
-    SHARED.iter().flat_map(|shared| shared.noisy(&facts.containers)).collect()
+    SHARED.iter().flat_map(|shared| shared.noisy(facts)).collect()
 }
 
 /// Who waits, since when, and which container is what it waits for.
@@ -89,7 +103,11 @@ impl Rise {
 }
 
 impl Shared {
-    fn noisy(&self, containers: &[Container]) -> Vec<Candidate> {
+    fn noisy(&self, facts: &Facts) -> Vec<Candidate> {
+        let containers = &facts.containers;
+        if containers.iter().all(|container| (self.waited)(container).points().is_empty()) {
+            return self.noisy_by_host(facts).into_iter().collect();
+        }
         let mut waiting: Vec<Waiting> =
             containers.iter().filter_map(|container| self.waiting(container, containers)).collect();
         waiting.sort_by_key(|one| one.culprit);
@@ -101,31 +119,53 @@ impl Shared {
     fn waiting<'f>(&self, container: &'f Container, all: &[Container]) -> Option<Waiting<'f>> {
         let waited = (self.waited)(container);
         let excess = excess(waited, self.bound)?;
-        // Of what has always been so nobody knows what began with it.
-        let begins = waited.points().first()?.0 < excess.window.from;
         let throttled = container.throttled_ratio.between(excess.window.from, excess.window.to).values();
-        if !begins || median(&throttled).is_some_and(|ratio| ratio > THROTTLED_AT_ALL) {
+        if median(&throttled).is_some_and(|ratio| ratio > THROTTLED_AT_ALL) {
+            return None;
+        }
+        let (culprit, rise, used) = self.culprit(all, waited, &excess)?;
+        let scope = &container.scope;
+        let is_other = all.get(culprit).is_some_and(|noisy| noisy.scope != *scope);
+        is_other.then_some(Waiting { scope, excess, culprit, rise, used })
+    }
+
+    /// Who has added most since somebody waits, if that is a lot and goes with the waiting.
+    fn culprit(&self, all: &[Container], waited: &Series, excess: &Excess) -> Option<(usize, Rise, Series)> {
+        // Of what has always been so nobody knows what began with it.
+        if waited.points().first()?.0 >= excess.window.from {
             return None;
         }
         let rises: Vec<(usize, Rise)> = all
             .iter()
             .enumerate()
-            .filter_map(|(place, one)| Some((place, self.rise(one, &excess)?)))
+            .filter_map(|(place, one)| Some((place, self.rise(one, excess)?)))
             .collect();
         let (culprit, rise) = rises.iter().copied().max_by(|a, b| a.1.added().total_cmp(&b.1.added()))?;
-        let noisy = all.get(culprit).filter(|noisy| noisy.scope != container.scope)?;
         let total: f64 = rises.iter().map(|(_, rise)| rise.during).sum();
         let is_loud =
             rise.added() > 0.0 && rise.during >= RISEN * rise.before && rise.during >= LEAST_SHARE * total;
-        let used = with_nothing_before((self.used)(noisy), waited);
+        let used = with_nothing_before((self.used)(all.get(culprit)?), waited);
         let goes_with = related(&around(&used, excess.window, STEP_MS), waited, STEP_MS);
-        (is_loud && goes_with.is_some_and(|related| related.rho >= LEAST_RHO)).then_some(Waiting {
-            scope: &container.scope,
-            excess,
-            culprit,
-            rise,
-            used,
-        })
+        let is_related = goes_with.is_some_and(|related| related.rho >= LEAST_RHO);
+        (is_loud && is_related).then_some((culprit, rise, used))
+    }
+
+    /// The same where nobody knows who waits.
+    fn noisy_by_host(&self, facts: &Facts) -> Option<Candidate> {
+        let waited = (self.waited_by_host)(&facts.host);
+        let excess = excess(waited, self.host_bound)?;
+        let (culprit, rise, used) = self.culprit(&facts.containers, waited, &excess)?;
+        let noisy = facts.containers.get(culprit)?;
+        let sentence = format!(
+            "{} has used {} instead of {}, while something on the host waits for {} in {} of the time,",
+            called(&noisy.scope),
+            (self.words)(rise.during),
+            (self.words)(rise.before),
+            self.what,
+            percent(excess.value),
+        );
+        let metric = self.host_metric.to_owned();
+        Some(self.made(noisy, metric, excess, used, Concerns::All, sentence))
     }
 
     /// Its use before somebody waited and since.
@@ -151,19 +191,34 @@ impl Shared {
             self.what,
             percent(worst.excess.value),
         );
-        Some(Candidate {
+        let name = quoted(noisy.scope.container.as_deref().unwrap_or_default());
+        let (excess, used) = (worst.excess, worst.used.clone());
+        let metric = self.metric.replace('@', &name);
+        Some(self.made(noisy, metric, excess, used, Concerns::These(scopes), sentence))
+    }
+
+    fn made(
+        &self,
+        noisy: &Container,
+        metric: String,
+        excess: Excess,
+        used: Series,
+        concerns: Concerns,
+        sentence: String,
+    ) -> Candidate {
+        Candidate {
             kind: Kind::NoisyNeighbour,
             tier: Tier::Saturation,
             scope: noisy.scope.clone(),
             subject: None,
-            metric: self.metric.replace('@', &quoted(noisy.scope.container.as_deref().unwrap_or_default())),
+            metric,
             words: self.words,
-            excess: worst.excess,
-            saturation: worst.used.clone(),
-            concerns: Concerns::These(scopes),
+            excess,
+            saturation: used,
+            concerns,
             sentence,
             next_step: self.next_step.to_owned(),
-        })
+        }
     }
 }
 

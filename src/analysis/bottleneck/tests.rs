@@ -346,6 +346,25 @@ fn a_neighbour_that_has_just_started_is_noisy_too() {
 }
 
 #[test]
+fn where_no_container_tells_how_long_it_waits_the_host_does() {
+    let mut facts = quiet();
+    for container in &mut facts.containers {
+        container.cpu_waiting_ratio = Series::default();
+    }
+    facts.host.cpu_waiting_ratio = since(100, 0.05, 0.6);
+    facts.containers[1].cpu_cores = since(31, 0.1, 1.5);
+    let found = first(&facts);
+    assert_eq!((found.kind, found.scope.container.as_deref()), (Kind::NoisyNeighbour, Some("blog-web-1")));
+    assert!(
+        found.sentence.contains("while something on the host waits for a core in 60 % of the time"),
+        "{}",
+        found.sentence
+    );
+    facts.containers[1].cpu_cores = steady(31, 1.5);
+    assert_eq!(find(&facts), []);
+}
+
+#[test]
 fn of_what_has_always_been_so_nobody_is_accused() {
     let mut facts = quiet();
     facts.containers[1].cpu_cores = steady(31, 3.5);

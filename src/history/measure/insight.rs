@@ -256,6 +256,16 @@ pub static HOST_CPU: Measure = host(
     "1 - avg by ($) (sum without (mode) (rate(node_cpu_seconds_total{@,mode=~\"idle|iowait|steal\"}[])))",
 );
 
+/// Time in which some task of it waited for a core.
+pub static HOST_CPU_WAITING: Measure = host(
+    "host_pressure_cpu_waiting_ratio",
+    "max by ($) (rate(node_pressure_cpu_waiting_seconds_total{@}[]))",
+);
+
+/// Time in which some task of it waited for a device.
+pub static HOST_IO_WAITING: Measure =
+    host("host_pressure_io_waiting_ratio", "max by ($) (rate(node_pressure_io_waiting_seconds_total{@}[]))");
+
 /// Time in which some task of it waited for memory.
 pub static HOST_MEMORY_WAITING: Measure = host(
     "host_pressure_memory_waiting_ratio",
@@ -279,7 +289,7 @@ pub static DISK_SECONDS: Measure = disk(
 );
 
 /// All of them.
-pub static ALL: [&Measure; 39] = [
+pub static ALL: [&Measure; 41] = [
     &CPU,
     &THROTTLED,
     &MEMORY,
@@ -315,6 +325,8 @@ pub static ALL: [&Measure; 39] = [
     &TEXTS,
     &LOAD,
     &HOST_CPU,
+    &HOST_CPU_WAITING,
+    &HOST_IO_WAITING,
     &HOST_MEMORY_WAITING,
     &HOST_MEMORY_STALLED,
     &DISK_QUEUE,

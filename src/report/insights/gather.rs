@@ -189,6 +189,8 @@ impl Gathered {
         Host {
             load_per_core: series(&insight::LOAD),
             cpu_ratio: series(&insight::HOST_CPU),
+            cpu_waiting_ratio: series(&insight::HOST_CPU_WAITING),
+            io_waiting_ratio: series(&insight::HOST_IO_WAITING),
             memory_waiting_ratio: series(&insight::HOST_MEMORY_WAITING),
             memory_stalled_ratio: series(&insight::HOST_MEMORY_STALLED),
             disks: Vec::new(),
