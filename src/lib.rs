@@ -16,6 +16,8 @@ pub mod container;
 #[cfg(feature = "server")]
 pub mod dashboards;
 #[cfg(feature = "server")]
+pub mod detection;
+#[cfg(feature = "server")]
 pub mod discovery;
 #[cfg(feature = "server")]
 pub mod disk;

@@ -14,8 +14,8 @@ use super::value;
 use super::variables;
 use super::{
     Config, ConfigError, ContainerSource, Disk, Host, Ingest, ListenAddress, Log, LogFormat, Naming, Sources,
-    Web, alerting, cost, database, discovery, docker, folder_of, grafana, health, history, probe, report,
-    scrape, slo, upstream,
+    Web, alerting, anomalies, cost, database, discovery, docker, folder_of, grafana, health, history, probe,
+    report, scrape, slo, upstream,
 };
 use crate::metrics::catalogue::{COLLECTORS, host as of_host};
 use crate::paths::Paths;
@@ -134,6 +134,7 @@ pub(super) fn config(sources: Sources) -> Result<Config, ConfigError> {
         discovery: discovery::discovery(layers, &file.discovery)?,
         health: health::health(layers, &file.health)?,
         history: history::history(layers, &file.history)?,
+        anomalies: anomalies::anomalies(layers, &file.anomalies)?,
         scrape: scrape::scrape(layers, &file.scrape)?,
         cost: cost::cost(layers, &file.cost)?,
         alerting: alerting::alerting(layers, &file)?,

@@ -49,6 +49,7 @@ pub(super) struct File {
     pub(super) report: Report,
     pub(super) findings: Findings,
     pub(super) history: History,
+    pub(super) anomalies: Anomalies,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -59,6 +60,14 @@ pub(super) struct History {
     pub(super) retention: HistoryRetention,
     pub(super) memory_bytes: Option<Text>,
     pub(super) disk_bytes: Option<Text>,
+}
+
+/// What is unusual as it happens.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Anomalies {
+    pub(super) enabled: Option<Text>,
+    pub(super) memory_bytes: Option<Text>,
 }
 
 /// How long each step is kept.

@@ -9,6 +9,7 @@
 //! flag, the variable, or file, line and column.
 
 mod alerting;
+mod anomalies;
 mod build;
 mod cost;
 mod database;
@@ -47,6 +48,7 @@ pub use alerting::{
     AlertChange, AlertChanges, AlertWish, Alerting, Changed, NOBODY, QuietHours, QuietTime, Receiver,
     Severity, Smtp, Team, clock,
 };
+pub use anomalies::Anomalies;
 pub use cost::{Cost, Spread};
 pub use database::{DatabaseUrl, Postgres, PostgresServer, SslMode};
 pub use discovery::Discovery;
@@ -134,6 +136,8 @@ pub struct Config {
     pub health: Health,
     /// What the history keeps, and where.
     pub history: History,
+    /// Whether what is unusual is told as it happens.
+    pub anomalies: Anomalies,
     /// What Prometheus is told to scrape.
     pub scrape: Scrape,
     /// What resources cost.

@@ -316,6 +316,10 @@ settings! {
         "How much memory the history may take, 1MiB to 64GiB; beyond it what is oldest for its step goes before its time.";
     HISTORY_DISK_BYTES Some("history.disk-bytes"), Some("history.disk_bytes"), One "BYTES" ["512MiB"]
         "How long the files of the history may be together, 1MiB to 64GiB; beyond it the oldest go before their time.";
+    ANOMALIES_ENABLED Some("anomalies"), Some("anomalies.enabled"), One "BOOLEAN" ["true"]
+        "Whether it is told as it happens what of a container is not as usual, by the week before; `--no-anomalies` spares its memory. `/api/analytics/anomalies` answers all the same. See [analysis.md](analysis.md#live).";
+    ANOMALIES_MEMORY_BYTES Some("anomalies.memory-bytes"), Some("anomalies.memory_bytes"), One "BYTES" ["32MiB"]
+        "How much memory the detectors for that may take, 1MiB to 64GiB: 12 kB a value that is ever worth a look, of which a container has two to four. Values beyond that are not watched, which is logged.";
     REPORT_SLA_FOLDER Some("report.sla.folder"), Some("report.sla.folder"), One "DIRECTORY" []
         "Where the exporter writes the report on objectives by itself at the end of each period, as `sla-2026-10.md`, `.json` and `.csv`; made if it is not there. Needs `prometheus.url`; with `alertmanager.url` each team is told by an alert `SlaReport`. Without a folder nothing is written, and `dockmeter report sla` makes the same report.";
     REPORT_SLA_EVERY Some("report.sla.every"), Some("report.sla.every"), One "PERIOD" ["month"]

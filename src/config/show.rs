@@ -78,6 +78,8 @@ pub(super) fn page(config: &Config) -> String {
     page.one(&settings::HEALTH_WARNING, config.health.warning_percent);
     page.one(&settings::HEALTH_UNHEALTHY, config.health.unhealthy_percent);
     page.history();
+    page.one(&settings::ANOMALIES_ENABLED, config.anomalies.enabled);
+    page.one(&settings::ANOMALIES_MEMORY_BYTES, show_bytes(config.anomalies.memory_bytes));
     page.report();
     page.findings();
     page.slo();

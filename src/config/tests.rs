@@ -319,7 +319,7 @@ fn every_mistake_in_the_file_is_one_line_with_its_place() {
         ("log: {level: \"in\\nfo\"}", "1:14: `in\\nfo` is not `error`, `warn`, `info` or `debug`"),
         (
             "\"a\\nb\": 1",
-            "1:1: unknown key `a\\nb`, expected `docker`, `containers`, `tenancy`, `sampling`, `disk`, `web`, `auth`, `limits`, `log`, `host`, `collectors`, `probes`, `prometheus`, `alertmanager`, `grafana`, `discovery`, `health`, `scrape`, `cost`, `ingest`, `instrumentation`, `queries`, `databases`, `postgres`, `alerting`, `slo`, `report`, `findings` or `history`",
+            "1:1: unknown key `a\\nb`, expected `docker`, `containers`, `tenancy`, `sampling`, `disk`, `web`, `auth`, `limits`, `log`, `host`, `collectors`, `probes`, `prometheus`, `alertmanager`, `grafana`, `discovery`, `health`, `scrape`, `cost`, `ingest`, `instrumentation`, `queries`, `databases`, `postgres`, `alerting`, `slo`, `report`, `findings`, `history` or `anomalies`",
         ),
     ] {
         assert_eq!(refused(text), format!("dockmeter.yml:{message}"), "{text}");
@@ -428,6 +428,14 @@ fn a_servers_files_lie_beside_the_file_that_names_them() {
     assert_ne!(server.password_file.as_ref().unwrap().to_str(), Some("secrets/pg"));
     assert_eq!(server.tenant.team.as_str(), "idle_");
     assert_eq!((server.interval.as_secs(), server.timeout.as_secs()), (15, 5));
+}
+
+#[test]
+fn what_is_unusual_is_told_live_unless_somebody_says_otherwise() {
+    let config = file("").anomalies;
+    assert_eq!((config.enabled, config.memory_bytes), (true, 32 << 20));
+    let config = file("anomalies: {enabled: false, memory_bytes: 1GiB}").anomalies;
+    assert_eq!((config.enabled, config.memory_bytes), (false, 1 << 30));
 }
 
 #[test]

@@ -12,7 +12,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{Config, Ingest, Origin, Postgres, Probe, settings};
+use crate::config::{Anomalies, Config, Ingest, Origin, Postgres, Probe, settings};
 use crate::container::cgroup::Groups;
 use crate::container::device::Devices;
 use crate::container::observed::ExposedLabels;
@@ -20,13 +20,14 @@ use crate::container::parse::DeviceNumber;
 use crate::container::sampler;
 use crate::container::thread::SamplerThread;
 use crate::dashboards::Shelf;
+use crate::detection::{self, Sources};
 use crate::disk::thread::DiskThread;
 use crate::disk::{self, Board};
 use crate::docker::{self, EngineStatistics, Watcher};
 use crate::findings::{self, Source, Watch, WeeklyReporter};
 use crate::grafana::{self, Door, Workshop};
 use crate::health::{Monitor, Wanted};
-use crate::history::{Query, Recorder, Upstream};
+use crate::history::{History, Query, Recorder, Upstream};
 use crate::host;
 use crate::ingest::intake::Pace;
 use crate::ingest::{Correspondents, Receiver};
@@ -198,6 +199,8 @@ impl Exporter {
         collectors.retain(|collector| config.collects(collector.name()));
         let sampler = Arc::new(sampler);
         let hub = hub(&config, &inventory, &sampler, &cancel);
+        let around = surroundings(&config)?;
+        detect(&config.anomalies, kept.clone(), around.history.clone(), &hub, &sampler)?;
         tokio::spawn(cancel.clone().run_until_cancelled_owned(monitor.clone().watch(sampler.clone())));
         let here = config.docker.host.is_local();
         let correspondents = Arc::new(Correspondents::new(inventory.clone(), config.paths.clone(), here));
@@ -220,7 +223,7 @@ impl Exporter {
         let rulebook = Arc::new(Rulebook::new(config.clone()));
         let context = context.with_rulebook(rulebook.clone());
         let context = context.with_monitor(monitor.clone()).with_history(kept).with_hub(hub);
-        context.set_surroundings(surroundings(&config)?);
+        context.set_surroundings(around);
         let context = Arc::new(context.with_entrance(entrance.clone()).with_reloads(wishes));
         look_for_findings(&config, &context, &inventory, findings, &cancel);
         for address in listeners.addresses() {
@@ -476,6 +479,24 @@ fn hub(
     hub
 }
 
+/// Tells a hub what is unusual, by what the history that is kept here or elsewhere lets expect.
+fn detect(
+    config: &Anomalies,
+    kept: Option<History>,
+    elsewhere: Option<Arc<dyn Query>>,
+    hub: &Arc<Hub>,
+    sampler: &SamplerThread,
+) -> anyhow::Result<()> {
+    if !config.enabled {
+        return Ok(());
+    }
+    let kept = kept.map(|kept| Arc::new(kept) as Arc<dyn Query>);
+    let sources = Sources(kept.into_iter().chain(elsewhere).collect());
+    let watch = detection::start(config.memory_bytes, sources, hub.clone());
+    sampler.followed_by(watch.context("could not start to watch for anomalies")?);
+    Ok(())
+}
+
 /// Who evaluates tenants' alerts, watched for as long as nobody cancels.
 fn evaluator(config: &Config, cancel: &CancellationToken) -> anyhow::Result<Evaluator> {
     let evaluator = Evaluator::default();
@@ -544,6 +565,7 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
         ("report", old.sla_report != new.sla_report || old.weekly_report != new.weekly_report),
         ("findings", old.findings != new.findings),
         ("history", old.history != new.history),
+        ("anomalies", old.anomalies != new.anomalies),
         ("log", old.log != new.log),
     ];
     settings.into_iter().filter_map(|(name, differs)| differs.then_some(name)).collect()

@@ -15,12 +15,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use jiff::Timestamp;
+use serde::Serialize;
 
 use super::fragment;
-use super::happening::{Happening, between};
+use super::happening::between;
 use super::selection::Selection;
+use super::unusual::{Board, Turned, Unusual};
 use crate::inventory::{self, Container, ContainerId};
 use crate::snapshot::{FastSample, Machine, Reading, Snapshot};
+use crate::tenant::Tenant;
 
 /// How long frames are kept, and made for readers who have gone: who comes back within this time
 /// misses none.
@@ -167,13 +170,28 @@ enum Arrival {
     Over,
 }
 
+/// Whom something that has happened concerns.
+#[derive(Debug)]
+struct About {
+    container: Arc<Container>,
+    but: Option<Tenant>,
+}
+
+/// Events by their number; what is the state at a number comes after what happened up to it.
+type Events = BTreeMap<(u64, u8), Bytes>;
+
+/// Places of events of one number.
+const HAPPENED: u8 = 0;
+const NUMBERS: u8 = 1;
+const UNUSUAL: u8 = 2;
+
 /// The machine.
 #[derive(Debug)]
 pub(super) struct Core {
     steps: Steps,
     began: Timestamp,
     last_id: u64,
-    happenings: VecDeque<(u64, Happening, Bytes)>,
+    happenings: VecDeque<(u64, About, Bytes)>,
     /// The last happening that is not kept any more.
     happenings_lost: u64,
     frames: VecDeque<Frame>,
@@ -183,6 +201,8 @@ pub(super) struct Core {
     inventory: Arc<inventory::Snapshot>,
     readings: Arc<Snapshot>,
     samples: HashMap<ContainerId, FastSample>,
+    /// What is unusual, put up by who detects it.
+    board: Arc<Board>,
     wanted: BTreeMap<Duration, Wanted>,
     selections: Vec<Weak<Selection>>,
     /// What the newest frame looks like through selections, by their address. They live as long
@@ -208,6 +228,7 @@ impl Core {
             inventory: Arc::default(),
             readings: Arc::default(),
             samples: HashMap::new(),
+            board: Arc::default(),
             wanted: BTreeMap::new(),
             selections: Vec::new(),
             shown: HashMap::new(),
@@ -234,17 +255,34 @@ impl Core {
         let told = between(&old, &self.inventory, self.began, now.wall);
         let any = !told.is_empty();
         for happening in told {
-            let id = self.number();
-            let data = serde_json::to_string(&happening).unwrap_or_default();
-            let text = format!("id: {id}\nevent: container\ndata: {data}\n\n").into();
-            self.happenings.push_back((id, happening, text));
-            if self.happenings.len() > HAPPENINGS
-                && let Some((lost, ..)) = self.happenings.pop_front()
-            {
-                self.happenings_lost = lost;
-            }
+            let about = About { container: happening.container.clone(), but: happening.but.clone() };
+            self.keep("container", &happening, about);
         }
         any
+    }
+
+    /// Where it stands what is unusual now.
+    pub(super) fn board(&self) -> &Arc<Board> {
+        &self.board
+    }
+
+    /// Takes what has become unusual, or is as usual again.
+    pub(super) fn turned(&mut self, turned: &Turned) {
+        let about = About { container: turned.of.container.clone(), but: None };
+        self.keep("anomaly", turned, about);
+    }
+
+    /// Numbers and keeps what has happened.
+    fn keep(&mut self, event: &str, data: &impl Serialize, about: About) {
+        let id = self.number();
+        let data = serde_json::to_string(data).unwrap_or_default();
+        let text = format!("id: {id}\nevent: {event}\ndata: {data}\n\n").into();
+        self.happenings.push_back((id, about, text));
+        if self.happenings.len() > HAPPENINGS
+            && let Some((lost, ..)) = self.happenings.pop_front()
+        {
+            self.happenings_lost = lost;
+        }
     }
 
     /// Takes a fast tick; gives the intervals of which a frame was made.
@@ -369,11 +407,11 @@ impl Core {
         if cursor.after < self.happenings_lost || arrival == (Arrival::Late { happenings_lost: true }) {
             missed.container = None;
         }
-        let mut events: BTreeMap<u64, Bytes> = BTreeMap::new();
+        let mut events = Events::new();
         let first = self.happenings.partition_point(|(id, ..)| *id <= cursor.after);
-        for (id, happening, text) in self.happenings.range(first..) {
-            if is_told(&cursor.selection, happening) {
-                events.insert(*id, text.clone());
+        for (id, about, text) in self.happenings.range(first..) {
+            if about.concerns(&cursor.selection) {
+                events.insert((*id, HAPPENED), text.clone());
             }
         }
         let first = self.frames.partition_point(|frame| frame.id <= cursor.after);
@@ -384,7 +422,7 @@ impl Core {
             Arrival::Back => {
                 for number in &due {
                     let frame = &self.frames[*number];
-                    events.insert(frame.id, frame.show(frame.id, &cursor.selection));
+                    events.insert((frame.id, NUMBERS), frame.show(frame.id, &cursor.selection));
                 }
             }
             Arrival::New | Arrival::Late { .. } => {
@@ -392,16 +430,23 @@ impl Core {
                 // Nothing is known before the first reading.
                 if self.ticks[Pace::Full as usize].first.is_some() {
                     let state = Frame { containers: self.encode(pace), ..Frame::empty(pace, now) };
-                    events.insert(self.last_id, state.show(self.last_id, &cursor.selection));
+                    let text = state.show(self.last_id, &cursor.selection);
+                    events.insert((self.last_id, NUMBERS), text);
                 }
             }
             Arrival::Over => {
                 if let Some(newest) = due.last() {
                     missed.metrics = self.left_out(cursor, &due);
                     let text = self.show(*newest, &cursor.selection);
-                    events.insert(self.frames[*newest].id, text);
+                    events.insert((self.frames[*newest].id, NUMBERS), text);
                 }
             }
+        }
+        // Also where turns may have been lost.
+        let is_whole = matches!(arrival, Arrival::New | Arrival::Late { .. }) || missed.container.is_none();
+        if is_whole && self.board.is_watched() {
+            let text = unusual(self.last_id, now.wall, &self.board, &cursor.selection);
+            events.insert((self.last_id, UNUSUAL), text);
         }
         if let Some(newest) = due.last() {
             let step = self.frames[*newest].step.1;
@@ -429,10 +474,25 @@ impl Core {
     }
 }
 
-/// Whether a reader is told of what has happened.
-fn is_told(selection: &Selection, happening: &Happening) -> bool {
-    selection.sees(&happening.container)
-        && happening.but.as_ref().is_none_or(|tenant| !selection.tenants().admits(tenant))
+impl About {
+    /// Whether a reader is told of it.
+    fn concerns(&self, selection: &Selection) -> bool {
+        selection.sees(&self.container)
+            && self.but.as_ref().is_none_or(|tenant| !selection.tenants().admits(tenant))
+    }
+}
+
+/// All that is unusual now, as a selection sees it.
+fn unusual(id: u64, now: Timestamp, board: &Board, selection: &Selection) -> Bytes {
+    #[derive(Serialize)]
+    struct Whole<'a> {
+        timestamp: String,
+        anomalies: Vec<&'a Unusual>,
+    }
+    let all = board.now();
+    let anomalies = all.iter().filter(|one| selection.sees(&one.container)).collect();
+    let data = serde_json::to_string(&Whole { timestamp: now.to_string(), anomalies }).unwrap_or_default();
+    format!("id: {id}\nevent: anomalies\ndata: {data}\n\n").into()
 }
 
 #[cfg(test)]

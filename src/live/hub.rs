@@ -14,6 +14,7 @@ use tokio::sync::{Notify, watch};
 
 use super::core::{Batch, Core, Cursor, Moment, Steps};
 use super::selection::Selection;
+use super::unusual::{Board, Turned};
 use crate::inventory::{self, Inventory};
 use crate::snapshot::{Audience, FastSample, Snapshot};
 
@@ -21,12 +22,17 @@ use crate::snapshot::{Audience, FastSample, Snapshot};
 /// between is not told in every step, but what it comes to is.
 const WAITING_STATES: usize = 64;
 
+/// What has turned unusual or usual and waits to be told. Beyond it the first are lost; what is
+/// unusual now stands on the board all the same.
+const WAITING_TURNS: usize = 4096;
+
 /// What has been said and not been taken yet. Of numbers only the newest count.
 #[derive(Default)]
 struct Said {
     inventories: VecDeque<Arc<inventory::Snapshot>>,
     samples: Option<(Vec<FastSample>, Moment)>,
     readings: Option<(Arc<Snapshot>, Moment)>,
+    turned: VecDeque<Turned>,
 }
 
 /// Where readers are told of everything.
@@ -81,6 +87,24 @@ impl Hub {
         self.anything.notify_one();
     }
 
+    /// Where it stands what is unusual now; empty until somebody detects it.
+    pub fn board(&self) -> Arc<Board> {
+        self.core().board().clone()
+    }
+
+    /// Tells of what has become unusual, or is as usual again.
+    pub fn turned(&self, turned: impl IntoIterator<Item = Turned>) {
+        let mut said = self.said();
+        for one in turned {
+            if said.turned.len() >= WAITING_TURNS {
+                said.turned.pop_front();
+            }
+            said.turned.push_back(one);
+        }
+        drop(said);
+        self.anything.notify_one();
+    }
+
     /// Takes what is said; never ends.
     pub async fn run(self: Arc<Self>) {
         loop {
@@ -97,6 +121,10 @@ impl Hub {
             let mut core = self.core();
             for inventory in said.inventories {
                 happened |= core.follow(inventory, self.now());
+            }
+            for turned in said.turned {
+                core.turned(&turned);
+                happened = true;
             }
             if let Some((samples, at)) = said.samples {
                 due.extend(core.sampled(samples, at));

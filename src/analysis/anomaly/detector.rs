@@ -20,7 +20,7 @@ use super::{Anomaly, DAY_MS, Params};
 const STEPS_MS: (i64, i64) = (1_000, 3 * 3_600_000);
 
 /// Steps that have to be known before any is judged: three hours of five minutes.
-const LEAST_STEPS: usize = 36;
+pub const LEAST_STEPS: usize = 36;
 
 /// Days of residuals, which tell how far off is usual.
 const RESIDUAL_DAYS: usize = 2;
@@ -118,6 +118,41 @@ impl Detector {
     /// How the last step was, anomaly or not; `None` while too little is known.
     pub fn last(&self) -> Option<Anomaly> {
         self.last
+    }
+
+    /// What would be told of the step of a time if it had this value; nothing is remembered. By it a
+    /// step that is certain to be unusual need not be waited for.
+    pub fn foresee(&mut self, at: i64, value: f64) -> Option<Anomaly> {
+        // As it would be kept.
+        let value = f64::from(value as f32);
+        let step = self.unseen(at).filter(|_| value.is_finite())?;
+        let (before, usual) = self.expects(step)?;
+        let scored = self.scored(step, value, before.nearest(value), usual, before.spread);
+        let is_told = scored.score >= self.params.threshold
+            && self.records.would_be_broken_by(step, scored.score as f32);
+        is_told.then_some(scored)
+    }
+
+    /// The most that the step of a time may have without being unusual; `None` while too little is
+    /// known.
+    pub fn most_usual(&mut self, at: i64) -> Option<f64> {
+        let step = self.unseen(at)?;
+        let (before, usual) = self.expects(step)?;
+        let nearest = before.last_week.map_or(before.value, |last_week| before.value.max(last_week));
+        Some(self.scored(step, nearest, nearest, usual, before.spread).high)
+    }
+
+    /// The step of a time, if it comes after all that are known.
+    fn unseen(&self, at: i64) -> Option<i64> {
+        let step = at.saturating_sub(1).div_euclid(self.params.step_ms);
+        self.step.is_none_or(|last| step > last).then_some(step)
+    }
+
+    /// What a step is expected to be, and how far off is usual.
+    fn expects(&mut self, step: i64) -> Option<(Expected, Usual)> {
+        let before = self.past.expected(step)?;
+        let usual = self.residuals.usual().filter(|_| self.past.known() >= LEAST_STEPS)?;
+        Some((before, usual))
     }
 
     /// Whether most of the last steps up to a time were anomalies, told or not; `None` where none of

@@ -20,7 +20,7 @@ pub mod usual;
 
 use serde::Serialize;
 
-pub use detector::Detector;
+pub use detector::{Detector, LEAST_STEPS};
 
 use super::finding::Window;
 use super::series::Series;

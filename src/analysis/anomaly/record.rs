@@ -21,6 +21,12 @@ impl Records {
         Records { held: [(0, 0.0); MOST], count: 0, steps }
     }
 
+    /// Whether a score is well above all of the last time.
+    pub(super) fn would_be_broken_by(&self, step: i64, score: f32) -> bool {
+        let known = self.held[..self.count].iter().find(|(then, _)| step - then <= self.steps);
+        score > known.map_or(0.0, |(_, score)| *score) * GROWTH
+    }
+
     /// Whether a score is well above all of the last time. It is remembered.
     pub(super) fn is_broken_by(&mut self, step: i64, score: f32) -> bool {
         let is_forgotten = |(then, _): &&(i64, f32)| step - then > self.steps;

@@ -3,7 +3,9 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::analysis::finding::Severity;
 use crate::inventory::{Engine, Status};
+use crate::live::unusual::Turn;
 use crate::metrics::LabelBlock;
 use crate::snapshot::{Memory, Stats};
 use crate::tenant::{Dimension, LabelValue, Narrowing, Tenant};
@@ -316,6 +318,90 @@ fn named_containers_are_followed_by_name_and_id_within_what_is_seen() {
     assert!(selection.sees(&made_anew));
     made_anew.name = LabelValue::clean("new");
     assert!(selection.sees(&made_anew));
+}
+
+/// Something unusual of a container.
+fn unusual_of(container: &Container) -> Unusual {
+    Unusual {
+        timestamp: Timestamp::from_second(2).unwrap(),
+        container_id: container.id,
+        name: container.name.clone(),
+        kind: "unusual",
+        metric: "cpu_usage_cores",
+        description: "CPU",
+        text: "`ann-3f`: CPU 1 cores over 5 min, above the 0 cores to 0.2 cores that were to be expected"
+            .to_owned(),
+        since: Timestamp::from_second(1).unwrap(),
+        value: 1.0,
+        expected: 0.1,
+        low: 0.0,
+        high: 0.2,
+        score: 54.0,
+        severity: Severity::Medium,
+        container: Arc::new(container.clone()),
+    }
+}
+
+#[test]
+fn what_becomes_unusual_is_told_to_whom_it_belongs_and_again_to_who_comes_back() {
+    let mut host = Host::new(&[("3f", "ann"), ("3a", "bob")]);
+    let mut readers = [of("ann"), of("bob")].map(|tenants| host.enter(tenants, 1000, None));
+    let last = readers.each_mut().map(|reader| host.take(reader).0[0].id)[0];
+    let of_ann = unusual_of(&host.containers[0]);
+    host.core.turned(&Turned { of: of_ann.clone(), state: Turn::Began });
+    host.core.turned(&Turned { of: of_ann, state: Turn::Ended });
+    let [(ann, _), (bob, _)] = readers.each_mut().map(|reader| host.take(reader));
+    assert_eq!((names(&ann), names(&bob)), (vec!["anomaly", "anomaly"], vec![]));
+    let expected = serde_json::json!({
+        "timestamp": "1970-01-01T00:00:02Z", "container_id": "3f".repeat(32), "name": "ann-3f",
+        "kind": "unusual", "metric": "cpu_usage_cores", "description": "CPU",
+        "text": "`ann-3f`: CPU 1 cores over 5 min, above the 0 cores to 0.2 cores that were to be expected",
+        "since": "1970-01-01T00:00:01Z", "value": 1.0, "expected": 0.1, "low": 0.0, "high": 0.2,
+        "score": 54.0, "severity": "medium", "state": "began",
+    });
+    assert_eq!((&ann[0].data, &ann[1].data["state"]), (&expected, &"ended".into()));
+    for (tenants, told) in [(of("ann"), ann), (of("bob"), vec![])] {
+        let mut back = host.enter(tenants, 1000, Some(last));
+        assert_eq!(host.take(&mut back).0, told, "each once");
+    }
+}
+
+#[test]
+fn who_comes_is_told_what_of_his_is_unusual_if_anybody_watches() {
+    let mut host = Host::new(&[("3f", "ann"), ("3a", "bob")]);
+    let mut before = host.enter(of("ann"), 1000, None);
+    assert_eq!(names(&host.take(&mut before).0), ["metrics"], "nobody watches");
+    host.core.board().put(vec![unusual_of(&host.containers[0])], 0);
+    let told = [of("ann"), of("bob")].map(|tenants| {
+        let mut reader = host.enter(tenants, 1000, None);
+        let events = host.take(&mut reader).0;
+        assert_eq!(names(&events), ["metrics", "anomalies"]);
+        events[1].data["anomalies"].as_array().unwrap().clone()
+    });
+    assert_eq!((told[0].len(), told[1].len()), (1, 0));
+    assert_eq!(
+        (&told[0][0]["name"], &told[0][0]["since"]),
+        (&"ann-3f".into(), &"1970-01-01T00:00:01Z".into())
+    );
+    // And who was so slow that turns are lost is told all anew.
+    for _ in 0..=HAPPENINGS {
+        host.happen();
+    }
+    let (events, missed) = host.take(&mut before);
+    assert_eq!((events.last().unwrap().name.as_str(), missed.unwrap().container), ("anomalies", None));
+    assert_eq!(host.take(&mut before), (vec![], None));
+}
+
+#[test]
+fn what_happened_last_is_not_lost_to_who_comes_late() {
+    let mut host = Host::new(&[("3f", "ann")]);
+    host.happen();
+    let newest = host.core.last_id;
+    let mut reader = host.enter(of("ann"), 1000, Some(1));
+    let (events, _) = host.take(&mut reader);
+    let last: Vec<(&str, u64)> =
+        events[events.len() - 2..].iter().map(|event| (event.name.as_str(), event.id)).collect();
+    assert_eq!(last, [("container", newest), ("metrics", newest)]);
 }
 
 proptest! {

@@ -18,7 +18,7 @@ impl Kind {
 
 impl Row {
     /// The least that would have been usual; nothing that is measured can be less than nothing.
-    pub(super) fn low(&self) -> f64 {
+    pub fn low(&self) -> f64 {
         self.anomaly.low.max(0.0)
     }
 
@@ -48,6 +48,14 @@ impl Row {
                 format!("{head} {value} over {time}, where its siblings have {expected}")
             }
         }
+    }
+
+    /// The same when it is as usual again, after so many milliseconds.
+    pub fn usual_again(&self, lasted_ms: i64) -> String {
+        let shown = |value: f64| amount(self.measure.name, value.max(0.0));
+        let lasted = seconds(lasted_ms as f64 / 1000.0);
+        let (of, words, value) = (self.of(), self.measure.words, shown(self.anomaly.value));
+        format!("{of}: {words} {value}, as usual again; it was unusual for {lasted}")
     }
 
     /// What it is about.

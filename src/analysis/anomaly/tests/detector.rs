@@ -158,6 +158,28 @@ fn gaps_are_bridged_and_long_ones_forgotten() {
 }
 
 #[test]
+fn what_is_foreseen_of_a_step_is_what_is_told_of_it() {
+    let mut values = noisy(6 * DAY_STEPS, 11);
+    let last = values.len() - 1;
+    values[last] *= 3.0;
+    let mut detector = Detector::new(Params::default());
+    let mut untouched = detector.clone();
+    for (step, value) in values.iter().enumerate() {
+        let foreseen = detector.foresee(at(step) - 200_000, *value);
+        let most = detector.most_usual(at(step));
+        let told = detector.observe(at(step), *value);
+        assert_eq!(told, untouched.observe(at(step), *value), "to look changes nothing");
+        let by_step = told.filter(|told| told.over_ms == STEP_MS);
+        assert_eq!(foreseen, by_step, "step {step}");
+        if let (Some(most), Some(last)) = (most, detector.last()) {
+            assert!(last.score < 6.0 || *value > most || *value < last.low, "step {step}");
+        }
+    }
+    assert!(detector.last().is_some_and(|last| last.score > 6.0));
+    assert_eq!(detector.foresee(at(last), 1e9), None, "it is over");
+}
+
+#[test]
 fn nothing_comes_of_nothing() {
     assert_eq!(anomalies(&Series::default(), Params::default()), []);
     assert_eq!(told(vec![1.0]), []);
