@@ -90,6 +90,7 @@ mod streams;
 mod tenants;
 mod trends;
 mod truth;
+mod unusual;
 mod web;
 mod webhook;
 mod whose;

@@ -18,14 +18,14 @@ const PATH: &str = "/api/containers/metrics/stream";
 
 /// An event as it came.
 #[derive(Clone, Debug)]
-struct Event {
+pub(crate) struct Event {
     id: Option<u64>,
-    name: String,
-    data: Value,
+    pub(crate) name: String,
+    pub(crate) data: Value,
 }
 
 /// A reader of a stream, on a thread of its own.
-struct Reader {
+pub(crate) struct Reader {
     events: Receiver<Event>,
     stream: TcpStream,
     seen: Vec<Event>,
@@ -54,7 +54,7 @@ fn open(address: SocketAddr, query: &str, headers: &[&str]) -> BufReader<TcpStre
 }
 
 impl Reader {
-    fn open(address: SocketAddr, query: &str, headers: &[&str]) -> Self {
+    pub(crate) fn open(address: SocketAddr, query: &str, headers: &[&str]) -> Self {
         let lines = open(address, query, headers);
         let stream = lines.get_ref().try_clone().expect("its socket");
         let (tell, events) = channel();
@@ -79,7 +79,7 @@ impl Reader {
     }
 
     /// The next event; `None` at the end of the stream.
-    fn next(&mut self) -> Option<Event> {
+    pub(crate) fn next(&mut self) -> Option<Event> {
         match self.events.recv_timeout(patience()) {
             Ok(event) => {
                 self.seen.push(event.clone());
@@ -96,6 +96,16 @@ impl Reader {
             let event = self.next().unwrap_or_else(|| panic!("it ended before `{name}` has {action}"));
             if event.data["name"] == name && event.data["action"] == action {
                 return event.data;
+            }
+        }
+    }
+
+    /// Reads until an event of a kind is about a container.
+    pub(crate) fn until_event(&mut self, event: &str, name: &str) -> Value {
+        loop {
+            let next = self.next().unwrap_or_else(|| panic!("it ended before `{event}` of `{name}`"));
+            if next.name == event && next.data["name"] == name {
+                return next.data;
             }
         }
     }

@@ -187,6 +187,26 @@ export interface Happening {
   oom_killed?: boolean;
   health?: string;
   old_name?: string;
+  /** Of what has become unusual or is as usual again: the sentence, and how grave it is. */
+  text?: string;
+  severity?: Anomaly["severity"];
+}
+
+/** A value of a container that is not as usual (`anomaly`, and in `anomalies` all that are now). */
+export interface Anomaly {
+  timestamp: string;
+  container_id: string;
+  name: string;
+  metric: string;
+  description: string;
+  text: string;
+  since: string;
+  severity: "low" | "medium" | "high" | "critical";
+}
+
+/** One that has turned so, or is as usual again. */
+export interface Turned extends Anomaly {
+  state: "began" | "ended";
 }
 
 /** The numbers of a `metrics` event, by container id. */

@@ -4,7 +4,9 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
+import type { Anomaly } from "../api/types";
 import { places } from "../lib/lttb";
+import { Unusuals } from "../parts/bits";
 import { shown } from "../state/theme";
 
 export type Values = (number | null)[];
@@ -43,6 +45,8 @@ interface Props {
   /** The same lines of an earlier time, moved to this one. */
   readonly before?: Series | undefined;
   readonly marks?: readonly Mark[];
+  /** What of it is unusual now: said in words, and shaded since when it is so. */
+  readonly unusual?: readonly Anomaly[] | undefined;
   readonly from: number;
   readonly to: number;
   readonly zoom?: (from: number, to: number) => void;
@@ -99,7 +103,8 @@ export function Chart(props: Props) {
     plot.current?.setScale("x", { min: props.from / 1000, max: props.to / 1000 });
   }, [data, props.from, props.to]);
 
-  useEffect(() => plot.current?.redraw(false), [props.marks]);
+  const since = earliest(props.unusual);
+  useEffect(() => plot.current?.redraw(false), [props.marks, since]);
 
   const times = props.series.times;
   const place = at == null ? times.length - 1 : nearest(times, at);
@@ -115,6 +120,7 @@ export function Chart(props: Props) {
             </li>
           ))}
         </ul>
+        {props.unusual && <Unusuals of={props.unusual} alone />}
       </figcaption>
       <div class="plot" ref={box} />
       {times.length === 0 && <p class="nothing">nothing was measured in this time</p>}
@@ -123,14 +129,14 @@ export function Chart(props: Props) {
 }
 
 /** What a screen reader says of a chart. */
-function described({ title, series, format }: Props): string {
+function described({ title, series, format, unusual }: Props): string {
   const parts = series.lines.map((line) => {
     const known = line.values.filter((value) => value != null);
     if (known.length === 0) return `${line.label} unknown`;
     const highest = known.reduce((a, b) => Math.max(a, b));
     return `${line.label} ${format(known.at(-1))} at last, ${format(highest)} at most`;
   });
-  return `${title}: ${parts.join("; ")}`;
+  return `${title}: ${parts.join("; ")}${unusual ? "; unusual" : ""}`;
 }
 
 function nearest(times: number[], at: number): number {
@@ -200,6 +206,7 @@ function options(element: HTMLElement, latest: Latest, moved: (at: number | null
       ...(before ? before.lines.map((one) => line(one, true)) : []),
     ],
     hooks: {
+      drawClear: [(plot) => shade(plot, earliest(latest.current.unusual), colour("--warn"))],
       draw: [(plot) => drawMarks(plot, latest.current.marks ?? [], colour)],
       setCursor: [(plot) => moved(plot.cursor.idx == null || (plot.cursor.left ?? -1) < 0 ? null : plot.posToVal(plot.cursor.left as number, "x") * 1000)],
       setSelect: [
@@ -242,6 +249,24 @@ function top({ series, before }: Props, drawn: number | null): number {
   }
   const most = distant > 0 && near >= distant * NEAR ? Math.max(near, distant) : near;
   return most > 0 ? most * 1.08 : drawn || 1;
+}
+
+/** Since when something is unusual, in milliseconds since 1970. */
+function earliest(unusual: readonly Anomaly[] | undefined): number | null {
+  return unusual ? Math.min(...unusual.map((one) => Date.parse(one.since))) : null;
+}
+
+/** Shades the time since a moment. */
+function shade(plot: uPlot, since: number | null, colour: string): void {
+  if (since == null) return;
+  const { ctx, bbox } = plot;
+  const x = Math.max(bbox.left, plot.valToPos(since / 1000, "x", true));
+  if (x >= bbox.left + bbox.width) return;
+  ctx.save();
+  ctx.fillStyle = colour;
+  ctx.globalAlpha = 0.16;
+  ctx.fillRect(x, bbox.top, bbox.left + bbox.width - x, bbox.height);
+  ctx.restore();
 }
 
 function drawMarks(plot: uPlot, marks: readonly Mark[], colour: (name: string) => string): void {

@@ -2,13 +2,14 @@
 
 import type { ComponentChildren } from "preact";
 import type { Problem } from "../api/client";
-import type { Whose } from "../api/types";
+import type { Anomaly, Whose } from "../api/types";
 import { to } from "../state/route";
 import { duration, wholeMoment } from "../lib/format";
+import { besideName } from "../lib/unusual";
 import { now } from "../state/clock";
 import { link, refresh, who } from "../state/live";
 import { LoginForm } from "./login";
-import type { Tone } from "./words";
+import { unusualTone, type Tone } from "./words";
 
 export function Badge({ tone, children }: { readonly tone: Tone; readonly children: ComponentChildren }) {
   return (
@@ -52,6 +53,20 @@ export function Since({ at, words = "since" }: { readonly at: number; readonly w
     <time class="since" dateTime={new Date(at).toISOString()} title={wholeMoment(at)}>
       {words} {duration((now.value - at) / 1000)}
     </time>
+  );
+}
+
+/** What is unusual of a container, in words; `alone` where nothing beside it says that it is. */
+export function Unusuals({ of, alone }: { readonly of: readonly Anomaly[]; readonly alone?: boolean }) {
+  return (
+    <>
+      {of.map((one) => (
+        <p key={one.metric} class={`unusual ${unusualTone(one.severity)}`}>
+          {alone && <b>unusual: </b>}
+          {withCode(besideName(one))} <Since at={Date.parse(one.since)} />
+        </p>
+      ))}
+    </>
   );
 }
 

@@ -1,7 +1,8 @@
 // States of containers as words and tones, the same in every view.
 
-import type { Reason, Row } from "../api/types";
+import type { Anomaly, Happening, Reason, Row } from "../api/types";
 import { counted } from "../lib/format";
+import { besideName } from "../lib/unusual";
 
 export type Tone = "good" | "warn" | "bad" | "idle";
 
@@ -26,11 +27,13 @@ export function severity(word: string | null): Tone {
   return word === "critical" ? "bad" : word === "warning" ? "warn" : "idle";
 }
 
+/** The tone of something unusual, by how much it matters. */
+export function unusualTone(severity: Anomaly["severity"] | undefined): Tone {
+  return severity === "high" || severity === "critical" ? "bad" : "warn";
+}
+
 /** What became of a container. */
-export function happened(one: { action: string; exit_code?: number; oom_killed?: boolean; health?: string; old_name?: string }): {
-  word: string;
-  tone: Tone;
-} {
+export function happened(one: Partial<Happening> & { readonly action: string }): { word: string; tone: Tone } {
   switch (one.action) {
     case "started":
       return { word: "started", tone: "good" };
@@ -47,6 +50,10 @@ export function happened(one: { action: string; exit_code?: number; oom_killed?:
       return { word: `health check: ${one.health ?? "unknown"}`, tone: one.health === "unhealthy" ? "bad" : one.health === "starting" ? "warn" : "good" };
     case "renamed":
       return { word: `renamed from ${one.old_name ?? "another name"}`, tone: "idle" };
+    case "unusual":
+      return { word: `unusual: ${besideName(one)}`, tone: unusualTone(one.severity) };
+    case "usual":
+      return { word: besideName(one), tone: "good" };
     case "paused":
     case "unpaused":
     case "removed":

@@ -5,9 +5,10 @@ import { batch, computed, effect, signal, type Signal } from "@preact/signals";
 import { Problem } from "../api/client";
 import { login } from "../api/session";
 import { follow } from "../api/stream";
-import type { Happening, Health, Reason, Row, Summary, Tick, WhoAmI } from "../api/types";
+import type { Anomaly, Happening, Health, Reason, Row, Summary, Tick, Turned, WhoAmI } from "../api/types";
 import { seen } from "./clock";
 import { poll } from "./poll";
+import { byContainer, withTurn } from "../lib/unusual";
 
 /** Values of a small line beside a number: two minutes at a value a second. */
 const TRACE_LENGTH = 120;
@@ -35,6 +36,8 @@ export type Link =
 export const entries = signal<ReadonlyMap<string, Entry>>(new Map());
 export const host = signal<{ cores: number | null; memoryBytes: number | null }>({ cores: null, memoryBytes: null });
 export const happenings = signal<readonly Happening[]>([]);
+/** What is unusual now, by container. */
+export const anomalies = signal<ReadonlyMap<string, readonly Anomaly[]>>(new Map());
 export const link = signal<Link>({ state: "connecting" });
 /** When the newest number was measured, in milliseconds since 1970. */
 export const measuredAt = signal(0);
@@ -108,6 +111,7 @@ function again(): void {
     for (const asked of [summary, health, whoami]) asked.forget();
     entries.value = new Map();
     happenings.value = [];
+    anomalies.value = new Map();
     link.value = { state: "connecting" };
   });
   refresh();
@@ -142,7 +146,9 @@ function connect(): void {
       if (id) lastId = id;
       if (event === "metrics") tick(JSON.parse(data) as Tick);
       else if (event === "container") happened(JSON.parse(data) as Happening);
-      else if (event === "missed") summary.now();
+      else if (event === "anomaly") turned(JSON.parse(data) as Turned);
+      else if (event === "anomalies") anomalies.value = byContainer((JSON.parse(data) as { anomalies: Anomaly[] }).anomalies);
+      else if (event === "missed") missed(JSON.parse(data) as { reason: string });
     },
   });
 }
@@ -194,6 +200,20 @@ function tick(tick: Tick): void {
       };
       if (percent != null) entry.trace.value = [...entry.trace.peek().slice(1 - TRACE_LENGTH), percent / 100];
     }
+  });
+}
+
+/** What is unusual now comes anew after that, from a server that knows. */
+function missed({ reason }: { reason: string }): void {
+  if (reason === "late") anomalies.value = new Map();
+  summary.now();
+}
+
+function turned(one: Turned): void {
+  batch(() => {
+    anomalies.value = withTurn(anomalies.peek(), one);
+    const action = one.state === "began" ? "unusual" : "usual";
+    happenings.value = [{ ...one, action }, ...happenings.peek()].slice(0, MOST_HAPPENINGS);
   });
 }
 

@@ -2,17 +2,18 @@
 
 import { useMemo } from "preact/hooks";
 import { download } from "../api/client";
-import type { FigureSummary, Happening, History, Row } from "../api/types";
+import type { Anomaly, FigureSummary, Happening, History, Row } from "../api/types";
 import { Chart, type Mark } from "../charts/chart";
 import { series, type Drawn } from "../charts/figures";
 import { Events, Strip, type Event, type Stretch } from "../charts/strip";
 import { bytes, cores, count, duration, parsed, rate, ratio } from "../lib/format";
 import { COMPARE, ends, type Span } from "../lib/range";
-import { Badge, Failure, GrafanaLink, Loading, Since, WhoseLinks, withCode } from "../parts/bits";
+import { worst } from "../lib/unusual";
+import { Badge, Failure, GrafanaLink, Loading, Since, Unusuals, WhoseLinks, withCode } from "../parts/bits";
 import { chosenCompare, chosenSpan, setSpan, SpanPicker } from "../parts/span";
-import { happened, incident, state, withoutName } from "../parts/words";
+import { happened, incident, state, unusualTone, withoutName } from "../parts/words";
 import { now } from "../state/clock";
-import { entries, find, happenings, troubles } from "../state/live";
+import { anomalies, entries, find, happenings, troubles } from "../state/live";
 import { useContainerHealth, useEarlier, useHistory } from "../state/series";
 import { LogPane } from "./logs";
 import { ProcessList } from "./processes";
@@ -36,6 +37,7 @@ export function ContainerView({ name }: { readonly name: string }) {
   return (
     <>
       <Head row={row} history={history} name={name} />
+      {row && <Unusual id={row.container_id} />}
       {row && <Troubles id={row.container_id} name={row.name} />}
       <SpanPicker compares />
       {past.problem && !history ? <Failure problem={past.problem} what="its history" /> : <Charts id={id} span={span} history={history} />}
@@ -77,6 +79,19 @@ function Head({ row, history, name }: { readonly row: Row | null; readonly histo
       </dl>
       <GrafanaLink uid="dockmeter-container" variables={{ container: row?.name ?? history?.name ?? name }} />
     </header>
+  );
+}
+
+function Unusual({ id }: { readonly id: string }) {
+  const unusual = anomalies.value.get(id);
+  if (!unusual) return null;
+  return (
+    <section class="card odd" aria-label="what is unusual">
+      <Badge tone={unusualTone(worst(unusual))}>unusual</Badge>
+      <div class="what">
+        <Unusuals of={unusual} />
+      </div>
+    </section>
   );
 }
 
@@ -174,12 +189,13 @@ function Charts({ id, span, history }: { readonly id: string; readonly span: Spa
   const live = happenings.value.filter((one) => one.container_id === id);
   const events = useMemo(() => eventsOf(health, live, from), [health, live.length, Math.floor(from / 10_000)]);
   const marks: Mark[] = useMemo(() => events.filter((one) => one.tone !== "idle").map((one) => ({ at: one.at, colour: `--${one.tone}` })), [events]);
+  const unusual = anomalies.value.get(id);
   if (!history) return <Loading what="its history" />;
   return (
     <>
       <div class="charts">
         {drawn.map(({ chart, series, before }) => (
-          <Chart key={chart.title} title={chart.title} format={chart.format} axis={chart.axis} binary={chart.binary ?? false} series={series} before={before} marks={marks} from={from} to={to} zoom={(from, to) => setSpan({ from, to })} />
+          <Chart key={chart.title} title={chart.title} format={chart.format} axis={chart.axis} binary={chart.binary ?? false} series={series} before={before} unusual={unusualOf(chart, unusual)} marks={marks} from={from} to={to} zoom={(from, to) => setSpan({ from, to })} />
         ))}
       </div>
       <section class="card">
@@ -194,6 +210,12 @@ function Charts({ id, span, history }: { readonly id: string; readonly span: Spa
       <Figures history={history} />
     </>
   );
+}
+
+/** What is unusual of the figures of a chart; the same as long as nothing turns. */
+function unusualOf({ figures }: Drawn, all: readonly Anomaly[] | undefined): readonly Anomaly[] | undefined {
+  const found = all?.filter((one) => figures.some(({ figure }) => figure === one.metric));
+  return found && found.length > 0 ? found : undefined;
 }
 
 type Health = ReturnType<typeof useContainerHealth>;

@@ -6,8 +6,9 @@ import type { Row } from "../api/types";
 import { Trace } from "../charts/trace";
 import { bytes, cores, counted, duration, percent, rate } from "../lib/format";
 import { Badge, Bar, Empty, Failure, GrafanaLink, Loading } from "../parts/bits";
-import { gravest, state, withoutName } from "../parts/words";
-import { entries, host, summaryAnswer, troubles, type Entry } from "../state/live";
+import { besideName, worst } from "../lib/unusual";
+import { gravest, state, unusualTone, withoutName } from "../parts/words";
+import { anomalies, entries, host, summaryAnswer, troubles, type Entry } from "../state/live";
 import { go, here, param, searchWanted, to } from "../state/route";
 
 type Column = "name" | "user" | "project" | "team" | "state" | "cpu" | "memory" | "network" | "disk" | "uptime";
@@ -226,6 +227,7 @@ function sorted(list: Entry[], column: Column, down: boolean): Entry[] {
 const Line = memo(function Line({ entry }: { readonly entry: Entry }) {
   const row = entry.row.value;
   const reasons = troubles.value.get(entry.id);
+  const unusual = anomalies.value.get(entry.id);
   const ill = gravest(reasons);
   const { word, tone } = state(row);
   return (
@@ -243,6 +245,11 @@ const Line = memo(function Line({ entry }: { readonly entry: Entry }) {
       ))}
       <td>
         <Badge tone={tone}>{word}</Badge>
+        {unusual && (
+          <span class={`reason ${unusualTone(worst(unusual))}`} title={unusual.map((one) => besideName(one)).join("; ")}>
+            unusual: {unusual.map((one) => one.description).join(", ")}
+          </span>
+        )}
         {reasons?.[0] && <span class={`reason ${ill}`}>{withoutName(reasons[0].detail, row.name).replaceAll("`", "")}</span>}
       </td>
       <td class="num cpu">

@@ -5,11 +5,12 @@ import { useMemo } from "preact/hooks";
 import type { Health, Reason } from "../api/types";
 import { bytes, cores, percent, rate } from "../lib/format";
 import { BY, sums, total, type By, type Sum } from "../lib/group";
-import { Badge, Bar, Choice, Failure, GrafanaLink, Loading, Since, WhoseLinks, withCode } from "../parts/bits";
-import { gravest, happened, withoutName } from "../parts/words";
+import { worst } from "../lib/unusual";
+import { Badge, Bar, Choice, Failure, GrafanaLink, Loading, Since, Unusuals, WhoseLinks, withCode } from "../parts/bits";
+import { gravest, happened, unusualTone, withoutName } from "../parts/words";
 import { Events } from "../charts/strip";
 import { go, here, param, to } from "../state/route";
-import { happenings, healthAnswer, host, rows, summaryAnswer, troubles } from "../state/live";
+import { anomalies, entries, happenings, healthAnswer, host, rows, summaryAnswer, troubles } from "../state/live";
 
 const all = computed(() => total(rows.value));
 
@@ -29,6 +30,7 @@ function All() {
   return (
     <>
       <Trouble />
+      <UnusualNow />
       <Totals />
       <div class="two">
         <Groups />
@@ -138,6 +140,39 @@ function TroubleRow({ item }: { readonly item: Item }) {
         ))}
       </div>
     </>
+  );
+}
+
+/** What is unusual now, what began last first. */
+function UnusualNow() {
+  const found = [...anomalies.value.entries()].flatMap(([id, of]) => {
+    const name = entries.value.get(id)?.row.peek().name;
+    return name ? [{ id, name, of, began: Math.max(...of.map((one) => Date.parse(one.since))) }] : [];
+  });
+  if (found.length === 0) return null;
+  found.sort((a, b) => b.began - a.began);
+  return (
+    <section class="card trouble" aria-label="unusual now">
+      <h2>
+        Unusual now <span class="number">{found.length}</span>
+      </h2>
+      <ul>
+        {(param("all") ? found : found.slice(0, FIRST)).map(({ id, name, of }) => (
+          <li key={id}>
+            <Badge tone={unusualTone(worst(of))}>unusual</Badge>
+            <div class="what">
+              <p class="line">
+                <a class="strong" href={to(["containers", name])}>
+                  {name}
+                </a>
+              </p>
+              <Unusuals of={of} />
+            </div>
+          </li>
+        ))}
+      </ul>
+      {!param("all") && found.length > FIRST && <a href={here({ all: "1" })}>and {found.length - FIRST} more</a>}
+    </section>
   );
 }
 
@@ -259,7 +294,7 @@ function Meter({ part, label }: { readonly part: number; readonly label: string 
 function Recent() {
   const events = happenings.value.slice(0, 60).map((one) => ({ at: Date.parse(one.timestamp), ...happened(one), name: one.name }));
   if (events.length === 0)
-    return <p class="muted">Nothing yet. Starts, ends, OOM kills and health checks appear here as they happen.</p>;
+    return <p class="muted">Nothing yet. Starts, ends, OOM kills, health checks and what is unusual appear here as they happen.</p>;
   return <Events events={events} most={14} />;
 }
 
