@@ -6,6 +6,9 @@
 #![allow(missing_docs, reason = "a program, not a library")]
 #![allow(clippy::print_stdout, reason = "a benchmark says what it measured")]
 
+#[path = "live/mod.rs"]
+mod live;
+
 use std::hint::black_box;
 use std::time::Instant;
 
@@ -24,8 +27,9 @@ const DAYS: i64 = 30;
 /// A time that steps of an hour begin at.
 const START_MS: i64 = 1_800_000_000_000;
 
-const SECTIONS: [(&str, fn()); 5] = [
+const SECTIONS: [(&str, fn()); 6] = [
     ("detector", detector),
+    ("live", live::section),
     ("anomalies", batch),
     ("memory", memory),
     ("trend", trends),

@@ -22,6 +22,9 @@ const REST_TIMES: u32 = 19;
 const TRIES: usize = 10;
 const TRY_AGAIN: Duration = Duration::from_secs(30);
 
+/// A name that no container has: the engine forbids it.
+const NOBODY: &str = "?";
+
 /// Whom one learns from; of several who answer the one who knows most is believed.
 #[derive(Clone, Debug, Default)]
 pub struct Sources(pub Vec<Arc<dyn Query>>);
@@ -57,7 +60,7 @@ impl Sources {
         for source in &self.0 {
             for attempt in 1..=TRIES {
                 let Some(measure) = measures()[0] else { return };
-                let whom = Whom { container: Some(String::new()), ..Whom::default() };
+                let whom = Whom { container: Some(NOBODY.to_owned()), ..Whom::default() };
                 let wanted = wanted(measure, whom, now(), STEP_MS);
                 let Err(error) = source.lines(&wanted).await else { break };
                 if attempt == TRIES {

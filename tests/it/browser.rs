@@ -14,6 +14,7 @@ use crate::alertmanager::{Alertmanager, alert, client, wait};
 use crate::component::Component;
 use crate::engine::{Container, Engine, IDLE, IMAGE};
 use crate::exporter::Exporter;
+use crate::unusual::write_a_quiet_week;
 
 /// A token that may do everything, and one that reads what is ann's.
 const ADMIN: &str = "dm_admin";
@@ -196,6 +197,17 @@ fn a_week_of_history_has_its_step_for_every_time() {
     let configuration = stage.configuration("history: {path: history}\n");
     let exporter = Exporter::with(&engine, &[&configuration, "--sampling.full=5s"]);
     stage.tell("week.mjs", &engine, &exporter, &[]);
+}
+
+#[test]
+fn what_is_unusual_is_marked_where_it_is() {
+    let Some(stage) = Stage::new("odd-") else { return };
+    let Some(engine) = Engine::shared() else { return };
+    let worker = stage.run(&engine, "worker", ["ann", "shop", "core"], IDLE);
+    write_a_quiet_week(&stage.path("history"), &worker.id, "odd-worker");
+    let configuration = stage.configuration("history: {path: history}\n");
+    let exporter = Exporter::with(&engine, &[&configuration, "--sampling.full=1s"]);
+    stage.tell("unusual.mjs", &engine, &exporter, &[]);
 }
 
 /// Writes what a container might have done in eight days, as the sampler would have.

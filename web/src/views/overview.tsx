@@ -146,8 +146,8 @@ function TroubleRow({ item }: { readonly item: Item }) {
 /** What is unusual now, what began last first. */
 function UnusualNow() {
   const found = [...anomalies.value.entries()].flatMap(([id, of]) => {
-    const name = entries.value.get(id)?.row.peek().name;
-    return name ? [{ id, name, of, began: Math.max(...of.map((one) => Date.parse(one.since))) }] : [];
+    const row = entries.value.get(id)?.row.peek();
+    return row ? [{ id, row, of, began: Math.max(...of.map((one) => Date.parse(one.since))) }] : [];
   });
   if (found.length === 0) return null;
   found.sort((a, b) => b.began - a.began);
@@ -157,14 +157,15 @@ function UnusualNow() {
         Unusual now <span class="number">{found.length}</span>
       </h2>
       <ul>
-        {(param("all") ? found : found.slice(0, FIRST)).map(({ id, name, of }) => (
+        {(param("all") ? found : found.slice(0, FIRST)).map(({ id, row, of }) => (
           <li key={id}>
             <Badge tone={unusualTone(worst(of))}>unusual</Badge>
             <div class="what">
               <p class="line">
-                <a class="strong" href={to(["containers", name])}>
-                  {name}
+                <a class="strong" href={to(["containers", row.name])}>
+                  {row.name}
                 </a>
+                <WhoseLinks whose={row} />
               </p>
               <Unusuals of={of} />
             </div>
