@@ -4,7 +4,7 @@
 //! `cargo bench --bench analysis -- detector trend`.
 
 #![allow(missing_docs, reason = "a program, not a library")]
-#![allow(clippy::print_stdout, reason = "a benchmark says what it measured")]
+#![allow(clippy::print_stdout, clippy::expect_used, reason = "a benchmark says what it measured")]
 
 #[path = "live/mod.rs"]
 mod live;
