@@ -180,7 +180,9 @@ impl Exporter {
         let recorder = history::start(&config.history, monitor.clone())?;
         recorder.iter().for_each(|recorder| sampler.followed_by(recorder.audience()));
         let kept = recorder.as_ref().map(Recorder::history);
-        let findings = findings::Board::default();
+        let sampler = Arc::new(sampler);
+        let hub = hub(&config, &inventory, &sampler, &cancel);
+        let findings = findings::Board::beside(hub.board());
         let mut collectors = super::collectors(
             started_at,
             Shown {
@@ -197,8 +199,6 @@ impl Exporter {
             },
         );
         collectors.retain(|collector| config.collects(collector.name()));
-        let sampler = Arc::new(sampler);
-        let hub = hub(&config, &inventory, &sampler, &cancel);
         let around = surroundings(&config)?;
         detect(&config.anomalies, kept.clone(), around.history.clone(), &hub, &sampler)?;
         tokio::spawn(cancel.clone().run_until_cancelled_owned(monitor.clone().watch(sampler.clone())));

@@ -6,7 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use jiff::Timestamp;
 
 use crate::analysis::finding::{Scope, Severity};
+use crate::live;
 use crate::tenant::{LabelValue, SYSTEM, Tenant, UNKNOWN};
+
+/// The kind of what is not as usual.
+const ANOMALY: &str = "anomaly";
 
 /// Something that is so now.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,7 +40,10 @@ impl Found {
 
 /// What was found last, for as long as it can be believed.
 #[derive(Clone, Debug, Default)]
-pub struct Board(Arc<Mutex<Standing>>);
+pub struct Board {
+    held: Arc<Mutex<Standing>>,
+    unusual: Arc<live::Board>,
+}
 
 /// What was found, and until when that is believed.
 #[derive(Debug, Default)]
@@ -46,18 +53,27 @@ struct Standing {
 }
 
 impl Board {
+    /// One with what is unusual beside it.
+    pub fn beside(unusual: Arc<live::Board>) -> Board {
+        Board { unusual, ..Board::default() }
+    }
+
     /// What was found, and until when that is believed if nobody looks again.
     pub fn set(&self, found: Vec<Found>, until: Timestamp) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Standing { found, until };
+        *self.held.lock().unwrap_or_else(PoisonError::into_inner) = Standing { found, until };
     }
 
     /// How many of each there are; nothing where it was last looked at long before.
     pub fn counts(&self, now: Timestamp) -> BTreeMap<Found, u64> {
         let mut counts = BTreeMap::new();
-        let standing = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let standing = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         let is_believed = now <= standing.until;
         for one in standing.found.iter().filter(|_| is_believed) {
             *counts.entry(one.clone()).or_default() += 1;
+        }
+        for one in self.unusual.now().iter() {
+            let found = Found { kind: ANOMALY, severity: one.severity, tenant: one.tenant().clone() };
+            *counts.entry(found).or_default() += 1;
         }
         counts
     }

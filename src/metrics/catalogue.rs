@@ -509,7 +509,7 @@ metrics! {
     }
     "findings" {
         FINDINGS "dockmeter_findings" Gauge None Tenant ["kind", "severity"] Dockmeter
-            "what dockmeter measures, see docs/analysis.md" "Things that hold a tenant's requests up now, as `/api/analytics/insights` has them; those of the host are of `system`. Absent where there is none.";
+            "what dockmeter measures, see docs/analysis.md" "What holds a tenant's requests up now, by kinds as `/api/analytics/insights` has them, and `anomaly` for what is not as usual; those of the host are of `system`. Absent where there is none.";
     }
     "dockmeter" {
         BUILD_INFO "dockmeter_build_info" Gauge None Plain ["version", "revision", "rustversion"] Dockmeter
