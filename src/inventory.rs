@@ -18,12 +18,14 @@ mod activity;
 mod engine;
 mod operations;
 mod ports;
+mod settings;
 mod start;
 
 pub use activity::{Activity, ActivityTotals, Call, CallTotals, EVENTS, OTHER, event_number};
 pub use engine::{ByDriver, Engine, EngineFacts, EngineInfo, EngineStorage, EngineUsage, Images, Occupied};
 pub use operations::{Operation, Operations, Performed};
 pub use ports::{Binding, MAX_BINDINGS, Ports, Protocol, conflicts};
+pub use settings::{CPU_PERIOD_US, EngineSettings, EngineUpdate, UNLIMITED_BYTES};
 pub use start::Start;
 
 /// A container's full id: 64 hexadecimal digits, as Docker and Podman give it.

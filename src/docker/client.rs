@@ -12,7 +12,8 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Empty, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::header::DATE;
-use hyper::{HeaderMap, Response, StatusCode};
+use hyper::http::uri::InvalidUri;
+use hyper::{HeaderMap, Response, StatusCode, Uri};
 use hyper_util::client::legacy;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use jiff::Timestamp;
@@ -24,9 +25,9 @@ use super::socket::Connector;
 use super::statistics::DeviceNames;
 use super::tls;
 use super::types::{
-    ApiVersion, Details, Happening, Image, Info, Labels, List, Listed, Malformed, Networks, Sample, Top,
-    Version, count_volumes, read_details, read_error, read_image_labels, read_images, read_info, read_list,
-    read_networks, read_stats, read_top, read_usage, read_used_networks, read_volumes,
+    ApiVersion, Details, Event, Happening, Image, Info, Labels, List, Listed, Malformed, Networks, Sample,
+    Top, Version, count_volumes, read_details, read_error, read_event, read_image_labels, read_images,
+    read_info, read_list, read_networks, read_stats, read_top, read_usage, read_used_networks, read_volumes,
 };
 use crate::config::Endpoint;
 use crate::inventory::{Activity, Call, ContainerId, EngineUsage};
@@ -345,6 +346,24 @@ impl Client {
         read_info(&body).map_err(|reason| self.malformed(&path, reason))
     }
 
+    /// How often processes of a container were killed for want of memory in a time, as far as the
+    /// engine remembers it.
+    pub(super) async fn kills(
+        &self,
+        id: ContainerId,
+        since: Timestamp,
+        until: Timestamp,
+    ) -> Result<u64, CallError> {
+        let filters =
+            serde_json::json!({ "type": ["container"], "event": ["oom"], "container": [id] }).to_string();
+        let (filters, since, until) = (percent_encoded(&filters), unix(since), unix(until));
+        let path = format!("{}/events?filters={filters}&since={since}&until={until}", self.prefix);
+        let (_, body) = self.get(Call::Events, &path, CALL_DEADLINE, BODY_LIMIT).await?;
+        let lines = body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+        let is_kill = |event: &Event| event.id == id && event.happening == Happening::Oom;
+        Ok(lines.filter_map(|line| read_event(line).ok()?.event).filter(is_kill).count() as u64)
+    }
+
     /// Subscribes to what happens to containers, beginning with what the engine still
     /// remembers since the given time.
     pub(super) async fn events(&self, since: Option<Timestamp>) -> Result<EventStream, CallError> {
@@ -402,13 +421,22 @@ impl Client {
     }
 
     async fn send(&self, path: &str) -> Result<Response<Incoming>, CallError> {
+        let uri = self.uri(path).map_err(|error| self.broken(path, &error))?;
+        self.http.get(uri).await.map_err(|error| self.broken(path, &error))
+    }
+
+    /// Where a path of the engine is.
+    pub(super) fn uri(&self, path: &str) -> Result<Uri, InvalidUri> {
         let authority = match &self.endpoint {
             Endpoint::Unix(_) => "localhost",
             Endpoint::Tcp(authority) => authority,
         };
-        let uri = format!("http://{authority}{path}");
-        let uri = uri.parse().map_err(|error| self.broken(path, &error))?;
-        self.http.get(uri).await.map_err(|error| self.broken(path, &error))
+        format!("http://{authority}{path}").parse()
+    }
+
+    /// What stands before the paths of the version that is spoken.
+    pub(super) fn prefix(&self) -> &str {
+        &self.prefix
     }
 
     async fn body(&self, path: &str, body: Incoming, limit: usize) -> Result<Bytes, CallError> {

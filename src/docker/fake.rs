@@ -34,6 +34,7 @@ pub(super) enum Reply {
 struct Script {
     replies: BTreeMap<String, Reply>,
     asked: Vec<String>,
+    bodies: Vec<String>,
     connections: usize,
     streams: Vec<mpsc::UnboundedSender<Vec<u8>>>,
 }
@@ -119,6 +120,11 @@ impl Engine {
         self.script.lock().unwrap().asked.clone()
     }
 
+    /// What was sent so far.
+    pub(super) fn bodies(&self) -> Vec<String> {
+        self.script.lock().unwrap().bodies.clone()
+    }
+
     pub(super) fn connections(&self) -> usize {
         self.script.lock().unwrap().connections
     }
@@ -202,11 +208,12 @@ fn listen() -> (u16, TcpListener) {
 }
 
 async fn serve(mut socket: impl AsyncRead + AsyncWrite + Unpin, script: Arc<Mutex<Script>>) {
-    while let Some(path) = request(&mut socket).await {
+    while let Some((path, body)) = request(&mut socket).await {
         let bare = path.split('?').next().unwrap_or_default().to_owned();
         let reply = {
             let mut script = script.lock().unwrap();
             script.asked.push(path);
+            script.bodies.extend(Some(body).filter(|body| !body.is_empty()));
             script.replies.get(&bare).cloned()
         };
         let not_found = Reply::Body(404, r#"{"message":"no such thing"}"#.into());
@@ -216,13 +223,20 @@ async fn serve(mut socket: impl AsyncRead + AsyncWrite + Unpin, script: Arc<Mute
     }
 }
 
-/// Reads a request's head and gives its path.
-async fn request(socket: &mut (impl AsyncRead + Unpin)) -> Option<String> {
+/// Reads a request and gives its path and body.
+async fn request(socket: &mut (impl AsyncRead + Unpin)) -> Option<(String, String)> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         head.push(socket.read_u8().await.ok()?);
     }
-    String::from_utf8(head).ok()?.split(' ').nth(1).map(str::to_owned)
+    let head = String::from_utf8(head).ok()?;
+    let length = head.lines().find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        if name.eq_ignore_ascii_case("content-length") { value.trim().parse().ok() } else { None }
+    });
+    let mut body = vec![0; length.unwrap_or(0)];
+    socket.read_exact(&mut body).await.ok()?;
+    Some((head.split(' ').nth(1)?.to_owned(), String::from_utf8(body).ok()?))
 }
 
 async fn answer(

@@ -6,6 +6,9 @@
 //! changed, and `storage` asks now and then what all this takes, over the same connections. Only
 //! `types` knows the engine's JSON, and there a field that is unknown or of another type costs
 //! that field only.
+//!
+//! All of this only asks. What changes a container is in `updater` alone, which has connections of
+//! its own, since the others cannot send a body; the exporter does not use it.
 
 #[doc(hidden)]
 pub mod answers;
@@ -26,10 +29,12 @@ mod sync;
 mod tls;
 mod top;
 mod types;
+mod updater;
 mod watch;
 mod work;
 
 pub use logs::EngineLogs;
 pub use statistics::{DeviceNames, EngineStatistics};
 pub use top::EngineProcesses;
+pub use updater::{Found, UpdateError, Updater, Usage, call as update_call};
 pub use watch::{DEFAULT_LINGER, Options, Watcher};

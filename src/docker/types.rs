@@ -12,8 +12,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use crate::inventory::{ContainerId, Health, Ports, Status, Storage, Volume, count_cpu_list};
-use crate::tenant::{EngineResources, LabelValue, Resources};
+use crate::inventory::{ContainerId, EngineSettings, Health, Ports, Status, Storage, Volume, count_cpu_list};
+use crate::tenant::{EngineResources, LabelValue};
 
 mod event;
 mod info;
@@ -37,9 +37,6 @@ pub(super) use version::{ApiVersion, Version};
 
 /// What a stop begins with unless the container wants another signal.
 pub(super) const SIGTERM: i32 = 15;
-
-/// The kernel's period of a CPU quota where none is named, in microseconds.
-const CPU_PERIOD_US: u64 = 100_000;
 
 /// Docker labels.
 pub(super) type Labels = BTreeMap<String, String>;
@@ -199,6 +196,8 @@ pub(super) struct Details {
     pub(super) runtime: Option<String>,
     pub(super) cpuset_cpus: Option<u32>,
     pub(super) resources: EngineResources,
+    /// The same as the engine has it.
+    pub(super) settings: EngineSettings,
     pub(super) storage: Storage,
 }
 
@@ -311,31 +310,31 @@ struct HostConfigJson {
     #[serde(deserialize_with = "lenient")]
     cpuset_cpus: Option<String>,
     #[serde(deserialize_with = "lenient")]
-    nano_cpus: Option<u64>,
+    nano_cpus: Option<i64>,
     #[serde(deserialize_with = "lenient")]
-    cpu_quota: Option<u64>,
+    cpu_quota: Option<i64>,
     #[serde(deserialize_with = "lenient")]
-    cpu_period: Option<u64>,
+    cpu_period: Option<i64>,
     #[serde(deserialize_with = "lenient")]
-    memory: Option<u64>,
+    memory: Option<i64>,
     #[serde(deserialize_with = "lenient")]
-    memory_reservation: Option<u64>,
+    memory_swap: Option<i64>,
+    #[serde(deserialize_with = "lenient")]
+    memory_reservation: Option<i64>,
     #[serde(deserialize_with = "lenient")]
     log_config: Option<LogConfigJson>,
 }
 
 impl HostConfigJson {
-    /// Reservations and limits; 0 stands for none. Docker knows no reservation of cores.
-    fn resources(&self) -> EngineResources {
-        let said = |value: Option<u64>| value.filter(|value| *value > 0);
-        let period = said(self.cpu_period).unwrap_or(CPU_PERIOD_US);
-        let quota = said(self.cpu_quota).map(|quota| quota.saturating_mul(1_000_000_000) / period);
-        EngineResources {
-            reservations: Resources { cpu_nanocores: None, memory_bytes: said(self.memory_reservation) },
-            limits: Resources {
-                cpu_nanocores: said(self.nano_cpus).or(quota),
-                memory_bytes: said(self.memory),
-            },
+    /// As they stand there; what is not said is 0.
+    fn settings(&self) -> EngineSettings {
+        EngineSettings {
+            nano_cpus: self.nano_cpus.unwrap_or(0),
+            cpu_quota: self.cpu_quota.unwrap_or(0),
+            cpu_period: self.cpu_period.unwrap_or(0),
+            memory: self.memory.unwrap_or(0),
+            memory_swap: self.memory_swap.unwrap_or(0),
+            memory_reservation: self.memory_reservation.unwrap_or(0),
         }
     }
 }
@@ -416,7 +415,7 @@ pub(super) fn read_details(body: &[u8]) -> Result<Details, Malformed> {
     let config = json.config.unwrap_or_default();
     let stop_signal = config.stop_signal.filter(|signal| !signal.is_empty());
     let host = json.host_config.unwrap_or_default();
-    let resources = host.resources();
+    let settings = host.settings();
     let network = json.network_settings.unwrap_or_default();
     let storage = Storage {
         upper_dir: json.graph_driver.and_then(|driver| driver.data?.upper_dir).filter(|dir| !dir.is_empty()),
@@ -451,7 +450,8 @@ pub(super) fn read_details(body: &[u8]) -> Result<Details, Malformed> {
         stop_signal: stop_signal.map_or(Some(SIGTERM), |signal| signal::signal_number(&signal)),
         runtime: host.runtime,
         cpuset_cpus: host.cpuset_cpus.and_then(|set| count_cpu_list(&set)),
-        resources,
+        resources: settings.resources(),
+        settings,
         storage,
     })
 }

@@ -9,6 +9,9 @@ use crate::container::file::{CgroupFile, DescriptorBudget};
 use crate::container::parse::{self, micros_to_nanos};
 use crate::snapshot::{self, CpuLimits, DeviceIo, Stats, Throttling};
 
+/// From here on a limit of memory is none: no machine has so much.
+const UNLIMITED: u64 = 1 << 62;
+
 /// `cpu.stat`, which is there even where the cpu controller is off.
 #[derive(Debug)]
 pub(super) struct Cpu {
@@ -136,7 +139,9 @@ impl Memory {
     }
 
     pub(super) fn limit(&self, reader: &mut Reader<'_, '_>) -> Option<Option<u64>> {
-        reader.once(&self.folder, "memory.max", parse::number_or_max)
+        let limit = reader.once(&self.folder, "memory.max", parse::number_or_max)?;
+        // More than any machine has takes the place of none, which an engine cannot restore.
+        Some(limit.filter(|limit| *limit < UNLIMITED))
     }
 }
 
