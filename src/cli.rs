@@ -27,6 +27,7 @@ mod grafana;
 mod healthcheck;
 mod rendered;
 mod report;
+mod rightsize;
 mod rules;
 mod teach;
 mod token;
@@ -115,6 +116,8 @@ fn execute(
         }
         ["report", "insights"] => write(out, &report::insights(&sources.load()?, leaf)?),
         ["report", "rightsize"] => write(out, &report::rightsize(&sources.load()?, leaf)?),
+        ["rightsize", "apply"] => return rightsize::apply(leaf, sources, out),
+        ["rightsize", "undo"] => return rightsize::undo(leaf, sources, out),
         ["healthcheck"] => healthcheck::run(leaf, &sources.load()?),
         ["token", "new"] => token::new(leaf, out),
         ["completions"] => write(out, &teach::completions(leaf, command())?),
@@ -171,6 +174,7 @@ fn command() -> Command {
         .subcommand(rules::command())
         .subcommand(grafana::command())
         .subcommand(report::command())
+        .subcommand(rightsize::command())
         .subcommand(healthcheck::command())
         .subcommand(token::command())
         .subcommand(teach::completions_command())
@@ -199,6 +203,7 @@ fn after_help() -> String {
            dockmeter report compare --at=2026-10-01T08:00:00Z --project=shop\n  \
            dockmeter report insights --project=shop\n  \
            dockmeter report rightsize --project=shop\n  \
+           dockmeter rightsize apply --project=shop\n  \
            dockmeter token new --name=shop --project=shop",
         host::OPT_IN.join(", "),
         host::GROUP,

@@ -6,6 +6,8 @@
 #[cfg(feature = "server")]
 pub mod analysis;
 #[cfg(feature = "server")]
+pub mod apply;
+#[cfg(feature = "server")]
 pub mod cli;
 #[cfg(feature = "server")]
 pub mod collect;

@@ -368,9 +368,17 @@ pub(super) fn rightsize(config: &Config, arguments: &ArgMatches) -> anyhow::Resu
 }
 
 fn rightsize_options(arguments: &ArgMatches, now: Timestamp) -> anyhow::Result<rightsize::Options> {
-    let text = |name: &str| arguments.get_one::<String>(name).cloned();
-    let said = Said { last: text("last"), ..Said::default() };
-    let whom = Whom { tenants: tenants(arguments), container: text("container"), ..Whom::default() };
+    let container = arguments.get_one::<String>("container").cloned();
+    sizes_of(arguments, Whom { tenants: tenants(arguments), container, ..Whom::default() }, now)
+}
+
+/// What is looked at of those who are meant.
+pub(super) fn sizes_of(
+    arguments: &ArgMatches,
+    whom: Whom,
+    now: Timestamp,
+) -> anyhow::Result<rightsize::Options> {
+    let said = Said { last: arguments.get_one::<String>("last").cloned(), ..Said::default() };
     let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
     Ok(rightsize::Options {
         with_host: whom.tenants.is_empty() && whom.container.is_none(),
@@ -384,7 +392,7 @@ fn rightsize_options(arguments: &ArgMatches, now: Timestamp) -> anyhow::Result<r
 }
 
 /// Those who are named.
-fn tenants(arguments: &ArgMatches) -> Narrowing {
+pub(super) fn tenants(arguments: &ArgMatches) -> Narrowing {
     tenant::Dimension::ALL.into_iter().fold(Narrowing::default(), |tenants, dimension| {
         let values = arguments.get_many::<String>(dimension.as_str()).into_iter().flatten().cloned();
         let values: Vec<String> = values.collect();

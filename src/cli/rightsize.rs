@@ -1,0 +1,432 @@
+//! `dockmeter rightsize`: recommended limits put in force, watched, and taken back.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{self, Read as _, Write};
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
+use clap::builder::PossibleValuesParser;
+use clap::{Arg, ArgAction, ArgMatches, Command};
+use jiff::Timestamp;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use super::{report, write};
+use crate::apply::journal::{Journal, Read};
+use crate::apply::plan::{self, Known, Plan};
+use crate::apply::run::{self, Orders, Stop};
+use crate::apply::undo::{self, Choice, Undoing};
+use crate::apply::wish::{self, Selection, Setting, Wish};
+use crate::apply::{Answer, rights};
+use crate::config::{Config, Sources, duration};
+use crate::docker::{Found, Updater};
+use crate::history::{Query, Upstream, Whom};
+use crate::prometheus::Client;
+use crate::report::rightsize;
+use crate::tenant::{self, Resolver};
+
+/// The status where something that was chosen had to be left alone.
+const LEFT: u8 = 2;
+
+/// The variable with a token; no setting has it.
+const TOKEN_VARIABLE: &str = "DOCKMETER_TOKEN";
+
+/// Where the journal is if nobody says.
+const STATE: &str = "/var/lib/dockmeter";
+
+/// A file of ten thousand recommendations has about so many bytes.
+const MOST_BYTES: u64 = 32 << 20;
+
+/// Less tells nothing of a container, more keeps a person waiting.
+const WATCHES: RangeInclusive<Duration> = Duration::from_secs(10)..=Duration::from_secs(3600);
+
+const APPLY_HELP: &str = "\
+Sets limits that `dockmeter report rightsize` recommends, of the containers that are chosen and of no
+others. Without --yes nothing is changed: it says what would be, to the call of the engine.
+
+With --yes one container after the other is changed without a restart and watched for as long as
+--watch says. Held back by its CPU limit in more periods than in as long a time before, killed for
+want of memory, restarted: then the limits from before are set again, the run ends, and the exit
+status is 1. So it is if you press Ctrl-C. How it fared before is asked of Prometheus; where that
+does not know, the container is looked at for as long before anything is changed.
+
+What has changed since it was recommended is left alone: the limit, the tenant, the container. So is
+a limit that leaves less than a tenth above the memory that is used now, and what cannot be set
+through the engine. A new container made by Compose has the limits of its file again: write them
+there, too.
+
+It writes to the engine's socket, so it needs the rights of root or of the socket's group, and where
+the configuration has tokens, one of the scope `admin` in --token-file or DOCKMETER_TOKEN.
+
+The exit status is 0 if everything chosen is in force, or would be; with --yes 2 if something was left
+alone, 1 if something went wrong.
+
+Examples:
+  dockmeter rightsize apply --container=shop-api-1
+  dockmeter rightsize apply --project=shop --setting=memory_limit --yes
+  dockmeter report rightsize --project=shop --format=json > shop.json    # look through it, then
+  dockmeter rightsize apply --project=shop --from=shop.json --yes --watch=10m";
+
+const UNDO_HELP: &str = "\
+Sets limits again that `dockmeter rightsize apply` has changed, by its journal, the newest first. So
+are changes of a run that was killed. Without --yes nothing is changed: it lists what would be.
+
+A limit that somebody has changed since is left alone, unless --force says otherwise. Where there was
+none before, an engine cannot take it away from a container that runs: cores get the quota -1, memory
+a limit beyond what any machine has, and both mean none.
+
+The exit status is 0 if everything chosen is as it was, or would be; with --yes 2 if something was left
+alone, 1 if something went wrong.
+
+Examples:
+  dockmeter rightsize undo                          list what can be taken back
+  dockmeter rightsize undo --last --yes
+  dockmeter rightsize undo --container=shop-api-1 --yes
+  dockmeter rightsize undo --id=7 --force --yes";
+
+/// The command as clap knows it.
+pub(super) fn command() -> Command {
+    Command::new("rightsize")
+        .about("Put recommended limits in force, one container at a time, and take them back")
+        .subcommand_required(true)
+        .subcommand(apply_command())
+        .subcommand(undo_command())
+}
+
+fn apply_command() -> Command {
+    Command::new("apply")
+        .about("Set recommended limits of chosen containers, watched and taken back if they fare worse")
+        .after_help(APPLY_HELP)
+        .arg(option(
+            "from",
+            "FILE",
+            "Recommendations as `dockmeter report rightsize --format=json` writes them; `-` is standard input [default: those of Prometheus]",
+        ))
+        .arg(
+            option("last", "LENGTH", "Look at this long up to now, such as 12h, 7d or 4w")
+                .default_value(rightsize::LAST)
+                .conflicts_with("from"),
+        )
+        .arg(option("container", "NAME", "The container of this name. Repeatable.").action(ArgAction::Append))
+        .args(tenant::Dimension::ALL.map(|dimension| {
+            option(dimension.as_str(), "NAME", "Only of this one. Repeatable.").action(ArgAction::Append)
+        }))
+        .arg(switch("all", "Choose every container, if none of the former is said"))
+        .arg(
+            option("setting", "SETTINGS", "Only these settings")
+                .value_parser(PossibleValuesParser::new(Setting::ALL.map(Setting::name)))
+                .value_delimiter(',')
+                .action(ArgAction::Append),
+        )
+        .arg(
+            option("watch", "LENGTH", "How long each container is watched, 10s to 1h")
+                .value_parser(|text: &str| duration(text, WATCHES))
+                .default_value("5m"),
+        )
+        .args(common())
+}
+
+fn undo_command() -> Command {
+    let choices = ["last", "container", "id", "all"];
+    let alone = |name: &'static str| choices.into_iter().filter(move |other| *other != name);
+    Command::new("undo")
+        .about("Set the limits again that were before `apply`")
+        .after_help(UNDO_HELP)
+        .arg(switch("last", "The newest change").conflicts_with_all(alone("last")))
+        .arg(
+            option("container", "NAME", "Changes of the container of this name")
+                .conflicts_with_all(alone("container")),
+        )
+        .arg(
+            option("id", "ENTRY", "The change of this number in the journal")
+                .value_parser(clap::value_parser!(u64))
+                .conflicts_with_all(alone("id")),
+        )
+        .arg(switch("all", "Everything that the journal knows").conflicts_with_all(alone("all")))
+        .arg(switch("force", "Also where somebody else has changed the limit since"))
+        .args(common())
+}
+
+fn common() -> [Arg; 4] {
+    [
+        switch("yes", "Do it"),
+        option(
+            "journal",
+            "DIRECTORY",
+            "Where changes are written down [default: `history.path`, else dockmeter in $XDG_STATE_HOME, else /var/lib/dockmeter]",
+        )
+        .value_parser(clap::value_parser!(PathBuf)),
+        option("token-file", "FILE", "A file with a token of the scope `admin`, where the configuration has tokens")
+            .value_parser(clap::value_parser!(PathBuf)),
+        option("format", "FORMAT", "How it is written")
+            .value_parser(PossibleValuesParser::new(["text", "json"]))
+            .default_value("text"),
+    ]
+}
+
+fn option(name: &'static str, value: &'static str, help: &'static str) -> Arg {
+    Arg::new(name).long(name).value_name(value).help(help)
+}
+
+fn switch(name: &'static str, help: &'static str) -> Arg {
+    Arg::new(name).long(name).action(ArgAction::SetTrue).help(help)
+}
+
+/// Puts recommendations in force, or says what that would be.
+pub(super) fn apply(
+    arguments: &ArgMatches,
+    mut sources: Sources,
+    out: &mut dyn Write,
+) -> anyhow::Result<ExitCode> {
+    let token = sources.env.remove(TOKEN_VARIABLE);
+    let config = sources.load()?;
+    let selection = selection(arguments)?;
+    let runtime = report::runtime()?;
+    let folder = folder(arguments, &config);
+    let query = config.prometheus.url.is_some().then(|| Client::new(&config.prometheus)).transpose()?;
+    let query = query.map(Upstream::new);
+    let wishes = match arguments.get_one::<String>("from") {
+        Some(file) => read(file)?,
+        None => {
+            let query = query.as_ref().context(
+                "no Prometheus is named, which recommendations come from; name it with `--prometheus.url`, or a file of recommendations with `--from`",
+            )?;
+            // Of several the report tells of all, and the others are passed over.
+            let mut names = selection.containers.iter();
+            let container = names.next().filter(|_| names.next().is_none()).cloned();
+            let whom = Whom { tenants: selection.tenants.clone(), container, ..Whom::default() };
+            let options = report::sizes_of(arguments, whom, Timestamp::now())?;
+            wish::of_report(&runtime.block_on(rightsize::report(query, options, &mut |_| ()))?)
+        }
+    };
+    let wishes: Vec<Wish> = wishes.into_iter().filter(|wish| selection.chooses(wish)).collect();
+    let unheard: Vec<&str> = selection.unheard(&wishes).collect();
+    ensure!(
+        unheard.is_empty() || !wishes.is_empty(),
+        "nothing is recommended of `{}`; `dockmeter report rightsize` lists what is, and what there is not enough data for",
+        unheard.join("`, `")
+    );
+    runtime.block_on(async {
+        let stop = stop()?;
+        let updater = connect(&config).await?;
+        if !arguments.get_flag("yes") {
+            let read = Journal::look(&folder)?;
+            let plan = planned(&updater, &wishes, &read).await?;
+            let mut answer = Answer::of_plan(&plan);
+            answer.heed(&read);
+            return said(arguments, &answer, out);
+        }
+        let (mut journal, read) = Journal::open(&folder)?;
+        let plan = planned(&updater, &wishes, &read).await?;
+        let containers: Vec<&Found> = plan.steps.iter().map(|step| &step.container).collect();
+        permitted(arguments, &config, token.as_deref(), &containers)?;
+        if !plan.steps.is_empty() {
+            updater.may_change().await?;
+        }
+        let mut orders = Orders {
+            updater: &updater,
+            query: query.as_ref().map(|query| query as &dyn Query),
+            watch: arguments.get_one("watch").copied().unwrap_or(Duration::from_secs(300)),
+            who: who(),
+            stop,
+        };
+        let mut before = Answer::default();
+        before.heed(&read);
+        before.notes.iter().for_each(|note| tell(note));
+        let done = run::apply(&mut orders, &plan, &mut journal, &mut tell).await?;
+        said(arguments, &Answer::of_run(&plan, &done), out)
+    })
+}
+
+/// Takes back what was put in force, or says what that would be.
+pub(super) fn undo(
+    arguments: &ArgMatches,
+    mut sources: Sources,
+    out: &mut dyn Write,
+) -> anyhow::Result<ExitCode> {
+    let token = sources.env.remove(TOKEN_VARIABLE);
+    let config = sources.load()?;
+    let folder = folder(arguments, &config);
+    let choice = if arguments.get_flag("last") {
+        Choice::Last
+    } else if let Some(name) = arguments.get_one::<String>("container") {
+        Choice::Container(name.clone())
+    } else if let Some(number) = arguments.get_one::<u64>("id") {
+        Choice::Number(*number)
+    } else {
+        Choice::All
+    };
+    let is_sure = arguments.get_flag("yes");
+    ensure!(
+        !is_sure || choice != Choice::All || arguments.get_flag("all"),
+        "`--yes` needs to know what is to be taken back: `--last`, `--container`, `--id` or `--all`"
+    );
+    report::runtime()?.block_on(async {
+        let stop = stop()?;
+        let (mut journal, read) = match is_sure {
+            true => {
+                let (journal, read) = Journal::open(&folder)?;
+                (Some(journal), read)
+            }
+            false => (None, Journal::look(&folder)?),
+        };
+        let entries = undo::chosen(&read.entries, &choice).map_err(anyhow::Error::msg)?;
+        let updater = connect(&config).await?;
+        if is_sure {
+            let mut containers = Vec::new();
+            for id in entries.iter().filter_map(|entry| entry.container()) {
+                containers.extend(updater.find(id).await?);
+            }
+            permitted(arguments, &config, token.as_deref(), &containers.iter().collect::<Vec<_>>())?;
+            if !containers.is_empty() {
+                updater.may_change().await?;
+            }
+        }
+        let force = arguments.get_flag("force");
+        let mut undoing = Undoing { updater: &updater, journal: journal.as_mut(), force, stop };
+        let undone = undoing.all(&entries, &mut tell).await?;
+        let mut answer = Answer::of_undo(&undone, !is_sure);
+        answer.heed(&if is_sure { Journal::look(&folder)? } else { read.clone() });
+        said(arguments, &answer, out)
+    })
+}
+
+/// Prints what was done; the status says whether it is what was wanted.
+fn said(arguments: &ArgMatches, answer: &Answer, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    let is_json = arguments.get_one::<String>("format").is_some_and(|format| format == "json");
+    write(out, &if is_json { answer.json() } else { answer.text("`--yes` does it") })?;
+    if answer.dry_run {
+        return Ok(ExitCode::SUCCESS);
+    }
+    let is_left = !answer.left_alone.is_empty() || answer.has(&["skipped", "left_alone"]);
+    Ok(match answer.has(&["rolled_back", "failed", "not_reached"]) {
+        true => ExitCode::FAILURE,
+        false if is_left => ExitCode::from(LEFT),
+        false => ExitCode::SUCCESS,
+    })
+}
+
+fn selection(arguments: &ArgMatches) -> anyhow::Result<Selection> {
+    let many = |name: &str| arguments.get_many::<String>(name).into_iter().flatten().cloned();
+    let settings: Vec<String> = many("setting").collect();
+    let named = |setting: &Setting| settings.iter().any(|name| name == setting.name());
+    let selection = Selection {
+        tenants: report::tenants(arguments),
+        containers: many("container").collect(),
+        settings: Setting::ALL.into_iter().filter(named).collect(),
+    };
+    ensure!(
+        selection.is_said() || arguments.get_flag("all"),
+        "nothing is chosen; say which containers with `--container`, `--project`, `--user` or `--team`, or `--all`"
+    );
+    ensure!(
+        !selection.is_said() || !arguments.get_flag("all"),
+        "`--all` and a choice of containers contradict each other; leave one out"
+    );
+    Ok(selection)
+}
+
+/// The recommendations of a file.
+fn read(name: &str) -> anyhow::Result<Vec<Wish>> {
+    let failed = || format!("could not read `{name}`; check the path");
+    let source: Box<dyn io::Read> = match name {
+        "-" => Box::new(io::stdin()),
+        path => Box::new(fs::File::open(path).with_context(failed)?),
+    };
+    let mut text = String::new();
+    source.take(MOST_BYTES + 1).read_to_string(&mut text).with_context(failed)?;
+    ensure!(
+        text.len() as u64 <= MOST_BYTES,
+        "`{name}` has more than {MOST_BYTES} bytes; is it the right file?"
+    );
+    wish::read(&text).with_context(|| format!("`{name}`"))
+}
+
+async fn connect(config: &Config) -> anyhow::Result<Updater> {
+    let resolver = Resolver::new(config.policy.clone(), config.paths.clone())?;
+    Ok(Updater::connect(&config.docker, Arc::new(resolver), config.paths.clone()).await?)
+}
+
+/// What is to be done, by what is there now.
+async fn planned(updater: &Updater, wishes: &[Wish], read: &Read) -> anyhow::Result<Plan> {
+    let is_wanted = |name: &str| wishes.iter().any(|wish| wish.scope.container.as_deref() == Some(name));
+    let containers = updater.containers(is_wanted).await?;
+    let mut working_sets = BTreeMap::new();
+    for found in &containers {
+        let usage = updater.usage(found.id).await?;
+        working_sets.extend(usage.and_then(|usage| Some((found.id, usage.working_set?))));
+    }
+    let unfinished = read.entries.iter().filter(|entry| entry.state.is_unfinished());
+    let unfinished = unfinished.filter_map(|entry| Some((entry.container()?, entry.number))).collect();
+    Ok(plan::plan(wishes, &Known { containers, working_sets, unfinished }, Timestamp::now()))
+}
+
+/// Whether a token is given where one is needed.
+fn permitted(
+    arguments: &ArgMatches,
+    config: &Config,
+    variable: Option<&str>,
+    containers: &[&Found],
+) -> anyhow::Result<()> {
+    let file = match arguments.get_one::<PathBuf>("token-file") {
+        Some(path) => {
+            let failed = || format!("could not read the token in `{}`", path.display());
+            Some(fs::read_to_string(path).with_context(failed)?)
+        }
+        None => None,
+    };
+    let given = file.as_deref().or(variable).map(str::trim).filter(|token| !token.is_empty());
+    let tokens = config.tokens.iter().chain(&config.file_tokens);
+    Ok(rights::check(tokens, given, containers, Timestamp::now())?)
+}
+
+/// The folder of the journal.
+fn folder(arguments: &ArgMatches, config: &Config) -> PathBuf {
+    let state = || {
+        let home = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from).filter(|home| home.is_absolute());
+        home.map_or_else(|| PathBuf::from(STATE), |home| home.join("dockmeter"))
+    };
+    let named = arguments.get_one::<PathBuf>("journal").cloned();
+    named.or_else(|| config.history.path.clone()).unwrap_or_else(state)
+}
+
+/// Who runs this, for the journal.
+fn who() -> String {
+    let uid = rustix::process::getuid().as_raw();
+    let users = fs::read_to_string(Path::new("/etc/passwd")).unwrap_or_default();
+    let name = users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)?.parse() == Ok(uid)).then(|| name.to_owned())
+    });
+    let name = name.map_or_else(|| format!("uid {uid}"), |name| format!("{name} (uid {uid})"));
+    match std::env::var("SUDO_USER") {
+        Ok(other) if uid == 0 && !other.is_empty() => format!("{name} by sudo of {other}"),
+        _ => name,
+    }
+}
+
+/// Becomes true on a signal that ends programs, as Ctrl-C and a terminal that is closed.
+fn stop() -> anyhow::Result<Stop> {
+    let (sender, stop) = watch::channel(false);
+    for kind in [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()] {
+        let mut signals = signal(kind).context("could not listen for signals")?;
+        let sender = sender.clone();
+        tokio::spawn(async move {
+            if signals.recv().await.is_some() {
+                sender.send_replace(true);
+            }
+        });
+    }
+    Ok(stop)
+}
+
+/// One line on standard error; nothing is left to be done if that is closed.
+fn tell(line: &str) {
+    let _ = writeln!(io::stderr(), "{}", line.replace(|c: char| c.is_control(), " "));
+}
