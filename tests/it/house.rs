@@ -49,6 +49,7 @@ const ROOMS: &[&str] = &[
     "findings",
     "web",
     "exporter",
+    "apply",
     "cli",
     "main",
 ];
@@ -69,9 +70,16 @@ const OUTSIDE: &[&[&str]] = &[
 
 /// Rooms that read text into types which is not the engine's: configuration and map files,
 /// the catalogue of alerts, templates of dashboards, the answers of a Prometheus, what programs send,
-/// and what people ask for.
+/// what people ask for, and the journal of what was applied.
 const READS_FILES: &[&str] =
-    &["config", "yaml", "prometheus", "rules", "dashboards", "grafana", "ingest", "web"];
+    &["config", "yaml", "prometheus", "rules", "dashboards", "grafana", "ingest", "web", "apply"];
+
+/// What changes something of an engine's.
+const CHANGES: &str = "Updater";
+
+/// Who may use that, and where it stands.
+const MAY_CHANGE: &[&str] =
+    &["src/apply/", "src/cli/rightsize.rs", "src/docker/updater.rs", "src/docker/mod.rs"];
 
 /// The one file of `web` that makes values of JSON: bodies of requests.
 const READS_BODIES: &str = "src/web/body.rs";
@@ -95,6 +103,11 @@ fn a_room_imports_only_rooms_before_it() {
 #[test]
 fn only_the_engines_room_knows_its_json() {
     hold(engine_json_stays_with_docker);
+}
+
+#[test]
+fn only_what_applies_limits_changes_anything_of_an_engine() {
+    hold(engines_are_changed_elsewhere);
 }
 
 #[test]
@@ -168,7 +181,7 @@ fn engine_json_stays_with_docker(source: &Source) -> Vec<Finding> {
             Token::Word(word) if word.starts_with("Deserialize") => !READS_FILES.contains(&room),
             Token::Word(word)
                 if word == "serde_json"
-                    && !["prometheus", "ingest", "dashboards", "grafana"].contains(&room)
+                    && !["prometheus", "ingest", "dashboards", "grafana", "apply"].contains(&room)
                     && source.file != READS_BODIES =>
             {
                 source.word(index + 3).is_some_and(|called| called.starts_with("from_"))
@@ -182,6 +195,15 @@ fn engine_json_stays_with_docker(source: &Source) -> Vec<Finding> {
         }
     }
     findings
+}
+
+fn engines_are_changed_elsewhere(source: &Source) -> Vec<Finding> {
+    if MAY_CHANGE.iter().any(|place| source.file.starts_with(place)) {
+        return Vec::new();
+    }
+    let rule = "the exporter changes nothing of an engine's; `dockmeter rightsize` alone does, by `apply`";
+    let posts = source.lines_of("POST").filter(|_| source.room() == Some("docker"));
+    source.lines_of(CHANGES).chain(posts).map(|line| Finding { line, rule: rule.to_owned() }).collect()
 }
 
 fn metrics_know_collectors(source: &Source) -> Vec<Finding> {

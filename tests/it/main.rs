@@ -39,6 +39,7 @@ mod access;
 mod alertmanager;
 mod alerts;
 mod anomalies;
+mod apply;
 mod bill;
 mod browser;
 mod changes;

@@ -16,15 +16,16 @@ use crate::poll::eventually;
 use crate::prometheus::free_address;
 
 /// A running proxy, stopped when dropped.
-struct Proxy {
+pub(crate) struct Proxy {
     child: Child,
-    address: SocketAddr,
+    /// Where it listens.
+    pub(crate) address: SocketAddr,
     _folder: tempfile::TempDir,
 }
 
 impl Proxy {
     /// Starts one as it is shipped, but for the two addresses.
-    fn before(engine: &Engine) -> Option<Self> {
+    pub(crate) fn before(engine: &Engine) -> Option<Self> {
         let program = Component::Haproxy.path()?;
         let address = free_address();
         let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/socket-proxy/haproxy.cfg");

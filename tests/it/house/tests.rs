@@ -40,6 +40,15 @@ fn comments_texts_and_test_modules_are_no_imports() {
 }
 
 #[test]
+fn what_changes_an_engine_is_found_outside_its_place() {
+    let found = |file: &str, text: &str| lines(engines_are_changed_elsewhere, file, text).len();
+    assert_eq!(found("src/exporter/serve.rs", "use crate::docker::{Updater, Watcher};"), 1);
+    assert_eq!(found("src/docker/client.rs", "Request::builder().method(Method::POST)"), 1);
+    assert_eq!(found("src/prometheus/client.rs", "Request::builder().method(Method::POST)"), 0);
+    assert_eq!(found("src/apply/run.rs", "fn f(updater: &Updater) {}"), 0);
+}
+
+#[test]
 fn json_of_the_engine_is_found_outside_its_room() {
     let found = |file: &str, text: &str| lines(engine_json_stays_with_docker, file, text).len();
     let structure = "#[derive(Deserialize)]\n#[serde(rename_all = \"PascalCase\")]\nstruct State;";
