@@ -178,8 +178,8 @@ impl Answer {
         serde_json::to_string_pretty(self).unwrap_or_default() + "\n"
     }
 
-    /// As people read it; `yes` says how it is done where it was not.
-    pub fn text(&self, yes: &str) -> String {
+    /// As people read it; `yes` says how it is done where it was not, `nothing` that there is nothing.
+    pub fn text(&self, yes: &str, nothing: &str) -> String {
         let mut text = String::new();
         for line in &self.changes {
             line.write(&mut text);
@@ -197,7 +197,7 @@ impl Answer {
         }
         let count = counted(self.changes.len(), "change");
         let _ = match (self.changes.is_empty(), self.dry_run) {
-            (true, _) => writeln!(text, "Nothing to change"),
+            (true, _) => writeln!(text, "{nothing}"),
             (false, true) => writeln!(text, "{count}; nothing was done: {yes}"),
             (false, false) => writeln!(text, "{count}: {}", self.sums()),
         };

@@ -140,8 +140,13 @@ impl Doing<'_, '_> {
             }
             Err(error) => return Ok(Done::new(Outcome::Failed, error.to_string())),
         };
+        // From before the change on: what is killed by it is killed at once.
+        let mut observer = match Observer::begin(self.orders.updater, &found).await {
+            Ok(observer) => observer,
+            Err(error) => return Ok(Done::new(Outcome::Failed, error.to_string())),
+        };
         let entry = self.journal.add(self.beginning(&found))?;
-        let done = self.change(&found, entry, &before).await?;
+        let done = self.change(&found, entry, &before, &mut observer).await?;
         Ok(Done { entry: Some(entry), before: Some(before), ..done })
     }
 
@@ -218,7 +223,13 @@ impl Doing<'_, '_> {
     }
 
     /// Changes it, watches it, and takes the change back where it fares worse.
-    async fn change(&mut self, found: &Found, entry: u64, before: &Signs) -> Result<Done, JournalError> {
+    async fn change(
+        &mut self,
+        found: &Found,
+        entry: u64,
+        before: &Signs,
+        observer: &mut Observer<'_>,
+    ) -> Result<Done, JournalError> {
         let after = self.step.update.applied_to(found.settings);
         for (setting, from, to) in self.step.changes() {
             let words = |value| limits::words(setting, value);
@@ -251,7 +262,7 @@ impl Doing<'_, '_> {
         }
         self.journal.say(entry, State::Applied, None)?;
         (self.tell)(&format!("in force; watched for {}", seconds(self.orders.watch.as_secs_f64())));
-        let (ended, signs) = self.watch(found, &after, before).await;
+        let (ended, signs) = self.watch(found, &after, before, observer).await;
         let done = match ended {
             Ended::Well(note) => {
                 (self.tell)(&format!("kept: {}", fared(&signs)));
@@ -269,35 +280,30 @@ impl Doing<'_, '_> {
     }
 
     /// Looks at a container until as much time has gone as before, or something is worse.
-    async fn watch(&mut self, found: &Found, after: &EngineSettings, before: &Signs) -> (Ended, Signs) {
+    async fn watch(
+        &mut self,
+        found: &Found,
+        after: &EngineSettings,
+        before: &Signs,
+        observer: &mut Observer<'_>,
+    ) -> (Ended, Signs) {
         let raised = Raised::of(&found.settings, after);
         let (length, began) = (self.orders.watch, Instant::now());
-        let mut observer: Option<Observer<'_>> = None;
         loop {
             let left = length.saturating_sub(began.elapsed());
             let pause = if left.is_zero() { PAUSE } else { left.min(watch::apart(length)) };
-            let signs = observer.as_ref().map(Observer::signs).unwrap_or_default();
-            let pause = if observer.is_none() { Duration::ZERO } else { pause };
             if self.is_stopped_within(pause).await {
-                return (Ended::Badly("interrupted while it was watched".to_owned()), signs);
+                return (Ended::Badly("interrupted while it was watched".to_owned()), observer.signs());
             }
             let is_over = began.elapsed() >= length;
-            let looked = match &mut observer {
-                Some(observer) => observer.look().await,
-                None => match Observer::begin(self.orders.updater, found).await {
-                    Ok(begun) => {
-                        observer = Some(begun);
-                        continue;
-                    }
-                    Err(error) => Err(error),
-                },
-            };
-            let signs = observer.as_ref().map(Observer::signs).unwrap_or_default();
+            let looked = observer.look().await;
+            let signs = observer.signs();
             match looked {
                 Err(error) if began.elapsed() >= length + PATIENCE => {
                     return (Ended::Badly(format!("it could not be watched: {error}")), signs);
                 }
-                Err(_) => sleep(PAUSE.min(watch::apart(length))).await,
+                // Asked again at the next look.
+                Err(_) => {}
                 Ok(None) => {
                     return (Ended::Taken("the container was removed while it was watched".into()), signs);
                 }

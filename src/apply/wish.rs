@@ -155,6 +155,10 @@ pub fn read(text: &str) -> Result<Vec<Wish>, WishError> {
     let wish = |(index, json): (usize, RecommendationJson)| {
         let senseless = |reason| WishError::Senseless { index, reason };
         let target = json.change.as_ref().map(target).transpose().map_err(senseless)?.flatten();
+        if let Some(target) = target.filter(|target| target.setting.name() != json.kind) {
+            let (kind, setting) = (&json.kind, target.setting.name());
+            return Err(senseless(format!("`kind` is `{kind}`, and `change.setting` is `{setting}`")));
+        }
         let ScopeJson { user, project, team, service, container } = json.scope;
         if target.is_some() && container.as_deref().is_none_or(str::is_empty) {
             return Err(senseless("`scope.container` does not say which container is meant".to_owned()));
@@ -252,7 +256,7 @@ impl Selection {
         self.tenants.admits_named(named)
             && (self.containers.is_empty() || is_named(&self.containers))
             && (self.settings.is_empty()
-                || Setting::of(&wish.kind).is_some_and(|setting| self.settings.contains(&setting)))
+                || wish.target.is_some_and(|target| self.settings.contains(&target.setting)))
     }
 
     /// Names of containers of which nothing is recommended.

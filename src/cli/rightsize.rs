@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, bail, ensure};
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use jiff::Timestamp;
@@ -23,7 +23,7 @@ use crate::apply::run::{self, Orders, Stop};
 use crate::apply::undo::{self, Choice, Undoing};
 use crate::apply::wish::{self, Selection, Setting, Wish};
 use crate::apply::{Answer, rights};
-use crate::config::{Config, Sources, duration};
+use crate::config::{Config, Sources, duration, show_duration};
 use crate::docker::{Found, Updater};
 use crate::history::{Query, Upstream, Whom};
 use crate::prometheus::Client;
@@ -35,6 +35,9 @@ const LEFT: u8 = 2;
 
 /// The variable with a token; no setting has it.
 const TOKEN_VARIABLE: &str = "DOCKMETER_TOKEN";
+
+/// What is said where nothing is to be done.
+const NOTHING: &str = "Nothing to change";
 
 /// Where the journal is if nobody says.
 const STATE: &str = "/var/lib/dockmeter";
@@ -206,10 +209,19 @@ pub(super) fn apply(
     };
     let wishes: Vec<Wish> = wishes.into_iter().filter(|wish| selection.chooses(wish)).collect();
     let unheard: Vec<&str> = selection.unheard(&wishes).collect();
-    ensure!(
-        unheard.is_empty() || !wishes.is_empty(),
-        "nothing is recommended of `{}`; `dockmeter report rightsize` lists what is, and what there is not enough data for",
-        unheard.join("`, `")
+    let unheard = (!unheard.is_empty()).then(|| {
+        format!(
+            "nothing is recommended of `{}`; `dockmeter report rightsize` lists what is, and what there is not enough data for",
+            unheard.join("`, `")
+        )
+    });
+    if let Some(unheard) = unheard.as_ref().filter(|_| wishes.is_empty()) {
+        bail!("{unheard}");
+    }
+    let watch = arguments.get_one("watch").copied().unwrap_or(Duration::from_secs(300));
+    let yes = format!(
+        "`--yes` does it; each container is watched for {0}, and looked at for up to {0} before",
+        show_duration(watch)
     );
     runtime.block_on(async {
         let stop = stop()?;
@@ -219,7 +231,8 @@ pub(super) fn apply(
             let plan = planned(&updater, &wishes, &read).await?;
             let mut answer = Answer::of_plan(&plan);
             answer.heed(&read);
-            return said(arguments, &answer, out);
+            answer.notes.extend(unheard);
+            return said(arguments, &answer, [&yes, NOTHING], out);
         }
         let (mut journal, read) = Journal::open(&folder)?;
         let plan = planned(&updater, &wishes, &read).await?;
@@ -231,15 +244,17 @@ pub(super) fn apply(
         let mut orders = Orders {
             updater: &updater,
             query: query.as_ref().map(|query| query as &dyn Query),
-            watch: arguments.get_one("watch").copied().unwrap_or(Duration::from_secs(300)),
+            watch,
             who: who(),
             stop,
         };
-        let mut before = Answer::default();
-        before.heed(&read);
-        before.notes.iter().for_each(|note| tell(note));
+        let mut heeded = Answer::default();
+        heeded.heed(&read);
+        heeded.notes.extend(unheard);
+        heeded.notes.iter().for_each(|note| tell(note));
         let done = run::apply(&mut orders, &plan, &mut journal, &mut tell).await?;
-        said(arguments, &Answer::of_run(&plan, &done), out)
+        let answer = Answer { notes: heeded.notes, ..Answer::of_run(&plan, &done) };
+        said(arguments, &answer, [&yes, NOTHING], out)
     })
 }
 
@@ -292,14 +307,20 @@ pub(super) fn undo(
         let undone = undoing.all(&entries, &mut tell).await?;
         let mut answer = Answer::of_undo(&undone, !is_sure);
         answer.heed(&if is_sure { Journal::look(&folder)? } else { read.clone() });
-        said(arguments, &answer, out)
+        let yes = "`--yes` with `--last`, `--container`, `--id` or `--all` takes it back";
+        said(arguments, &answer, [yes, "Nothing to take back"], out)
     })
 }
 
 /// Prints what was done; the status says whether it is what was wanted.
-fn said(arguments: &ArgMatches, answer: &Answer, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+fn said(
+    arguments: &ArgMatches,
+    answer: &Answer,
+    [yes, nothing]: [&str; 2],
+    out: &mut dyn Write,
+) -> anyhow::Result<ExitCode> {
     let is_json = arguments.get_one::<String>("format").is_some_and(|format| format == "json");
-    write(out, &if is_json { answer.json() } else { answer.text("`--yes` does it") })?;
+    write(out, &if is_json { answer.json() } else { answer.text(yes, nothing) })?;
     if answer.dry_run {
         return Ok(ExitCode::SUCCESS);
     }

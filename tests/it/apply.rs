@@ -15,6 +15,7 @@ use crate::engine::{BUSY, Container, Engine, IDLE};
 use crate::exporter::{BINARY, Exporter};
 use crate::poll::{eventually, patience};
 use crate::prometheus::Prometheus;
+use crate::rightsize;
 use crate::socket_proxy::Proxy;
 
 const MIB: i64 = 1 << 20;
@@ -348,13 +349,14 @@ fn who_may_not_write_to_the_engine_is_told_so_and_changes_nothing() {
     let desk = Desk::new(&engine);
     desk.wants(&[("apply-right", "cpu_limit", Some(1.0), 0.5)]);
 
-    let mut nobody = desk.command(&["apply", CHOSEN]);
-    let output = nobody.uid(65534).gid(65534).output();
-    // Where nobody may not run the binary itself, nothing can be told.
+    let mut nobody = Command::new(BINARY);
+    nobody.env_clear().args(["rightsize", "undo", "--journal=/nonexistent"]);
+    let output = nobody.arg(format!("--docker.host={}", engine.host())).uid(65534).gid(65534).output();
+    // Where nobody may not even run the binary, nothing can be told.
     if let Ok(output) = output {
         let said = String::from_utf8(output.stderr).unwrap();
-        let reason = ["may not open the engine's socket", "could not read"];
-        assert!(output.status.code() == Some(1) && reason.iter().any(|why| said.contains(why)), "{said}");
+        assert!(said.contains("this user may not open the engine's socket"), "{said}");
+        assert_eq!(output.status.code(), Some(1));
     }
 
     let token = "secret";
@@ -404,6 +406,43 @@ fn a_prometheus_tells_how_it_fared_before() {
     running.until("before, by prometheus: held back in");
     running.until("kept");
     assert_eq!((running.ended(), limits(&web)[0]), (Some(0), 1_500_000_000));
+}
+
+#[test]
+fn what_a_prometheus_recommends_is_applied_without_a_file() {
+    let unnamed = Command::new(BINARY).args(["rightsize", "apply", "--all"]).env_clear().output().unwrap();
+    assert!(String::from_utf8(unnamed.stderr).unwrap().contains("no Prometheus is named"));
+    let Some(engine) = Engine::shared() else { return };
+    let Some(prometheus) = Prometheus::holding(&rightsize::openmetrics()) else { return };
+    let tenant = ["user=ann", "project=shop", "team=core"].map(|label| format!("--label=dockmeter.{label}"));
+    let tenant = tenant.each_ref().map(String::as_str);
+    let options = [&tenant[..], &["--cpus=2", "--memory=2048m"]].concat();
+    let oversized = engine.run("oversized", &options, IDLE);
+    let folder = tempfile::tempdir().unwrap();
+    let flags = [
+        format!("--docker.host={}", engine.host()),
+        format!("--prometheus.url={}", prometheus.url()),
+        format!("--journal={}", folder.path().display()),
+    ];
+    let told = |more: &[&str]| {
+        let mut command = Command::new(BINARY);
+        command.env_clear().args(["rightsize", "apply", "--project=shop", "--format=json"]);
+        let output = command.args(&flags).args(more).output().unwrap();
+        let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+        (answer, output.status.code())
+    };
+    let (answer, _) = told(&[]);
+    let memory = json!({
+        "setting": "memory_limit", "from": (2048 * MIB) as f64, "to": (60 * MIB) as f64,
+    });
+    let cpu = json!({ "setting": "cpu_limit", "from": 2.0, "to": 0.15 });
+    assert_eq!(answer["changes"][0]["settings"], json!([cpu, memory]), "{answer:#}");
+    // The other one that the report knows runs elsewhere.
+    let left = answer["left_alone"].to_string();
+    assert!(left.contains("throttled") && left.contains("not on this engine"), "{left}");
+    let (done, _) = told(&["--container=oversized", "--setting=cpu_limit", "--yes", WATCH]);
+    assert_eq!(done["changes"][0]["outcome"], "kept", "{done:#}");
+    assert_eq!(limits(&oversized)[..3], [150_000_000, 0, 2048 * MIB]);
 }
 
 #[test]

@@ -97,7 +97,7 @@ const MADE: [Made; 5] = [
 ];
 
 /// The three days before now as a Prometheus reads them.
-fn openmetrics() -> String {
+pub(crate) fn openmetrics() -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() as i64;
     let first = now - 3 * DAY;
     let mut families = BTreeMap::<&str, Vec<String>>::new();

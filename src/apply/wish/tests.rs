@@ -33,7 +33,7 @@ fn a_file_that_makes_no_sense_is_refused_with_the_place() {
     for (change, expected) in [
         (r#"{"setting":"cpu_limit"}"#, "recommendations[0]: `change.to_cores` is missing"),
         (r#"{"setting":"cpu_limit","to_cores":0}"#, "`change.to_cores` has to be above 0"),
-        (r#"{"setting":"memory_limit","to_bytes":1e30}"#, "`change.to_bytes` has to be above 0"),
+        (r#"{"setting":"cpu_limit","to_cores":1e30}"#, "no more than any machine has"),
         (r#"{"setting":"cpu_limit","from_cores":-1,"to_cores":1}"#, "`change.from_cores` has to be above 0"),
     ] {
         assert!(reason(&file(SCOPE, change)).contains(expected), "{change}");
@@ -42,6 +42,8 @@ fn a_file_that_makes_no_sense_is_refused_with_the_place() {
     assert!(reason(&file("{}", cpu)).contains("does not say which container"));
     let forever = file(SCOPE, cpu).replace("2026-10-01T00:00:00Z", "soon");
     assert!(reason(&forever).contains("`soon` is not a time"));
+    let memory = reason(&file(SCOPE, r#"{"setting":"memory_limit","to_bytes":1e9}"#));
+    assert!(memory.contains("`kind` is `cpu_limit`, and `change.setting` is `memory_limit`"), "{memory}");
     let without = file(SCOPE, cpu).replace(r#","expires_at":"2026-10-01T00:00:00Z""#, "");
     assert!(reason(&without).contains("expires_at"));
     let one = file(SCOPE, cpu);
