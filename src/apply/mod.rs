@@ -5,7 +5,7 @@
 //! - [`plan`]: what is done to which container, and what is left alone and why;
 //! - [`verdict`], `watch`: whether a container fares worse than before;
 //! - [`journal`]: what was done, so that it can be undone, also after a crash;
-//! - [`run`], [`undo`]: doing it, one container at a time;
+//! - [`run`], [`undo`], `restore`: doing it, one container at a time;
 //! - [`rights`]: whether somebody may;
 //! - `page`: what people and programs are told.
 //!
@@ -16,6 +16,7 @@ pub mod journal;
 pub mod limits;
 mod page;
 pub mod plan;
+mod restore;
 pub mod rights;
 pub mod run;
 pub mod undo;

@@ -3,25 +3,22 @@
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch::Receiver;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 use super::journal::{Beginning, Journal, JournalError, State};
 use super::limits::{self, Restoring};
 use super::plan::{Plan, Step};
+use super::restore::{PAUSE, read_back, restored};
 use super::verdict::{Raised, Signs, worse};
 use super::watch::{self, Observer};
-use super::wish::{Setting, Target};
+use super::wish::Target;
 use crate::analysis::words::{percent, seconds};
 use crate::docker::{Found, UpdateError, Updater};
 use crate::history::Query;
-use crate::inventory::{ContainerId, EngineSettings, Status};
+use crate::inventory::{EngineSettings, Status};
 
 /// An engine that does not answer when a watch is over is asked for as long again.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// How often it is tried to take a change back, and how long is between two times.
-const ATTEMPTS: u32 = 5;
-const PAUSE: Duration = Duration::from_secs(2);
 
 /// Becomes true when the run is to end.
 pub type Stop = Receiver<bool>;
@@ -260,7 +257,12 @@ impl Doing<'_, '_> {
             }
             Err(error) => return self.take_back(found, entry, error.to_string()).await,
         }
-        self.journal.say(entry, State::Applied, None)?;
+        if let Err(error) = self.journal.say(entry, State::Applied, None) {
+            // Nobody would know of it. That it goes back is tried; `began` stands there anyhow.
+            let settings = limits::changed(&found.settings, &after);
+            let _ = restored(self.orders.updater, found.id, &found.settings, &settings).await;
+            return Err(error);
+        }
         (self.tell)(&format!("in force; watched for {}", seconds(self.orders.watch.as_secs_f64())));
         let (ended, signs) = self.watch(found, &after, before, observer).await;
         let done = match ended {
@@ -375,52 +377,6 @@ fn judged(
             let status = is.exit_code.map_or_else(|| "?".to_owned(), |code| code.to_string());
             Some(Ended::Badly(format!("it ended with exit status {status} while it was watched")))
         }
-    }
-}
-
-/// The container after a change, asked for as long as an engine may take to be well again.
-async fn read_back(updater: &Updater, id: ContainerId) -> Result<Option<Found>, UpdateError> {
-    let mut attempt = 1;
-    loop {
-        match updater.find(id).await {
-            Err(_) if attempt < ATTEMPTS => {
-                attempt += 1;
-                sleep(PAUSE).await;
-            }
-            answer => return answer,
-        }
-    }
-}
-
-/// Sets these settings of a container to what they were and reads them back; `None` if it is gone.
-pub(super) async fn restored(
-    updater: &Updater,
-    id: ContainerId,
-    before: &EngineSettings,
-    settings: &[Setting],
-) -> Result<Option<Restoring>, UpdateError> {
-    let mut said: Option<Restoring> = None;
-    let mut attempt = 1;
-    loop {
-        let Some(found) = read_back(updater, id).await? else { return Ok(None) };
-        let working_set = updater.usage(id).await?.and_then(|usage| usage.working_set);
-        let back = limits::restore(before, &found.settings, settings, working_set);
-        if back.update.is_empty() {
-            // What was said when it was done still holds.
-            let notes = said.map(|said| said.notes).unwrap_or_default();
-            return Ok(Some(Restoring { notes, ..back }));
-        }
-        match updater.update(id, &back.update).await {
-            Ok(()) => said = Some(back),
-            Err(error) if attempt >= ATTEMPTS => return Err(error),
-            Err(_) => sleep(PAUSE).await,
-        }
-        if attempt > ATTEMPTS {
-            let reason = || "the engine was asked and did nothing".to_owned();
-            let left_alone = settings.iter().map(|setting| (*setting, reason())).collect();
-            return Ok(Some(Restoring { left_alone, ..Restoring::default() }));
-        }
-        attempt += 1;
     }
 }
 

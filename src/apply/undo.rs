@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::journal::{Entry, Journal, JournalError, State};
 use super::limits::{self, Restoring};
-use super::run::{Stop, restored};
+use super::restore::restored;
+use super::run::Stop;
 use super::wish::Setting;
 use crate::docker::{Found, UpdateError, Updater};
 use crate::inventory::{ContainerId, EngineSettings};
