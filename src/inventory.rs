@@ -321,6 +321,8 @@ pub struct Container {
     pub ports: Ports,
     /// `HostConfig.RestartPolicy.Name`.
     pub restart_policy: String,
+    /// `HostConfig.AutoRemove`: whether the engine removes it when it ends.
+    pub auto_remove: bool,
     /// `HostConfig.Runtime`.
     pub runtime: String,
     /// Size of the cpu set it is bound to, if it is bound to one.
@@ -352,6 +354,7 @@ impl Container {
             network: Network::default(),
             ports: Ports::default(),
             restart_policy: String::new(),
+            auto_remove: false,
             runtime: String::new(),
             cpuset_cpus: None,
             engine_resources: EngineResources::default(),

@@ -226,6 +226,7 @@ impl Life {
         set(&mut container.network.mode, details.network_mode);
         container.ports = details.ports;
         set(&mut container.restart_policy, details.restart_policy);
+        container.auto_remove = details.auto_remove.unwrap_or(container.auto_remove);
         set(&mut container.runtime, details.runtime);
         container.cpuset_cpus = details.cpuset_cpus;
         container.engine_resources = details.resources;

@@ -291,6 +291,8 @@ struct ConfigJson {
     #[serde(deserialize_with = "lenient")]
     labels: Option<BTreeMap<String, Value>>,
     #[serde(deserialize_with = "lenient")]
+    exposed_ports: Option<BTreeMap<String, Value>>,
+    #[serde(deserialize_with = "lenient")]
     stop_signal: Option<String>,
 }
 
@@ -444,6 +446,7 @@ pub(super) fn read_details(body: &[u8]) -> Result<Details, Malformed> {
         ports: Ports {
             bound: ports::bindings(network.ports.unwrap_or_default()),
             configured: ports::bindings(host.port_bindings.unwrap_or_default()),
+            exposed: ports::exposed(&config.exposed_ports.unwrap_or_default()),
         },
         restart_policy: host.restart_policy.and_then(|policy| policy.name),
         auto_remove: host.auto_remove,

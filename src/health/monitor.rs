@@ -220,7 +220,7 @@ impl Monitor {
                 .as_ref()
                 .map(|volumes| by_driver(volumes, reclaimable(|usage| usage.volumes))),
             port_conflicts: Some(port_conflicts.collect()),
-            data_root_bytes: host.and_then(data_root_bytes),
+            data_root_bytes: host.and_then(Host::data_root_bytes),
             host: host.map(|host| of_host(host, snapshot, &seen.trend)),
             stack: seen.servers.clone(),
             own: Some(OwnFacts {
@@ -340,13 +340,6 @@ fn disk(filesystem: &Filesystem) -> Option<DiskFacts> {
     let inodes = (usage.files > 0).then(|| 1.0 - usage.files_free as f64 / usage.files as f64);
     let mountpoint = filesystem.mount.mountpoint.clone();
     (reach > 0).then(|| DiskFacts { mountpoint, used: used as f64 / reach as f64, inodes })
-}
-
-fn data_root_bytes(host: &Host) -> Option<u64> {
-    let filesystems = host.filesystems.as_ref()?;
-    let root = filesystems.data_root.as_ref()?;
-    let found = filesystems.mounted.iter().find(|one| one.mount.numbers == root.mount.numbers)?;
-    found.usage.as_ref().ok().map(|usage| usage.size)
 }
 
 fn unread(host: &Host) -> Vec<(String, String)> {

@@ -63,6 +63,19 @@ pub struct Ports {
     pub bound: Vec<Binding>,
     /// What is asked for (`HostConfig.PortBindings`), as far as the port of the host is named.
     pub configured: Vec<Binding>,
+    /// What the image, or who made the container, says that it listens at (`Config.ExposedPorts`).
+    pub exposed: Vec<(u16, Protocol)>,
+}
+
+impl Ports {
+    /// A TCP port that the container listens at, as far as anybody says: one that is published
+    /// before one that is only exposed.
+    pub fn listens_at(&self) -> Option<u16> {
+        let published = self.bound.iter().chain(&self.configured);
+        let published = published.map(|binding| (binding.container_port, binding.protocol));
+        let mut all = published.chain(self.exposed.iter().copied());
+        all.find(|(_, protocol)| *protocol == Protocol::Tcp).map(|(port, _)| port)
+    }
 }
 
 impl Container {
@@ -116,7 +129,7 @@ mod tests {
 
     fn container(number: u8, status: Status, policy: &str, bindings: &[Binding]) -> Container {
         let id = format!("{number:02x}").repeat(32).parse().unwrap();
-        let ports = Ports { bound: bindings.to_vec(), configured: bindings.to_vec() };
+        let ports = Ports { bound: bindings.to_vec(), configured: bindings.to_vec(), ..Ports::default() };
         Container { ports, restart_policy: policy.into(), ..Container::new(id, status) }
     }
 
@@ -125,6 +138,16 @@ mod tests {
     }
 
     const TCP: Protocol = Protocol::Tcp;
+
+    #[test]
+    fn a_published_tcp_port_is_listened_at_before_one_that_is_only_exposed() {
+        let exposed = vec![(53, Protocol::Udp), (8080, Protocol::Tcp)];
+        let mut ports = Ports { exposed, ..Ports::default() };
+        assert_eq!(ports.listens_at(), Some(8080));
+        ports.bound = vec![binding("", 8000, Protocol::Tcp)];
+        assert_eq!(ports.listens_at(), Some(80));
+        assert_eq!(Ports { exposed: vec![(53, Protocol::Udp)], ..Ports::default() }.listens_at(), None);
+    }
 
     #[test]
     fn a_stopped_container_that_will_start_again_claims_its_port() {

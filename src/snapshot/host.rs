@@ -73,6 +73,16 @@ pub struct Host {
     pub peaks: Option<HostPeaks>,
 }
 
+impl Host {
+    /// The size of the file system on which the engine keeps its data.
+    pub fn data_root_bytes(&self) -> Option<u64> {
+        let filesystems = self.filesystems.as_ref()?;
+        let root = filesystems.data_root.as_ref()?;
+        let found = filesystems.mounted.iter().find(|one| one.mount.numbers == root.mount.numbers)?;
+        found.usage.as_ref().ok().map(|usage| usage.size)
+    }
+}
+
 /// How reading went for one collector.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outcome {

@@ -25,10 +25,7 @@ struct BindingJson {
 pub(super) fn bindings(ports: BTreeMap<String, Value>) -> Vec<Binding> {
     let mut bindings: Vec<Binding> = Vec::new();
     for (port, hosts) in ports {
-        let (number, protocol) = port.split_once('/').unwrap_or((&port, "tcp"));
-        let (Ok(container_port), Some(protocol)) = (number.parse(), Protocol::from_word(protocol)) else {
-            continue;
-        };
+        let Some((container_port, protocol)) = of_container(&port) else { continue };
         let Value::Array(hosts) = hosts else { continue };
         bindings.extend(hosts.into_iter().filter_map(|host| binding(host, container_port, protocol)));
     }
@@ -36,6 +33,21 @@ pub(super) fn bindings(ports: BTreeMap<String, Value>) -> Vec<Binding> {
     bindings.dedup();
     bindings.truncate(MAX_BINDINGS);
     bindings
+}
+
+/// The ports that an image or somebody says that it listens at (`Config.ExposedPorts`), ascending.
+pub(super) fn exposed(ports: &BTreeMap<String, Value>) -> Vec<(u16, Protocol)> {
+    let mut exposed: Vec<(u16, Protocol)> = ports.keys().filter_map(|port| of_container(port)).collect();
+    exposed.sort_unstable();
+    exposed.dedup();
+    exposed.truncate(MAX_BINDINGS);
+    exposed
+}
+
+/// A port of a container, as `80/tcp`.
+fn of_container(port: &str) -> Option<(u16, Protocol)> {
+    let (number, protocol) = port.split_once('/').unwrap_or((port, "tcp"));
+    Some((number.parse().ok()?, Protocol::from_word(protocol)?))
 }
 
 fn binding(host: Value, container_port: u16, protocol: Protocol) -> Option<Binding> {
@@ -78,6 +90,13 @@ mod tests {
             assert!(read(json!({"80/tcp": [host]})).is_empty());
         }
         assert!(read(json!({"x/tcp": [{"HostPort": "1"}], "80/icmp": [{"HostPort": "1"}]})).is_empty());
+    }
+
+    #[test]
+    fn what_is_exposed_is_ascending_and_what_is_no_port_is_left_out() {
+        let ports = json!({"8080/tcp": {}, "53/udp": {}, "80": {}, "x/tcp": {}, "8000-8010/tcp": {}});
+        let exposed = exposed(&serde_json::from_value(ports).unwrap());
+        assert_eq!(exposed, [(53, Protocol::Udp), (80, Protocol::Tcp), (8080, Protocol::Tcp)]);
     }
 
     #[test]

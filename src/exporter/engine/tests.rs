@@ -67,8 +67,8 @@ fn golden_page_of_an_engine() {
         container_port: 53,
     };
     let wanted = Binding { host_ip: "127.0.0.1".parse().ok(), ..web };
-    let running = Ports { bound: vec![dns, web], configured: Vec::new() };
-    let stopped = Ports { bound: Vec::new(), configured: vec![wanted] };
+    let running = Ports { bound: vec![dns, web], ..Ports::default() };
+    let stopped = Ports { configured: vec![wanted], ..Ports::default() };
     let engine = Engine {
         connected: true,
         version: Some("Docker Engine 28.5.2".into()),
