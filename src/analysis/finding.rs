@@ -1,6 +1,6 @@
 //! What every method answers with: a sentence, whom it is about, and what it rests on.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// How much it matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -17,7 +17,7 @@ pub enum Severity {
 }
 
 /// Whom it is about; what is not said is not known or not meant.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Scope {
     /// Whose it is.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -37,7 +37,7 @@ pub struct Scope {
 }
 
 /// What a number was told from.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Evidence {
     /// The metric, or the expression of it.
     pub metric: String,
@@ -53,7 +53,7 @@ pub struct Evidence {
 }
 
 /// A time, in milliseconds since 1970.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Window {
     /// Its beginning.
     pub from: i64,

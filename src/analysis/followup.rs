@@ -6,9 +6,10 @@
 use serde::Serialize;
 
 use super::compare::{Comparison, Pair, Question, Rule, Verdict, compare};
-use super::recommendation::Change;
+use super::finding::Evidence;
+use super::recommendation::{Change, Kind};
 use super::series::Series;
-use super::words::{cores, percent, short, size};
+use super::words::{cores, percent, seconds, short, size};
 
 const DAY_MS: i64 = 86_400_000;
 
@@ -36,6 +37,9 @@ pub enum Goal {
     },
     /// The series does not rise: what is made smaller must not be felt.
     DoesNotRise,
+    /// What the series counts does not happen any more: kills for want of memory, which are too
+    /// rare for medians.
+    Ends,
 }
 
 /// What is known since a recommendation.
@@ -94,28 +98,69 @@ pub enum Outcome {
     NoEffect,
     /// It was applied, and what should fall or stay has risen.
     Worse,
+    /// It was applied, which is all that there is to see of it.
+    Applied,
+    /// What was recommended is no single setting, and what it is about is as it was.
+    StillSo,
+    /// Nothing is known any more of what it is about.
+    NotKnown,
+}
+
+/// What became of a recommendation that changes no single number: of the first evidence for it, what
+/// that is now where it is known, and whether the same would be recommended again.
+pub fn look_again(kind: Kind, before: &Evidence, now: Option<f64>, is_said_again: bool) -> FollowUp {
+    let is_setting = matches!(kind, Kind::HealthCheck | Kind::RestartPolicy);
+    let is_over = now.is_some_and(|now| before.threshold.is_none_or(|most| now <= most));
+    let values = || {
+        let words = |value: f64| measured(kind, value);
+        now.map_or_else(String::new, |now| format!(": {} then and {} now", words(before.value), words(now)))
+    };
+    let (outcome, sentence) = match (is_said_again, is_setting) {
+        (true, true) => (Outcome::NotApplied, "not applied: it is as it was".to_owned()),
+        (true, false) => (Outcome::StillSo, format!("still so{}", values())),
+        (false, true) if now.is_some() => (Outcome::Applied, "applied: it is set now".to_owned()),
+        (false, false) if is_over => (Outcome::EffectCame, format!("over{}", values())),
+        _ => (Outcome::NotKnown, "too little is known of it now to say".to_owned()),
+    };
+    let numbers = now.filter(|_| !is_setting);
+    FollowUp { outcome, applied_at_ms: None, before: numbers.map(|_| before.value), after: numbers, sentence }
+}
+
+/// A first evidence, in its unit.
+fn measured(kind: Kind, value: f64) -> String {
+    match kind {
+        Kind::Reclaim => size(value),
+        Kind::ResponseTime | Kind::QueryIndex => seconds(value),
+        Kind::CpuLimit | Kind::CpuReservation => cores(value),
+        Kind::MemoryLimit | Kind::MemoryReservation => size(value),
+        Kind::HostOvercommit | Kind::PoolSize | Kind::ErrorRate => percent(value),
+        Kind::HealthCheck | Kind::RestartPolicy => short(value),
+    }
 }
 
 /// What became of a recommendation.
 pub fn follow_up(facts: &Facts) -> FollowUp {
     let since = facts.setting.between(facts.recommended_at, facts.now);
+    if since.points().is_empty() {
+        let sentence = "nothing is known of it since then".to_owned();
+        let outcome = Outcome::NotKnown;
+        return FollowUp { outcome, applied_at_ms: None, before: None, after: None, sentence };
+    }
     let is_applied = |(_, value): &&(i64, f64)| is_near(facts.change, *value);
     let applied_at_ms = since.points().iter().find(is_applied).map(|(at, _)| *at);
     let last = since.points().last();
     let still = last.as_ref().is_some_and(is_applied);
-    let (outcome, comparison) = match applied_at_ms {
-        None => (Outcome::NotApplied, None),
-        Some(_) if !still => (Outcome::TakenBack, None),
-        Some(at) => compared(facts, at)
-            .map_or((Outcome::TooEarly, None), |comparison| (judged(facts, &comparison), Some(comparison))),
+    let (outcome, (before, after)) = match applied_at_ms {
+        None => (Outcome::NotApplied, (None, None)),
+        Some(_) if !still => (Outcome::TakenBack, (None, None)),
+        Some(at) => seen(facts, at).unwrap_or((Outcome::TooEarly, (None, None))),
     };
-    let (before, after) = comparison.map_or((None, None), |comparison| comparison.medians);
     let sentence = sentence(facts, outcome, last.map(|last| last.1), (before, after));
     FollowUp { outcome, applied_at_ms, before, after, sentence }
 }
 
 /// Whether a setting is what was recommended, or beyond it on the same way.
-fn is_near(change: Change, value: f64) -> bool {
+pub fn is_near(change: Change, value: f64) -> bool {
     let (from, to) = change.values();
     match from {
         _ if value <= 0.0 => false,
@@ -127,13 +172,41 @@ fn is_near(change: Change, value: f64) -> bool {
     }
 }
 
-/// Whole days after a change beside as many before it; `None` of less than one.
-fn compared(facts: &Facts, applied_at: i64) -> Option<Comparison> {
+/// What was watched before and after, as far as that is known: medians, or what was counted.
+type Medians = (Option<f64>, Option<f64>);
+
+/// What was seen in whole days after a change, beside as many before it; `None` of less than one.
+fn seen(facts: &Facts, applied_at: i64) -> Option<(Outcome, Medians)> {
     let begin = applied_at.saturating_add(SETTLING_MS);
     let days = (facts.now.saturating_sub(begin) / DAY_MS).min(MOST_DAYS);
     if days < 1 {
         return None;
     }
+    if facts.goal == Goal::Ends {
+        return counted(facts, applied_at, begin, days * DAY_MS);
+    }
+    let comparison = compared(facts, applied_at, begin, days)?;
+    Some((judged(facts, &comparison), comparison.medians))
+}
+
+/// What was counted in both times.
+fn counted(facts: &Facts, applied_at: i64, begin: i64, length: i64) -> Option<(Outcome, Medians)> {
+    let values = |after: i64, until: i64| facts.watched.between(after, until).values();
+    let (before, after) = (values(applied_at - length, applied_at), values(begin, begin + length));
+    if after.is_empty() {
+        return None;
+    }
+    let (before, after): (f64, f64) = (before.iter().sum(), after.iter().sum());
+    let outcome = match () {
+        () if after <= 0.0 => Outcome::EffectCame,
+        () if after > before => Outcome::Worse,
+        () if after < before => Outcome::LessThanPromised,
+        () => Outcome::NoEffect,
+    };
+    Some((outcome, (Some(before), Some(after))))
+}
+
+fn compared(facts: &Facts, applied_at: i64, begin: i64, days: i64) -> Option<Comparison> {
     let length = days * DAY_MS;
     let values =
         |after: i64, until: i64| facts.watched.between(after, until).medians(STEP_MS * days).values();
@@ -150,25 +223,23 @@ fn judged(facts: &Facts, comparison: &Comparison) -> Outcome {
     match (facts.goal, comparison.verdict) {
         (_, Verdict::NotEnoughData) => Outcome::TooEarly,
         (_, Verdict::Higher) => Outcome::Worse,
-        (Goal::DoesNotRise, _) => Outcome::EffectCame,
+        (Goal::DoesNotRise | Goal::Ends, _) => Outcome::EffectCame,
         (Goal::Falls { below: Some(most) }, Verdict::Lower) if after > most => Outcome::LessThanPromised,
         (Goal::Falls { .. }, Verdict::Lower) => Outcome::EffectCame,
         (Goal::Falls { .. }, _) => Outcome::NoEffect,
     }
 }
 
-fn sentence(
-    facts: &Facts,
-    outcome: Outcome,
-    now: Option<f64>,
-    medians: (Option<f64>, Option<f64>),
-) -> String {
+fn sentence(facts: &Facts, outcome: Outcome, now: Option<f64>, medians: Medians) -> String {
     let (_, to) = facts.change.values();
     let proposed = in_words(facts.change, to);
     let set = now.filter(|now| *now > 0.0);
     let is_now = set
         .map_or_else(|| "there is none".to_owned(), |now| format!("it is {}", in_words(facts.change, now)));
     let change = match medians {
+        (Some(before), Some(after)) if facts.goal == Goal::Ends => {
+            format!("{before:.0} times before and {after:.0} times after")
+        }
         (Some(before), Some(after)) => format!("{} before and {} after", plain(before), plain(after)),
         _ => String::new(),
     };
@@ -178,7 +249,7 @@ fn sentence(
         Outcome::TooEarly => {
             format!("applied ({is_now}); too early to say more: look again after a full day with data")
         }
-        Outcome::EffectCame if facts.goal != Goal::DoesNotRise => format!("applied, and it helped: {change}"),
+        Outcome::EffectCame if helped(facts.goal, medians.0) => format!("applied, and it helped: {change}"),
         Outcome::EffectCame => format!("applied, and nothing suffers from it: {change}"),
         Outcome::LessThanPromised => {
             format!(
@@ -187,6 +258,17 @@ fn sentence(
         }
         Outcome::NoEffect => format!("applied, and nothing changed: {change}; look for another cause"),
         Outcome::Worse => format!("applied, and it became worse: {change}; take it back"),
+        // Of these there is no setting that is a number.
+        Outcome::Applied | Outcome::StillSo | Outcome::NotKnown => is_now,
+    }
+}
+
+/// Whether something was to get better, and not only to stay well.
+fn helped(goal: Goal, before: Option<f64>) -> bool {
+    match goal {
+        Goal::Falls { .. } => true,
+        Goal::DoesNotRise => false,
+        Goal::Ends => before.is_some_and(|before| before > 0.0),
     }
 }
 
@@ -206,145 +288,4 @@ fn plain(value: f64) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::super::simulation::Random;
-    use super::*;
-
-    const RAISE: Change = Change::CpuLimit { from_cores: Some(0.5), to_cores: 0.8 };
-    const FALLS: Goal = Goal::Falls { below: Some(0.05) };
-    const APPLIED: i64 = 8 * DAY_MS;
-
-    /// Five-minute samples of `before` until a time and `after` from it on, with some noise.
-    fn steps(before: f64, after: f64, days: i64) -> Series {
-        let mut random = Random::new(5);
-        Series::new((0..days * 288).map(|step| {
-            let at = step * STEP_MS;
-            let level = if at < APPLIED { before } else { after };
-            (at, level * (1.0 + 0.05 * random.normal()))
-        }))
-    }
-
-    fn exact(before: f64, after: f64, days: i64) -> Series {
-        Series::new(
-            (0..days * 288)
-                .map(|step| (step * STEP_MS, if step * STEP_MS < APPLIED { before } else { after })),
-        )
-    }
-
-    fn followed(change: Change, setting: &Series, watched: &Series, days: i64, goal: Goal) -> FollowUp {
-        let now = days * DAY_MS;
-        follow_up(&Facts {
-            change,
-            recommended_at: 7 * DAY_MS,
-            now,
-            setting,
-            watched,
-            goal,
-            least_change: 0.01,
-        })
-    }
-
-    #[test]
-    fn a_limit_that_stays_is_not_applied() {
-        let found = followed(RAISE, &exact(0.5, 0.5, 12), &steps(0.6, 0.6, 12), 12, FALLS);
-        assert_eq!((found.outcome, found.applied_at_ms), (Outcome::NotApplied, None));
-        assert_eq!(
-            found.sentence,
-            "not applied: a limit of 0.80 cores was recommended, and it is a limit of 0.50 cores"
-        );
-    }
-
-    #[test]
-    fn a_raise_that_ended_throttling_helped() {
-        let found = followed(RAISE, &exact(0.5, 0.8, 12), &steps(0.6, 0.02, 12), 12, FALLS);
-        assert_eq!((found.outcome, found.applied_at_ms), (Outcome::EffectCame, Some(APPLIED)));
-        assert_eq!(found.sentence, "applied, and it helped: 60 % before and 2 % after");
-    }
-
-    #[test]
-    fn throttling_that_went_away_altogether_helped_too() {
-        let found = followed(RAISE, &exact(0.5, 1.0, 12), &exact(0.6, 0.0, 12), 12, FALLS);
-        assert_eq!(found.outcome, Outcome::EffectCame);
-    }
-
-    #[test]
-    fn a_change_without_effect_and_one_that_hurts_are_told_apart() {
-        let setting = exact(0.5, 0.8, 12);
-        let same = followed(RAISE, &setting, &steps(0.6, 0.6, 12), 12, FALLS);
-        assert_eq!(same.outcome, Outcome::NoEffect);
-        let worse = followed(RAISE, &setting, &steps(0.3, 0.6, 12), 12, FALLS);
-        assert_eq!(worse.outcome, Outcome::Worse);
-    }
-
-    #[test]
-    fn a_raise_that_was_too_small_helped_less_than_promised() {
-        let found = followed(RAISE, &exact(0.5, 0.8, 12), &steps(0.6, 0.3, 12), 12, FALLS);
-        assert_eq!(found.outcome, Outcome::LessThanPromised);
-    }
-
-    #[test]
-    fn what_nobody_notices_is_no_harm() {
-        let found = followed(RAISE, &exact(0.5, 0.8, 12), &steps(0.001, 0.003, 12), 12, Goal::DoesNotRise);
-        assert_eq!(found.outcome, Outcome::EffectCame);
-    }
-
-    #[test]
-    fn what_was_made_smaller_is_well_if_nothing_rose() {
-        let lower = Change::MemoryLimit { from_bytes: Some(512.0), to_bytes: 116.0 };
-        let setting = exact(512.0, 120.0, 12);
-        let well = followed(lower, &setting, &steps(0.1, 0.1, 12), 12, Goal::DoesNotRise);
-        assert_eq!(well.outcome, Outcome::EffectCame);
-        let felt = followed(lower, &setting, &steps(0.1, 0.3, 12), 12, Goal::DoesNotRise);
-        assert_eq!(felt.outcome, Outcome::Worse);
-    }
-
-    #[test]
-    fn on_the_first_day_and_without_samples_it_is_too_early() {
-        let early = followed(RAISE, &exact(0.5, 0.8, 9), &steps(0.6, 0.02, 9), 9, FALLS);
-        assert_eq!((early.outcome, early.applied_at_ms), (Outcome::TooEarly, Some(APPLIED)));
-        let blind = followed(RAISE, &exact(0.5, 0.8, 12), &Series::default(), 12, FALLS);
-        assert_eq!(blind.outcome, Outcome::TooEarly);
-    }
-
-    #[test]
-    fn what_is_not_there_any_more_was_taken_back() {
-        let there_and_back =
-            Series::new([(APPLIED, 0.8), (APPLIED + DAY_MS, 0.8), (APPLIED + 2 * DAY_MS, 0.5)]);
-        let found = followed(RAISE, &there_and_back, &steps(0.6, 0.6, 12), 12, FALLS);
-        assert_eq!(found.outcome, Outcome::TakenBack);
-        let removed = Series::new([(APPLIED, 0.8), (APPLIED + DAY_MS, 0.0)]);
-        let found = followed(RAISE, &removed, &steps(0.6, 0.6, 12), 12, FALLS);
-        assert_eq!(
-            found.sentence,
-            "applied and taken back: a limit of 0.80 cores was recommended, and there is none"
-        );
-    }
-
-    #[test]
-    fn a_first_limit_counts_once_there_is_one() {
-        let first = Change::MemoryLimit { from_bytes: None, to_bytes: 128.0 };
-        let at =
-            |setting: &Series| followed(first, setting, &steps(0.1, 0.1, 12), 12, Goal::DoesNotRise).outcome;
-        assert_eq!(at(&Series::default()), Outcome::NotApplied);
-        assert_eq!(at(&Series::new([(APPLIED, 0.0)])), Outcome::NotApplied);
-        assert_eq!(at(&Series::new([(APPLIED, 128.0), (11 * DAY_MS, 128.0)])), Outcome::EffectCame);
-        assert_eq!(at(&Series::new([(APPLIED, 4096.0)])), Outcome::NotApplied);
-    }
-
-    proptest! {
-        #[test]
-        fn anything_gives_an_answer(
-            setting in proptest::collection::vec((0_i64..12 * DAY_MS, prop_oneof![Just(f64::NAN), 0.0..2.0]), 0..40),
-            watched in proptest::collection::vec((0_i64..12 * DAY_MS, prop_oneof![Just(0.0), 0.0..1e9]), 0..200),
-            from in proptest::option::of(0.01..2.0),
-            to in 0.01..2.0,
-        ) {
-            let change = Change::CpuLimit { from_cores: from, to_cores: to };
-            let found = followed(change, &Series::new(setting), &Series::new(watched), 12, FALLS);
-            prop_assert_eq!(found.applied_at_ms.is_some(), found.outcome != Outcome::NotApplied);
-            prop_assert!(!found.sentence.is_empty());
-        }
-    }
-}
+mod tests;

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::finding::{Evidence, Scope, Severity, Window};
 
@@ -16,7 +16,7 @@ pub const FULL_HISTORY_DAYS: f64 = 7.0;
 pub const VALID_MS: i64 = 7 * 86_400_000;
 
 /// What is recommended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// Another limit of cores, or a first one.
@@ -126,7 +126,7 @@ pub struct Recommendation {
 }
 
 /// A setting, what it is now (`from`, absent where there is none) and what it should be.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "setting", rename_all = "snake_case")]
 pub enum Change {
     /// The most cores.
@@ -273,7 +273,7 @@ impl Confidence {
 }
 
 /// How to see later whether it helped.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verify {
     /// What to ask Prometheus a day after the change.
     pub promql: String,
@@ -317,6 +317,13 @@ pub fn id(kind: Kind, scope: &Scope, subject: Option<&str>) -> String {
     id
 }
 
+/// What an id tells of several in one scope, as [`id`] was given it.
+pub fn subject(id: &str) -> Option<String> {
+    // A kind and five parts of the scope stand before it.
+    let part = id.splitn(7, '/').nth(6)?;
+    Some(part.replace("%2F", "/").replace("%25", "%"))
+}
+
 /// When a recommendation from a time is stale.
 pub fn expiry(window: Window) -> i64 {
     window.to.saturating_add(VALID_MS)
@@ -343,6 +350,7 @@ mod tests {
         };
         assert_eq!(id(Kind::MemoryLimit, &full, None), "memory_limit/ann/shop/core//shop-api-1");
         assert_eq!(id(Kind::PoolSize, &full, Some("main")), "pool_size/ann/shop/core//shop-api-1/main");
+        assert_eq!(subject(&id(Kind::PoolSize, &full, None)), None);
     }
 
     #[test]
@@ -379,6 +387,7 @@ mod tests {
         #[test]
         fn different_scopes_have_different_ids(a in "[a/%]{0,4}", b in "[a/%]{0,4}", c in "[a/%]{0,4}", d in "[a/%]{0,4}") {
             let ids = (id(Kind::CpuLimit, &scope(&a, &b), None), id(Kind::CpuLimit, &scope(&c, &d), None));
+            prop_assert_eq!(subject(&id(Kind::PoolSize, &scope(&a, &b), Some(&c))), Some(c.clone()));
             prop_assert_eq!(ids.0 == ids.1, (a, b) == (c, d));
         }
     }

@@ -12,14 +12,17 @@ use jiff::tz::TimeZone;
 
 use crate::analysis::compare::Rule;
 use crate::analysis::cost::{Dimension, View};
+use crate::analysis::followup::Outcome as Became;
 use crate::config::{Config, time_zone};
 use crate::history::{Upstream, Whom};
-use crate::prometheus::Client;
+use crate::prometheus::{Client, QueryError};
 use crate::report::Format;
+use crate::report::advice::Looked;
 use crate::report::compare::{self, Outcome};
 use crate::report::cost::{self, Options};
+use crate::report::followup::ledger::{self, Entry};
 use crate::report::period::{Period, Said};
-use crate::report::{insights, rightsize, sla};
+use crate::report::{followup, insights, rightsize, sla};
 use crate::tenant::{self, Narrowing};
 
 /// A report that takes longer tells how far it is, on a terminal.
@@ -127,6 +130,11 @@ what lasts for minutes. Where a container has fewer than 100 steps or 3 hours, t
 is missing. Without --user, --project, --team and --container it also tells whether all limits
 together are more than the host has.
 
+Beside limits it tells which services answer slowly or fail, with four things to do each, which pools
+of connections are too small, and which statements of databases an index would help. Where the file
+of an exporter with the same history.path can be read, it also tells what became of what that has
+recommended.
+
 Nothing is changed: each recommendation comes with the lines for the Compose file, a command that
 does the same at once, and a query that shows a day later whether it helped. The exit status is 1
 where there is no report.
@@ -140,7 +148,7 @@ Examples:
 fn rightsize_command() -> Command {
     let last = rightsize::LAST;
     Command::new("rightsize")
-        .about("Limits and reservations that fit what containers have used")
+        .about("Limits and reservations that fit what containers have used, and what else should change")
         .after_help(RIGHTSIZE_HELP)
         .arg(format_option())
         .arg(option("last", "LENGTH", "This long up to now, such as 12h, 7d or 4w").default_value(last))
@@ -362,9 +370,21 @@ pub(super) fn rightsize(config: &Config, arguments: &ArgMatches) -> anyhow::Resu
     let options = rightsize_options(arguments, Timestamp::now())?;
     let query = Upstream::new(Client::new(&config.prometheus)?);
     let mut progress = Progress { began: Instant::now(), shown: false };
-    let found = runtime()?.block_on(rightsize::report(&query, options, &mut |share| progress.tell(share)));
+    let found = runtime()?.block_on(async {
+        let mut found = rightsize::report(&query, options, &mut |share| progress.tell(share)).await?;
+        found.followed_up = followup::follow(&query, remembered(config), &found, Timestamp::now()).await?;
+        // What the exporter alone sees, such as health checks, is not told from here.
+        found.followed_up.retain(|followed| followed.found.outcome != Became::NotKnown);
+        Ok::<_, QueryError>(found)
+    });
     progress.clear();
     Ok(found?.page(format(arguments)))
+}
+
+/// What an exporter with the same configuration has recommended, where its file can be read from here.
+fn remembered(config: &Config) -> Vec<Entry> {
+    let folder = config.history.path.as_deref().filter(|_| config.history.enabled);
+    folder.and_then(|folder| ledger::read(folder).ok()).unwrap_or_default()
 }
 
 fn rightsize_options(arguments: &ArgMatches, now: Timestamp) -> anyhow::Result<rightsize::Options> {
@@ -388,6 +408,7 @@ pub(super) fn sizes_of(
             .map_err(anyhow::Error::msg)?,
         host: None,
         known: BTreeMap::new(),
+        beside: Looked::default(),
     })
 }
 

@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use crate::config;
 use crate::health::{Domain, Monitor};
 use crate::history::{DOMAINS, Judge, Options, Recorder, Retention, SystemSample};
+use crate::report::followup::ledger::Ledger;
 
 /// The thread that keeps the history, where it is kept.
 pub(super) fn start(config: &config::History, monitor: Arc<Monitor>) -> anyhow::Result<Option<Recorder>> {
@@ -20,6 +21,11 @@ pub(super) fn start(config: &config::History, monitor: Arc<Monitor>) -> anyhow::
         None => "could not keep the history".to_owned(),
     });
     recorder.map(Some)
+}
+
+/// What was recommended, beside the history's files where there are any.
+pub(super) fn ledger(config: &config::History) -> Ledger {
+    Ledger::open(config.path.as_deref().filter(|_| config.enabled))
 }
 
 /// What the history keeps, and where.

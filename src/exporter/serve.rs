@@ -46,7 +46,7 @@ use crate::web::access::Access;
 use crate::web::entrance::{Entrance, Looked, Prepared};
 use crate::web::reload::{self, Wish};
 use crate::web::server::{self, Listeners};
-use crate::web::{Context, Surroundings, router};
+use crate::web::{Context, Surroundings, look_for_recommendations, router};
 
 use super::processes::Processes;
 use super::systemd::{Notifier, Sockets};
@@ -224,7 +224,10 @@ impl Exporter {
         let context = context.with_rulebook(rulebook.clone());
         let context = context.with_monitor(monitor.clone()).with_history(kept).with_hub(hub);
         context.set_surroundings(around);
+        let context = context.with_ledger(history::ledger(&config.history));
         let context = Arc::new(context.with_entrance(entrance.clone()).with_reloads(wishes));
+        let looking = look_for_recommendations(context.clone());
+        tokio::spawn(cancel.clone().run_until_cancelled_owned(looking));
         look_for_findings(&config, &context, &inventory, findings, &cancel);
         for address in listeners.addresses() {
             tracing::info!(%address, tls = entrance.speaks_tls(), docker = %config.docker.host, version = env!("CARGO_PKG_VERSION"), "listening");

@@ -5,6 +5,7 @@
 //! expressions take classic names and those of OpenTelemetry, of both the classic ones, as the
 //! rules do (`alerting/programs.yml`).
 
+pub mod advice;
 pub mod insight;
 pub mod sizing;
 

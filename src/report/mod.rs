@@ -10,13 +10,17 @@
 //! - [`trends`]: what grows, falls or has changed its level;
 //! - [`anomalies`]: what was not as usual;
 //! - [`rightsize`]: limits and reservations that fit what containers have used;
+//! - [`advice`]: what else is recommended;
+//! - [`followup`]: what became of what was recommended;
 //! - [`insights`]: what holds requests up, since when, and what may be behind it.
 
+pub mod advice;
 pub mod amount;
 pub mod anomalies;
 pub mod compare;
 pub mod cost;
 mod each;
+pub mod followup;
 pub mod gather;
 pub mod insights;
 pub mod period;

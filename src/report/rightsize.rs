@@ -1,24 +1,31 @@
 //! `dockmeter report rightsize` and `GET /api/analytics/recommendations`: limits and reservations
-//! that fit what containers have used.
+//! that fit what containers have used, beside what else is recommended.
 
 mod gather;
+mod hosts;
+mod json;
 mod page;
+mod promised;
 
 use std::collections::BTreeMap;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::{Timestamp, ToSpan};
 
+use super::advice::{Looked, told};
 use super::aside;
 use super::each::each;
+use super::followup::Followed;
 use super::period::Period;
-use crate::analysis::finding::{Scope, Window};
-use crate::analysis::recommendation::{Answer, Change, Kind, NotEnoughData, Recommendation};
-use crate::analysis::rightsize::host::{Overcommit, overcommit, recommend};
+use crate::analysis::finding::Scope;
+use crate::analysis::recommendation::{Answer, Change, NotEnoughData, Recommendation};
+use crate::analysis::rightsize::host::Overcommit;
 use crate::analysis::rightsize::{Capacity, rightsize};
-use crate::history::{Line, Machine, Query, Whom, sizing};
+use crate::history::{Line, Query, Whom, sizing};
 use crate::prometheus::QueryError;
 use gather::Gathered;
+use hosts::Hosts;
+use promised::{Promises, promised};
 
 /// Measures that are asked for at once.
 const AT_ONCE: usize = 4;
@@ -63,8 +70,22 @@ pub struct Options {
     pub host: Option<Capacity>,
     /// What is known of containers besides.
     pub known: BTreeMap<Labels, Known>,
-    /// Whether it may be told what the host has promised to all.
+    /// Whether it may be told what the host has promised to all, and what nothing on it needs.
     pub with_host: bool,
+    /// What was found out without the history.
+    pub beside: Looked,
+}
+
+impl Options {
+    /// What is set aside for a container now, where that is known.
+    pub(super) fn reserved(&self, scope: &Scope, change: Change) -> Option<f64> {
+        let known = self.known.iter().find(|(labels, _)| gather::scope(labels) == *scope)?.1;
+        match change {
+            Change::CpuReservation { .. } => known.cpu_reserved_cores,
+            Change::MemoryReservation { .. } => known.memory_reserved_bytes,
+            _ => None,
+        }
+    }
 }
 
 /// A time that is not too long to be looked at.
@@ -91,10 +112,16 @@ pub struct Rightsized {
     pub containers: usize,
     /// What the host has promised, where that may be told and its size is known.
     pub overcommit: Option<Overcommit>,
+    /// The same of several hosts, by name.
+    pub hosts: Vec<(String, Overcommit)>,
     /// What should change, what matters most first.
     pub recommendations: Vec<Recommendation>,
     /// What cannot be told.
     pub not_enough_data: Vec<NotEnoughData>,
+    /// By id, what the first evidence of recommendations is or would be.
+    pub values: BTreeMap<String, f64>,
+    /// What became of what was recommended before.
+    pub followed_up: Vec<Followed>,
 }
 
 /// Asks for what containers have used and may use, and says what should change. `progress` is told
@@ -124,17 +151,30 @@ pub async fn report(
         progress(answers.len() as f64 / sizing::ALL.len() as f64);
     }
     drop(asked);
-    let machines = query.machines(options.period.to.as_millisecond()).await?;
-    let host = largest(&machines).or(options.host);
+    let hosts = Hosts::asked(query, &options).await?;
+    let told = told(query, &options).await?;
+    let mut looked = std::mem::take(&mut options.beside);
     let asked = options.clone();
     let judge = move || {
-        let gathered = Gathered::new(answers, &asked, step_s, host);
-        judged(&asked, &gathered, host, machines.len())
+        let gathered = Gathered::new(answers, &asked, step_s, &hosts);
+        looked.add(told.judged(&asked, &gathered.facts));
+        judged(&asked, &gathered, looked, &hosts)
     };
     // Weeks of a thousand containers take a while, in which others are answered.
-    let Judged { step_s, containers, overcommit, recommendations, not_enough_data } = aside(judge).await;
-    let source = query.name();
-    Ok(Rightsized { options, source, step_s, containers, overcommit, recommendations, not_enough_data })
+    let Judged { step_s, containers, promised, recommendations, not_enough_data, values } =
+        aside(judge).await;
+    Ok(Rightsized {
+        options,
+        source: query.name(),
+        step_s,
+        containers,
+        overcommit: promised.of_one,
+        hosts: promised.of_several,
+        recommendations,
+        not_enough_data,
+        values,
+        followed_up: Vec::new(),
+    })
 }
 
 /// The time that was asked for, from when on something is known. What began a few days ago is
@@ -156,39 +196,28 @@ async fn known_period(query: &dyn Query, options: &Options) -> Result<Period, Qu
 struct Judged {
     step_s: i64,
     containers: usize,
-    overcommit: Option<Overcommit>,
+    promised: Promises,
     recommendations: Vec<Recommendation>,
     not_enough_data: Vec<NotEnoughData>,
+    values: BTreeMap<String, f64>,
 }
 
 /// What the pure functions say of what was gathered.
-fn judged(options: &Options, gathered: &Gathered, host: Option<Capacity>, machines: usize) -> Judged {
+fn judged(options: &Options, gathered: &Gathered, beside: Looked, hosts: &Hosts) -> Judged {
+    let Looked { answers, mut values } = beside;
     let (mut recommendations, mut not_enough_data) = (Vec::new(), Vec::new());
-    for answer in gathered.facts.iter().flat_map(rightsize) {
+    for answer in gathered.facts.iter().flat_map(rightsize).chain(answers) {
         match answer {
             Answer::Recommendation(recommendation) => recommendations.push(*recommendation),
             Answer::NotEnoughData(missing) => not_enough_data.push(missing),
         }
     }
     let is_asked = options.with_host && !gathered.running.is_empty();
-    let mut found = None;
-    match host {
-        Some(host) if is_asked && machines < 2 => {
-            let promised = overcommit(host, &gathered.running);
-            let (from, to) = (options.period.from.as_millisecond(), options.period.to.as_millisecond());
-            recommendations.extend(recommend(host, &promised, Window { from, to }));
-            found = Some(promised);
-        }
-        _ if is_asked => {
-            let missing = match machines {
-                0 | 1 => "the size of the host (`machine_cpu_cores`, `machine_memory_bytes`)".to_owned(),
-                count => format!("which of {count} hosts each container runs on"),
-            };
-            let none = NotEnoughData::new(Kind::HostOvercommit, &Scope::default(), None, vec![missing]);
-            not_enough_data.push(none);
-        }
-        _ => {}
-    }
+    let promised = if is_asked { promised(options, gathered, hosts) } else { Promises::default() };
+    recommendations.extend(promised.recommendations(options.period, hosts));
+    values.extend(promised.values());
+    not_enough_data.extend(promised.missing.clone());
+    let host = hosts.largest();
     recommendations.sort_by(|a, b| {
         let by_weight = || weight(b, host).total_cmp(&weight(a, host));
         b.severity.cmp(&a.severity).then_with(by_weight).then_with(|| a.id.cmp(&b.id))
@@ -196,30 +225,32 @@ fn judged(options: &Options, gathered: &Gathered, host: Option<Capacity>, machin
     Judged {
         step_s: gathered.step_ms / 1000,
         containers: gathered.facts.len(),
-        overcommit: found,
+        promised,
         recommendations,
         not_enough_data,
+        values,
     }
 }
 
-/// How much a recommendation moves, as a share of the host, so that cores and bytes compare; of the
-/// host itself how far it is beyond what it has.
+/// How much a recommendation moves: of limits the share of the host, so that cores and bytes
+/// compare; of everything else how far it is beyond its threshold.
 fn weight(recommendation: &Recommendation, host: Option<Capacity>) -> f64 {
-    let Some(change) = recommendation.change else {
-        return recommendation.evidence.first().map_or(0.0, |evidence| evidence.value);
+    let beyond = || {
+        let evidence = recommendation.evidence.first()?;
+        Some(evidence.value / evidence.threshold.filter(|threshold| *threshold > 0.0)?)
     };
-    let capacity = host.map_or(0.0, |host| match change {
-        Change::CpuLimit { .. } | Change::CpuReservation { .. } => host.cores,
-        _ => host.memory_bytes,
-    });
+    let capacity = |of: fn(Capacity) -> f64| host.map_or(0.0, of);
+    let (change, capacity) = match recommendation.change {
+        None | Some(Change::PoolSize { .. }) => return beyond().unwrap_or_default(),
+        Some(change @ (Change::CpuLimit { .. } | Change::CpuReservation { .. })) => {
+            (change, capacity(|host| host.cores))
+        }
+        Some(change @ (Change::MemoryLimit { .. } | Change::MemoryReservation { .. })) => {
+            (change, capacity(|host| host.memory_bytes))
+        }
+    };
     let (from, to) = change.values();
     if capacity > 0.0 { (from.unwrap_or(capacity) - to).abs() / capacity } else { 0.0 }
-}
-
-/// Where several hosts are known, a limit has to fit the largest: which of them it is of nobody says.
-fn largest(machines: &[Machine]) -> Option<Capacity> {
-    let of = |value: fn(&Machine) -> f64| machines.iter().map(value).max_by(f64::total_cmp);
-    Some(Capacity { cores: of(|machine| machine.cores)?, memory_bytes: of(|machine| machine.memory_bytes)? })
 }
 
 fn step(period: &Period) -> i64 {

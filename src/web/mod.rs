@@ -82,6 +82,7 @@ use crate::grafana::Workshop;
 use crate::health::Monitor;
 use crate::history::{History, Query};
 use crate::prometheus::{Alertmanager, Client};
+use crate::report::followup::ledger::Ledger;
 use crate::rules::Rulebook;
 
 use access::Access;
@@ -90,6 +91,8 @@ use entrance::Entrance;
 use page::PagePool;
 use problem::Problem;
 use streams::Streams;
+
+pub use recommendations::look_for_recommendations;
 
 /// How long an answer waits for fresh numbers before it takes the last ones, so that a file
 /// system or an engine that hangs never fails a request.
@@ -154,6 +157,8 @@ pub struct Context {
     streams: Streams,
     /// A permit an analysis.
     analyses: Semaphore,
+    /// What was recommended before.
+    ledger: Arc<Ledger>,
     /// Told when it has to be looked again who may read.
     changes: watch::Sender<()>,
 }
@@ -191,6 +196,7 @@ impl Context {
             log_hub: None,
             streams: Streams::of_this_process(),
             analyses: Semaphore::new(analysis::AT_ONCE),
+            ledger: Arc::default(),
             changes: watch::Sender::new(()),
         }
     }
@@ -217,6 +223,12 @@ impl Context {
     #[must_use]
     pub fn with_history(self, history: Option<History>) -> Self {
         Context { history, ..self }
+    }
+
+    /// With what was recommended before.
+    #[must_use]
+    pub fn with_ledger(self, ledger: Ledger) -> Self {
+        Context { ledger: Arc::new(ledger), ..self }
     }
 
     /// With somebody who knows which alerts there are.

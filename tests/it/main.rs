@@ -76,6 +76,7 @@ mod places;
 mod postgres;
 mod privileges;
 mod probes;
+mod recommendations;
 #[cfg(feature = "prometheus-registry")]
 mod registry;
 mod rightsize;

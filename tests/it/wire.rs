@@ -30,6 +30,8 @@ pub(crate) enum Weather {
     Cut,
     /// Events get lost; everything else is answered.
     Mute,
+    /// Runs began a year earlier, which is what nobody can wait for.
+    Early,
 }
 
 /// The wire; gone with its connections when dropped.
@@ -128,6 +130,16 @@ fn carry(to: &mut UnixStream, piece: &mut [u8], weather: Weather, events: bool) 
         // The answer to the subscription itself comes through.
         Weather::Mute if events => return to.write_all(&piece[..body]),
         Weather::Mute => {}
+        Weather::Early => {
+            const STARTED: &[u8] = b"\"StartedAt\":\"";
+            let places: Vec<usize> = memchr::memmem::find_iter(piece, STARTED).collect();
+            // The last digit of the year, of which none that is tested in ends with 0.
+            for place in places {
+                if let Some(digit) = piece.get_mut(place + STARTED.len() + 3).filter(|digit| **digit > b'1') {
+                    *digit -= 1;
+                }
+            }
+        }
     }
     to.write_all(piece)
 }

@@ -47,7 +47,7 @@ pub struct Facts {
 
 impl Stock {
     /// The value of the label `type`.
-    fn label(self) -> &'static str {
+    pub fn label(self) -> &'static str {
         match self {
             Stock::Images => "images",
             Stock::Volumes => "volumes",

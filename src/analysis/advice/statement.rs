@@ -35,6 +35,8 @@ pub struct Facts {
     pub scope: Scope,
     /// `queryid`, or the fingerprint where programs tell of it.
     pub query_id: String,
+    /// The server and the database in it, where it is a server that tells.
+    pub place: Option<[String; 2]>,
     /// Its text without values: `pg_stat_statements_query_id{query}`, or of `/api/queries/slow`.
     pub text: String,
     /// The tables it names.
@@ -49,6 +51,16 @@ pub struct Facts {
     pub window: Window,
 }
 
+impl Facts {
+    /// What tells it from other statements of a tenant: two servers may give the same number.
+    pub fn subject(&self) -> String {
+        match &self.place {
+            Some([server, database]) => format!("{server}/{database}/{}", self.query_id),
+            None => self.query_id.clone(),
+        }
+    }
+}
+
 /// What to do about a statement that is slow and called often.
 pub fn recommend(facts: &Facts) -> Option<Answer> {
     let days = facts.window.days();
@@ -58,13 +70,8 @@ pub fn recommend(facts: &Facts) -> Option<Answer> {
     }
     if days * 24.0 < LEAST_HOURS {
         let missing = format!("{:.1} of {LEAST_HOURS:.0} h of `pg_stat_statements_calls_total`", days * 24.0);
-        let subject = Some(facts.query_id.as_str());
-        return Some(Answer::NotEnoughData(NotEnoughData::new(
-            Kind::QueryIndex,
-            &facts.scope,
-            subject,
-            vec![missing],
-        )));
+        let none = NotEnoughData::new(Kind::QueryIndex, &facts.scope, Some(&facts.subject()), vec![missing]);
+        return Some(Answer::NotEnoughData(none));
     }
     (facts.calls / days >= LEAST_CALLS_A_DAY).then(|| made(facts, mean).into())
 }
@@ -98,15 +105,21 @@ fn made(facts: &Facts, mean: f64) -> Recommendation {
     ];
     numbers.extend(rows.map(|rows| ("rows_per_call", rows)));
     let (window, calls) = (facts.window, facts.calls as usize);
-    let labels = format!("{},queryid=\"{}\"", selector(&facts.scope), quoted(&facts.query_id));
+    let place = facts.place.as_ref().map_or_else(String::new, |[server, database]| {
+        format!(",server=\"{}\",datname=\"{}\"", quoted(server), quoted(database))
+    });
+    let labels = format!("{}{place},queryid=\"{}\"", selector(&facts.scope), quoted(&facts.query_id));
     let labels = labels.trim_start_matches(',');
     Recommendation {
-        id: id(Kind::QueryIndex, &facts.scope, Some(&facts.query_id)),
+        id: id(Kind::QueryIndex, &facts.scope, Some(&facts.subject())),
         kind: Kind::QueryIndex,
         severity: if busy >= BUSY { Severity::High } else { Severity::Medium },
         scope: facts.scope.clone(),
         sentence: format!(
-            "a statement on {table} takes {} on average and was called {:.0} times: {what}",
+            "a statement on {table}{} takes {} on average and was called {:.0} times: {what}",
+            facts.place.as_ref().map_or_else(String::new, |[server, database]| {
+                format!(" (database `{database}` of `{server}`)")
+            }),
             seconds(mean),
             facts.calls,
         ),

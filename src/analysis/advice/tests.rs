@@ -51,6 +51,7 @@ fn orders(calls: f64, mean: f64) -> statement::Facts {
     statement::Facts {
         scope: scope(),
         query_id: "42".into(),
+        place: None,
         text: "SELECT * FROM orders WHERE user_id = $1 AND created_at > $2 ORDER BY created_at".into(),
         tables: vec!["orders".into()],
         calls,

@@ -6,7 +6,7 @@ use super::super::finding::{Evidence, Scope, Severity, Window};
 use super::super::recommendation::{
     Action, Confidence, Effect, Effort, Kind, Recommendation, Verify, expiry, id,
 };
-use super::super::words::{cores, counted, size};
+use super::super::words::{cores, counted, quoted, size};
 use super::Capacity;
 
 /// Limits beyond what there is: memory that is not there ends in a kill.
@@ -70,11 +70,16 @@ pub fn overcommit(host: Capacity, containers: &[Promised]) -> Overcommit {
 }
 
 /// What to do about it: one recommendation for cores and one for memory, where more is promised
-/// than there is.
-pub fn recommend(host: Capacity, found: &Overcommit, window: Window) -> Vec<Recommendation> {
+/// than there is. Of several hosts each has a name: the `instance` that is scraped.
+pub fn recommend(
+    name: Option<&str>,
+    host: Capacity,
+    found: &Overcommit,
+    window: Window,
+) -> Vec<Recommendation> {
     let memory = found.memory_ratio.filter(|ratio| *ratio > FULL).map(|ratio| Found {
         subject: "memory",
-        metric: "sum by (instance) (container_spec_memory_limit_bytes) / on (instance) machine_memory_bytes",
+        metrics: ["container_spec_memory_limit_bytes", "machine_memory_bytes"],
         ratio,
         threshold: FULL,
         severity: if ratio > FAR { Severity::High } else { Severity::Medium },
@@ -88,7 +93,7 @@ pub fn recommend(host: Capacity, found: &Overcommit, window: Window) -> Vec<Reco
     });
     let cpu = found.cpu_ratio.filter(|ratio| *ratio > FULL).map(|ratio| Found {
         subject: "cpu",
-        metric: "sum by (instance) (container_cpu_limit_cores) / on (instance) machine_cpu_cores",
+        metrics: ["container_cpu_limit_cores", "machine_cpu_cores"],
         ratio,
         threshold: FULL,
         severity: if ratio > CORES_FAR { Severity::Medium } else { Severity::Low },
@@ -100,13 +105,17 @@ pub fn recommend(host: Capacity, found: &Overcommit, window: Window) -> Vec<Reco
         formula: "ratio = limits_cores / host_cores",
         risk: "none while few are busy at once; cores beyond what there is only make each wait",
     });
-    [memory, cpu].into_iter().flatten().map(|found_of| found_of.made(found.containers, window)).collect()
+    [memory, cpu]
+        .into_iter()
+        .flatten()
+        .map(|found_of| found_of.made(name, found.containers, window))
+        .collect()
 }
 
 /// One of the two, before it is put into words.
 struct Found {
     subject: &'static str,
-    metric: &'static str,
+    metrics: [&'static str; 2],
     ratio: f64,
     threshold: f64,
     severity: Severity,
@@ -120,25 +129,34 @@ struct Found {
 }
 
 impl Found {
-    fn made(self, containers: usize, window: Window) -> Recommendation {
+    fn made(self, name: Option<&str>, containers: usize, window: Window) -> Recommendation {
         let scope = Scope::default();
+        let [limits, capacity] = self.metrics;
+        let metric = match name {
+            None => format!("sum by (instance) ({limits}) / on (instance) {capacity}"),
+            Some(name) => {
+                let of = format!("{{instance=\"{}\"}}", quoted(name));
+                format!("sum by (instance) ({limits}{of}) / on (instance) {capacity}{of}")
+            }
+        };
+        let called = name.map_or_else(|| "the host".to_owned(), |name| format!("the host `{name}`"));
         let unlimited = match self.unlimited {
             0 => String::new(),
             count => format!(", and {} {} no limit at all", counted(count, "container"), has(count)),
         };
         let sentence = format!(
-            "containers may use {} together, {:.2} times the {} that the host has{unlimited}: lower the limits that are far above use",
+            "containers may use {} together, {:.2} times the {} that {called} has{unlimited}: lower the limits that are far above use",
             self.promised, self.ratio, self.capacity
         );
         let [limits, host] = self.numbers;
         Recommendation {
-            id: id(Kind::HostOvercommit, &scope, Some(self.subject)),
+            id: id(Kind::HostOvercommit, &scope, Some(&subject(self.subject, name))),
             kind: Kind::HostOvercommit,
             severity: self.severity,
             scope,
             sentence,
             evidence: vec![Evidence {
-                metric: self.metric.to_owned(),
+                metric: metric.clone(),
                 value: self.ratio,
                 threshold: Some(self.threshold),
                 window,
@@ -161,10 +179,15 @@ impl Found {
             effort: Effort::Low,
             confidence: Confidence::certain(),
             risk: self.risk.to_owned(),
-            verify: Verify { promql: self.metric.to_owned(), expect: "at most 1".to_owned() },
+            verify: Verify { promql: metric, expect: "at most 1".to_owned() },
             expires_at_ms: expiry(window),
         }
     }
+}
+
+/// What tells it from others in an id.
+pub fn subject(resource: &str, name: Option<&str>) -> String {
+    name.map_or_else(|| resource.to_owned(), |name| format!("{resource}/{name}"))
 }
 
 fn has(count: usize) -> &'static str {

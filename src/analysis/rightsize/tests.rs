@@ -227,7 +227,7 @@ fn every_query_that_verifies_is_promql() {
     }
     let host = Capacity { cores: 1.0, memory_bytes: MIB };
     let promised = Promised { cpu_cores: Some(1.0), memory_bytes: Some(MIB) };
-    let found = recommend(host, &overcommit(host, &[promised; 2]), Window { from: 0, to: DAY });
+    let found = recommend(None, host, &overcommit(host, &[promised; 2]), Window { from: 0, to: DAY });
     assert_eq!(found.len(), 2);
     for one in found {
         assert!(promql_parser::parser::parse(&one.verify.promql).is_ok(), "{}", one.verify.promql);
@@ -251,7 +251,7 @@ fn a_host_that_promises_more_than_it_has_says_by_how_much() {
             memory_ratio: Some(1.25),
         }
     );
-    let all = recommend(host, &found, Window { from: 0, to: DAY });
+    let all = recommend(None, host, &found, Window { from: 0, to: DAY });
     let [memory] = all.as_slice() else { panic!("{all:?}") };
     assert_eq!(
         memory.sentence,

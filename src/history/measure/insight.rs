@@ -28,7 +28,7 @@ const fn counted(name: &'static str, expression: &'static str) -> Measure {
     Measure { taken: Taken::Growth, ..container(name, expression) }
 }
 
-const fn service(name: &'static str, expression: &'static str) -> Measure {
+pub(super) const fn service(name: &'static str, expression: &'static str) -> Measure {
     of(name, Of::Service, HOST, expression)
 }
 
@@ -36,7 +36,7 @@ const fn route(name: &'static str, expression: &'static str) -> Measure {
     of(name, Of::Service, &["instance", "method", "route"], expression)
 }
 
-const fn pool(name: &'static str, expression: &'static str) -> Measure {
+pub(super) const fn pool(name: &'static str, expression: &'static str) -> Measure {
     of(name, Of::Service, &["instance", "db_client_connection_pool_name"], expression)
 }
 

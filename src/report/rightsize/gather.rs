@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::hosts::Hosts;
 use super::{Labels, Options};
 use crate::analysis::finding::Scope;
 use crate::analysis::rightsize::host::Promised;
@@ -24,8 +25,8 @@ const MOST_KILLS: f64 = 1000.0;
 pub(super) struct Gathered {
     /// Of each container that has not ended.
     pub(super) facts: Vec<Facts>,
-    /// What those may use that run at the end.
-    pub(super) running: Vec<Promised>,
+    /// What those may use that run at the end, and where they run if that is known.
+    pub(super) running: Vec<(Vec<String>, Promised)>,
     /// The time between two samples.
     pub(super) step_ms: i64,
 }
@@ -47,7 +48,7 @@ impl Gathered {
         answers: BTreeMap<&'static str, Vec<Line>>,
         options: &Options,
         step_s: i64,
-        host: Option<Capacity>,
+        hosts: &Hosts,
     ) -> Gathered {
         let by_labels = |lines: Vec<Line>| lines.into_iter().map(|line| (line.labels, line.points)).collect();
         let answers = Answers(answers.into_iter().map(|(name, lines)| (name, by_labels(lines))).collect());
@@ -58,12 +59,12 @@ impl Gathered {
         let step_ms = apart(lines().flat_map(BTreeMap::values)).unwrap_or(0).max(step_s * 1000);
         let mut gathered = Gathered { step_ms, ..Gathered::default() };
         for labels in named {
-            gathered.add(&answers, labels, options, host);
+            gathered.add(&answers, labels, options, hosts);
         }
         gathered
     }
 
-    fn add(&mut self, answers: &Answers, labels: &Labels, options: &Options, host: Option<Capacity>) {
+    fn add(&mut self, answers: &Answers, labels: &Labels, options: &Options, hosts: &Hosts) {
         let to = options.period.to.as_millisecond();
         let points = |name: &str| answers.of(name, labels);
         let (cpu, memory) = (points(sizing::CPU.name), points(sizing::MEMORY.name));
@@ -101,10 +102,11 @@ impl Gathered {
                 cpu_reserved_cores: known.cpu_reserved_cores,
                 memory_reserved_bytes: known.memory_reserved_bytes,
             },
-            host: host.unwrap_or(Capacity { cores: f64::NAN, memory_bytes: f64::NAN }),
+            host: hosts.of(labels).unwrap_or(Capacity { cores: f64::NAN, memory_bytes: f64::NAN }),
         });
         if to - last <= RUNNING_STEPS * self.step_ms {
-            self.running.push(Promised { cpu_cores: cpu_limit, memory_bytes: memory_limit });
+            let promised = Promised { cpu_cores: cpu_limit, memory_bytes: memory_limit };
+            self.running.push((hosts.places(labels).to_vec(), promised));
         }
     }
 
@@ -153,7 +155,7 @@ fn value(labels: &Labels, name: &str) -> Option<String> {
     labels.get(name).filter(|value| !value.is_empty()).cloned()
 }
 
-fn scope(labels: &Labels) -> Scope {
+pub(super) fn scope(labels: &Labels) -> Scope {
     Scope {
         user: value(labels, "user"),
         project: value(labels, "project"),

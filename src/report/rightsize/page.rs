@@ -1,17 +1,14 @@
-//! Right sizes as text, Markdown, JSON and CSV.
-
-use serde::{Serialize, Serializer};
+//! Right sizes as text, Markdown and CSV.
 
 use super::Rightsized;
 use crate::analysis::finding::{Scope, Severity};
-use crate::analysis::recommendation::{
-    Action, Change, Confidence, Effect, Effort, Kind, NotEnoughData, Recommendation, Verify,
-};
+use crate::analysis::recommendation::{Change, Confidence, Kind, NotEnoughData, Recommendation};
 use crate::analysis::rightsize::host::Overcommit;
 use crate::analysis::words::{cores, counted, percent, size};
 use crate::report::Format;
+use crate::report::followup::Followed;
 use crate::report::table::{Column, Table};
-use crate::report::told::{Told, plain, time};
+use crate::report::told::{plain, time};
 
 /// How far text under a head is set in.
 const INDENT: &str = "   ";
@@ -35,7 +32,9 @@ impl Rightsized {
         for (index, found) in self.recommendations.iter().enumerate() {
             text += &format!("{}. {}\n", index + 1, plain(&found.sentence));
             let mut lines = told(found);
-            lines.extend(found.action.place.as_ref().map(|place| format!("in {place}:")));
+            if let Some(place) = found.action.place.as_ref().filter(|_| !found.action.lines.is_empty()) {
+                lines.push(format!("in {place}:"));
+            }
             lines.extend(found.action.lines.iter().map(|line| format!("{INDENT}{line}")));
             lines.extend(found.action.command.as_ref().map(|command| format!("at once: {command}")));
             lines.push(format!("verify: {}", found.verify.promql));
@@ -48,6 +47,11 @@ impl Rightsized {
         if !self.not_enough_data.is_empty() {
             text += "What cannot be told:\n";
             text += &self.untold().text();
+            text.push('\n');
+        }
+        if !self.followed_up.is_empty() {
+            text += "What became of what was recommended before:\n";
+            text += &self.followed().text();
             text.push('\n');
         }
         text + &self.notes().join("\n") + "\n"
@@ -63,14 +67,22 @@ impl Rightsized {
             for line in told(found) {
                 text += &format!("- {}\n", plain(&line));
             }
-            if let Some(place) = &found.action.place {
+            if let Some(place) = found.action.place.as_ref().filter(|_| !found.action.lines.is_empty()) {
                 let lines: Vec<String> = found.action.lines.iter().map(|line| plain(line)).collect();
                 text += &format!("- in {}:\n\n```yaml\n{}\n```\n", plain(place), lines.join("\n"));
+            } else if let Some(command) = &found.action.command {
+                text += &format!("- at once:\n\n```sh\n{}\n```\n", plain(command));
             }
             text.push('\n');
         }
         if !self.not_enough_data.is_empty() {
             text += &format!("### What cannot be told\n\n{}\n", self.untold().markdown());
+        }
+        if !self.followed_up.is_empty() {
+            text += &format!(
+                "### What became of what was recommended before\n\n{}\n",
+                self.followed().markdown()
+            );
         }
         let notes: Vec<String> = self.notes().iter().map(|note| format!("- {note}")).collect();
         text + &notes.join("\n") + "\n"
@@ -80,7 +92,7 @@ impl Rightsized {
     fn head(&self) -> String {
         let of = counted(self.containers, "container");
         match (self.containers, self.recommendations.len()) {
-            (0, _) => "No containers in this time".to_owned(),
+            (0, 0) => "No containers in this time".to_owned(),
             (_, 0) => format!("Nothing to change, of {of}"),
             (_, count) => format!("{} for {of}", counted(count, "recommendation")),
         }
@@ -93,21 +105,21 @@ impl Rightsized {
             text("user"),
             text("project"),
             text("team"),
-            text("container"),
+            text("of"),
             text("setting"),
             number("now"),
             number("recommended"),
             text("effect"),
         ];
         let row = |found: &Recommendation| {
-            let [user, project, team, container] = whose(&found.scope);
+            let [user, project, team, of] = whose(&found.scope);
             let (now, then) = found.change.map(shown).unwrap_or_default();
             vec![
                 word(found.severity).to_owned(),
                 user,
                 project,
                 team,
-                container,
+                of,
                 spaced(found.kind),
                 now,
                 then,
@@ -119,13 +131,25 @@ impl Rightsized {
 
     /// What is missing where nothing can be told.
     fn untold(&self) -> Table {
-        let columns =
-            ["user", "project", "team", "container", "setting", "missing"].map(text).into_iter().collect();
+        let columns = ["user", "project", "team", "of", "setting", "missing"].map(text).into_iter().collect();
         let row = |none: &NotEnoughData| {
-            let [user, project, team, container] = whose(&none.scope);
-            vec![user, project, team, container, spaced(none.kind), none.missing.join("; ")]
+            let [user, project, team, of] = whose(&none.scope);
+            vec![user, project, team, of, spaced(none.kind), none.missing.join("; ")]
         };
         Table { columns, rows: self.not_enough_data.iter().map(row).collect(), total: None }
+    }
+
+    /// What became of what was recommended before.
+    fn followed(&self) -> Table {
+        let columns = ["recommended", "user", "project", "team", "of", "setting", "outcome"];
+        let row = |followed: &Followed| {
+            let Followed { entry, found } = followed;
+            let at = time(entry.recommended_at_ms).unwrap_or_default();
+            let [user, project, team, of] = whose(&entry.scope);
+            vec![at, user, project, team, of, spaced(entry.kind), plain(&found.sentence)]
+        };
+        let rows = self.followed_up.iter().map(row).collect();
+        Table { columns: columns.map(text).into_iter().collect(), rows, total: None }
     }
 
     /// What a reader has to know.
@@ -137,11 +161,13 @@ impl Rightsized {
             period.to,
             self.step_s / 60
         )];
-        if let Some(Overcommit { containers, cpu_ratio, memory_ratio, .. }) = self.overcommit {
-            let share = |ratio: Option<f64>| ratio.map_or_else(|| "?".to_owned(), percent);
+        let one = self.overcommit.iter().map(|found| ("the host".to_owned(), found));
+        let several = self.hosts.iter().map(|(name, found)| (format!("`{name}`"), found));
+        for (called, Overcommit { containers, cpu_ratio, memory_ratio, .. }) in one.chain(several) {
+            let share = |ratio: &Option<f64>| ratio.map_or_else(|| "?".to_owned(), percent);
             notes.push(format!(
-                "the limits of {} that run are {} of the host's cores and {} of its memory",
-                counted(containers, "container"),
+                "the limits of {} that run are {} of {called}'s cores and {} of its memory",
+                counted(*containers, "container"),
                 share(cpu_ratio),
                 share(memory_ratio)
             ));
@@ -158,11 +184,14 @@ impl Rightsized {
             text("user"),
             text("project"),
             text("team"),
+            text("service"),
             text("container"),
             number("from_cores"),
             number("to_cores"),
             number("from_bytes"),
             number("to_bytes"),
+            number("from_connections"),
+            number("to_connections"),
             number("confidence_ratio"),
             text("sentence"),
             text("effect"),
@@ -170,9 +199,9 @@ impl Rightsized {
             text("command"),
         ];
         let figures = |found: &Recommendation| {
-            let [user, project, team, container] = whose(&found.scope);
             let mut row = vec!["recommendation".to_owned(), found.kind.name().to_owned()];
-            row.extend([word(found.severity).to_owned(), user, project, team, container]);
+            row.push(word(found.severity).to_owned());
+            row.extend(whose_apart(&found.scope));
             row.extend(numbers(found.change));
             row.extend([
                 found.confidence.ratio.to_string(),
@@ -185,7 +214,7 @@ impl Rightsized {
         };
         let none = |none: &NotEnoughData| {
             let mut row = vec!["not_enough_data".to_owned(), none.kind.name().to_owned(), String::new()];
-            row.extend(whose(&none.scope));
+            row.extend(whose_apart(&none.scope));
             row.extend(numbers(None));
             row.extend([String::new(), none.sentence.clone(), String::new(), String::new(), String::new()]);
             row
@@ -240,8 +269,17 @@ fn word(severity: Severity) -> &'static str {
     }
 }
 
+/// Tenant, and the container or service.
 fn whose(scope: &Scope) -> [String; 4] {
-    [&scope.user, &scope.project, &scope.team, &scope.container].map(|part| part.clone().unwrap_or_default())
+    let of = scope.container.as_ref().or(scope.service.as_ref());
+    [scope.user.as_ref(), scope.project.as_ref(), scope.team.as_ref(), of]
+        .map(|part| part.cloned().unwrap_or_default())
+}
+
+/// The same with container and service apart, for programs.
+fn whose_apart(scope: &Scope) -> [String; 5] {
+    [&scope.user, &scope.project, &scope.team, &scope.service, &scope.container]
+        .map(|part| part.clone().unwrap_or_default())
 }
 
 /// What it is now and what it should be, for people.
@@ -255,85 +293,17 @@ fn shown(change: Change) -> (String, String) {
     (from.map_or_else(|| "none".to_owned(), words), words(to))
 }
 
-/// The same for programs: cores and bytes.
-fn numbers(change: Option<Change>) -> [String; 4] {
-    let text = |value: Option<f64>| value.map(|value| value.to_string()).unwrap_or_default();
-    let values = change.map(|change| (change, change.values()));
-    match values {
-        Some((Change::CpuLimit { .. } | Change::CpuReservation { .. }, (from, to))) => {
-            [text(from), text(Some(to)), String::new(), String::new()]
-        }
-        Some((Change::MemoryLimit { .. } | Change::MemoryReservation { .. }, (from, to))) => {
-            [String::new(), String::new(), text(from), text(Some(to))]
-        }
-        _ => Default::default(),
-    }
-}
-
-/// A recommendation as programs read it.
-#[derive(Serialize)]
-struct Entry<'a> {
-    id: &'a str,
-    kind: Kind,
-    severity: Severity,
-    scope: &'a Scope,
-    sentence: &'a str,
-    evidence: Vec<Told<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    change: Option<Change>,
-    action: &'a Action,
-    effect: &'a Effect,
-    effort: Effort,
-    confidence: &'a Confidence,
-    risk: &'a str,
-    verify: &'a Verify,
-    expires_at: Option<String>,
-}
-
-#[derive(Serialize)]
-struct Whole<'a> {
-    source: &'static str,
-    from: String,
-    to: String,
-    step_seconds: i64,
-    containers: usize,
-    host: Option<Overcommit>,
-    recommendations: Vec<Entry<'a>>,
-    not_enough_data: &'a [NotEnoughData],
-}
-
-fn entry(found: &Recommendation) -> Entry<'_> {
-    Entry {
-        id: &found.id,
-        kind: found.kind,
-        severity: found.severity,
-        scope: &found.scope,
-        sentence: &found.sentence,
-        evidence: found.evidence.iter().map(Told::of).collect(),
-        change: found.change,
-        action: &found.action,
-        effect: &found.effect,
-        effort: found.effort,
-        confidence: &found.confidence,
-        risk: &found.risk,
-        verify: &found.verify,
-        expires_at: time(found.expires_at_ms),
-    }
-}
-
-impl Serialize for Rightsized {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let period = self.options.period;
-        let whole = Whole {
-            source: self.source,
-            from: period.from.to_string(),
-            to: period.to.to_string(),
-            step_seconds: self.step_s,
-            containers: self.containers,
-            host: self.overcommit,
-            recommendations: self.recommendations.iter().map(entry).collect(),
-            not_enough_data: &self.not_enough_data,
-        };
-        whole.serialize(serializer)
-    }
+/// The same for programs: cores, bytes and connections.
+fn numbers(change: Option<Change>) -> [String; 6] {
+    let mut numbers: [String; 6] = Default::default();
+    let Some(change) = change else { return numbers };
+    let place = match change {
+        Change::CpuLimit { .. } | Change::CpuReservation { .. } => 0,
+        Change::MemoryLimit { .. } | Change::MemoryReservation { .. } => 2,
+        Change::PoolSize { .. } => 4,
+    };
+    let (from, to) = change.values();
+    numbers[place] = from.map(|value| value.to_string()).unwrap_or_default();
+    numbers[place + 1] = to.to_string();
+    numbers
 }

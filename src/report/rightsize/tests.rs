@@ -5,7 +5,9 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::*;
-use crate::history::{Ask, Bin, Wanted};
+use crate::analysis::recommendation::Kind;
+use crate::analysis::rightsize::Capacity;
+use crate::history::{Ask, Bin, Machine, Wanted, insight};
 use crate::report::Format;
 
 const MIB: f64 = 1_048_576.0;
@@ -36,10 +38,12 @@ type Life = (&'static str, [f64; 2], fn(f64) -> Did);
 struct Days {
     lives: Vec<Life>,
     machines: Vec<Machine>,
+    /// Where containers run, if somebody tells.
+    places: Vec<(&'static str, &'static str)>,
 }
 
 fn days(lives: &[Life]) -> Days {
-    Days { lives: lives.to_vec(), machines: Vec::new() }
+    Days { lives: lives.to_vec(), machines: Vec::new(), places: Vec::new() }
 }
 
 impl Query for Days {
@@ -56,6 +60,16 @@ impl Query for Days {
     }
 
     fn lines<'a>(&'a self, wanted: &'a Wanted) -> BoxFuture<'a, Result<Vec<Line>, QueryError>> {
+        if wanted.measure.name == insight::MEMORY.name {
+            let line = |(name, instance): &(&str, &str)| {
+                let labels = [("user", "ann"), ("project", "shop"), ("team", "core"), ("name", *name)];
+                let labels = labels.into_iter().chain([("instance", *instance)]);
+                let labels = labels.map(|(name, value)| (name.to_owned(), value.to_owned()));
+                Line { labels: labels.collect(), points: vec![(wanted.to, 1.0)] }
+            };
+            let lines = self.places.iter().map(line).collect();
+            return Box::pin(async move { Ok(lines) });
+        }
         let first = from().as_millisecond();
         let value = |did: Did| match wanted.measure.name {
             "cpu_usage_cores" => Some(did.cpu),
@@ -66,7 +80,8 @@ impl Query for Days {
             "memory_limit_bytes" => did.memory_limit,
             "oom_kills" => Some(did.kills),
             "restarts" => Some(did.restarts),
-            other => panic!("{other} is not asked for"),
+            // What programs and databases tell, of whom there are none.
+            _ => None,
         };
         let line = |(name, [begin, end], did): &Life| {
             let labels = [("user", "ann"), ("project", "shop"), ("team", "core"), ("name", *name)];
@@ -79,7 +94,9 @@ impl Query for Days {
             };
             Line { labels: labels.into(), points: (1..=steps).filter_map(point).collect() }
         };
-        let lines = self.lives.iter().map(line).filter(|line| !line.points.is_empty()).collect();
+        let is_of_containers = sizing::ALL.iter().any(|one| one.name == wanted.measure.name);
+        let lives = self.lives.iter().filter(|_| is_of_containers);
+        let lines = lives.map(line).filter(|line| !line.points.is_empty()).collect();
         Box::pin(async move { Ok(lines) })
     }
 }
@@ -140,6 +157,7 @@ fn options(days: i64) -> Options {
         host: Some(HOST),
         known: BTreeMap::new(),
         with_host: true,
+        beside: Looked::default(),
     }
 }
 
@@ -236,6 +254,37 @@ async fn a_prometheus_knows_the_hosts_and_of_several_it_is_not_said_which() {
     let none = of(with(Vec::new()), Options { host: None, ..options(3) }).await;
     assert!(none.recommendations.is_empty());
     assert_eq!(none.not_enough_data.len(), 3, "{:?}", none.not_enough_data);
+}
+
+#[tokio::test]
+async fn of_several_hosts_a_limit_fits_its_own_and_each_is_told_what_it_has_promised() {
+    let machine = |name: &str, cores: f64| Machine { name: name.to_owned(), cores, memory_bytes: 1e10 };
+    let lives: [Life; 3] = [
+        ("large", [0.0, 9.0], unlimited),
+        ("small", [0.0, 9.0], unlimited),
+        ("greedy", [0.0, 9.0], |day| Did { cpu_limit: Some(3.0), ..oversized(day) }),
+    ];
+    let days = Days {
+        machines: vec![machine("a:1", 8.0), machine("b:1", 2.0)],
+        places: vec![("large", "a:1"), ("small", "b:1"), ("greedy", "b:1")],
+        ..days(&lives)
+    };
+    let found = of(days, options(3)).await;
+    let first_limit = |name: &str| {
+        let mut all = found.recommendations.iter().filter(|one| one.kind == Kind::CpuLimit);
+        all.find(|one| one.scope.container.as_deref() == Some(name)).unwrap().sentence.clone()
+    };
+    assert!(first_limit("large").contains("all 8.00 cores"), "{}", first_limit("large"));
+    assert!(first_limit("small").contains("all 2.00 cores"), "{}", first_limit("small"));
+    assert!(found.overcommit.is_none());
+    let promised: Vec<_> =
+        found.hosts.iter().map(|(name, on)| (name.as_str(), on.containers, on.cpu_limits_cores)).collect();
+    // More than a host has cannot be used there.
+    assert_eq!(promised, [("a:1", 1, 0.0), ("b:1", 2, 2.0)]);
+    let json = parsed(&found);
+    assert_eq!((&json["host"], &json["hosts"][1]["instance"]), (&Value::Null, &"b:1".into()));
+    assert!(found.page(Format::Text).contains("are 100 % of `b:1`'s cores"), "{}", found.page(Format::Text));
+    assert_eq!(found.values["host_overcommit//////cpu%2Fb:1"], 1.0);
 }
 
 #[tokio::test]

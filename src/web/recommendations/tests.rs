@@ -7,7 +7,10 @@ use serde_json::json;
 
 use super::*;
 use crate::history::{Ask, Bin, Line, Query, Wanted};
+use crate::inventory::{EngineStorage, EngineUsage, Occupied};
 use crate::prometheus::QueryError;
+use crate::report::followup::ledger::Ledger;
+use crate::tenant::{Binding, LabelValue};
 use crate::web::Surroundings;
 use crate::web::fixture::{self, get};
 
@@ -34,7 +37,9 @@ impl Query for Oversized {
             "cpu_periods" => 100.0,
             "memory_working_set_peak_bytes" => 50.0 * 1_048_576.0,
             "memory_limit_bytes" => 2048.0 * 1_048_576.0,
-            _ => 0.0,
+            "cpu_throttled_periods" | "oom_kills" | "restarts" => 0.0,
+            // No program tells of anything.
+            _ => return Box::pin(async { Ok(Vec::new()) }),
         };
         let steps = (wanted.to - wanted.from) / wanted.step_ms;
         let points = (1..=steps).map(|step| (wanted.from + step * wanted.step_ms, level)).collect();
@@ -120,4 +125,113 @@ fn what_the_engine_says_of_a_container_is_known_besides() {
     assert_eq!(known.compose_service.as_deref(), Some("api"));
     assert_eq!(known.cpu_reserved_cores, Some(0.5));
     assert_eq!(known.memory_reserved_bytes, Some(67_108_864.0));
+}
+
+fn found<'a>(answer: &'a serde_json::Value, kind: &str) -> Vec<&'a serde_json::Value> {
+    let all = answer["recommendations"].as_array().unwrap().iter();
+    all.filter(|found| found["kind"] == kind).collect()
+}
+
+#[tokio::test]
+async fn settings_that_running_containers_lack_are_told_to_those_who_see_them() {
+    let context = context(Arc::new(Oversized::default()));
+    let names = |answer: &serde_json::Value| -> Vec<String> {
+        let policies = found(answer, "restart_policy").into_iter();
+        policies.map(|one| one["scope"]["container"].as_str().unwrap().to_owned()).collect()
+    };
+    let all = get(&context, PATH, &[]).await.json();
+    assert_eq!(names(&all), ["shop-api-1", "shop-db-1"]);
+    let own = get(&context, PATH, &[("authorization", "Bearer bound")]).await.json();
+    assert_eq!(names(&own), ["shop-api-1"]);
+    let lines = &found(&own, "restart_policy")[0]["action"]["lines"];
+    assert_eq!(lines, &json!(["restart: unless-stopped"]));
+    let one = get(&context, &format!("{PATH}?container=shop-db-1"), &[]).await.json();
+    assert_eq!(names(&one), ["shop-db-1"]);
+    // It has a health check; the other one says no port.
+    assert!(found(&all, "health_check").is_empty());
+    let none = all["not_enough_data"].as_array().unwrap().iter();
+    let none: Vec<_> = none.filter(|none| none["kind"] == "health_check").collect();
+    assert_eq!((none.len(), &none[0]["scope"]["container"]), (1, &json!("shop-db-1")));
+}
+
+#[tokio::test]
+async fn what_nothing_needs_is_told_to_who_asks_for_everything_alone() {
+    let occupied = Occupied { bytes: Some(90 << 30), reclaimable_bytes: Some(80 << 30) };
+    let usage = EngineUsage {
+        measured_at: "2026-01-01T01:00:00Z".parse().unwrap(),
+        images: occupied,
+        containers: Occupied::default(),
+        volumes: Occupied::default(),
+        build_cache: Occupied::default(),
+    };
+    let snapshot = Snapshot {
+        storage: Arc::new(EngineStorage { data_root: None, usage: Some(usage) }),
+        ..fixture::snapshot()
+    };
+    let source = fixture::Fixed { hangs: false, latest: Some(Arc::new(snapshot)) };
+    let binding = Binding { user: Some(LabelValue::clean("ann")), ..Binding::default() };
+    let token = crate::config::Token { binding, ..fixture::token("bound", &[crate::config::Scope::Read]) };
+    let access = crate::web::access::Access::new(vec![], vec![token], vec![]);
+    let context = fixture::context_of(source, access, 0);
+    let history: Arc<dyn Query> = Arc::new(Oversized::default());
+    context.set_surroundings(Surroundings { history: Some(history), ..Surroundings::default() });
+    let all = get(&context, PATH, &[]).await.json();
+    let images = found(&all, "reclaim")[0];
+    assert_eq!(images["action"]["command"], "docker image prune --all --filter until=168h");
+    assert_eq!(images["scope"], json!({}));
+    let bound = [("authorization", "Bearer bound")];
+    for (path, headers) in [
+        (format!("{PATH}?user=bob"), &[][..]),
+        (format!("{PATH}?container=shop-api-1"), &[]),
+        (PATH.to_owned(), &bound),
+    ] {
+        let answer = get(&context, &path, headers).await.json();
+        assert!(found(&answer, "reclaim").is_empty(), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_said_before_is_followed_up_for_whose_it_is() {
+    let said = |user: &str| {
+        let id = format!("cpu_limit/{user}/shop/core//shop-api-1");
+        json!({
+            "id": id, "kind": "cpu_limit", "sentence": "lower it",
+            "scope": {"user": user, "project": "shop", "team": "core", "container": "shop-api-1"},
+            "change": {"setting": "cpu_limit", "from_cores": 4.0, "to_cores": 2.0},
+            "evidence": [], "verify": {"promql": "up", "expect": "1"},
+            "recommended_at_ms": Timestamp::now().as_millisecond() - 3 * 86_400_000,
+            "said_at_ms": Timestamp::now().as_millisecond(),
+        })
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let page = json!({"version": 1, "recommendations": [said("ann"), said("bob")]});
+    std::fs::write(folder.path().join("recommendations.json"), page.to_string()).unwrap();
+    let context = Arc::into_inner(context(Arc::new(Oversized::default()))).unwrap();
+    let context = Arc::new(context.with_ledger(Ledger::open(Some(folder.path()))));
+    let followed = async |headers: &[(&str, &str)]| -> Vec<(String, String)> {
+        let answer = get(&context, PATH, headers).await.json();
+        let all = answer["followed_up"].as_array().unwrap().iter();
+        all.map(|one| {
+            let text = |name: &str| one[name].as_str().unwrap().to_owned();
+            (text("id"), text("outcome"))
+        })
+        .collect()
+    };
+    let ann = ("cpu_limit/ann/shop/core//shop-api-1".to_owned(), "effect_came".to_owned());
+    let bob = ("cpu_limit/bob/shop/core//shop-api-1".to_owned(), "not_known".to_owned());
+    assert_eq!(followed(&[]).await, [ann.clone(), bob]);
+    assert_eq!(followed(&[("authorization", "Bearer bound")]).await, [ann]);
+    // What is said now was written beside it.
+    let written = crate::report::followup::ledger::read(folder.path()).unwrap();
+    assert!(written.iter().any(|entry| entry.id.starts_with("memory_limit/ann/")), "{written:?}");
+}
+
+#[tokio::test]
+async fn what_is_said_of_another_time_is_not_remembered() {
+    let context = context(Arc::new(Oversized::default()));
+    get(&context, &format!("{PATH}?from=2026-01-01&to=2026-01-08"), &[]).await.json();
+    get(&context, &format!("{PATH}?last=12h"), &[]).await.json();
+    assert!(context.ledger.entries(Timestamp::now().as_millisecond()).is_empty());
+    look(&context).await.ok().unwrap();
+    assert!(!context.ledger.entries(Timestamp::now().as_millisecond()).is_empty());
 }
