@@ -1,6 +1,7 @@
 //! The page's part of what programs have sent.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::receiver::Receiver;
 use super::store::{Shown, Stored, Visit};
@@ -42,6 +43,12 @@ impl Programs {
             sink.sample(&LabelBlock::default(), &[("origin", way.as_str())], Value::Int(requests));
         }
         let store = self.0.store();
+        sink.family(&c::INGEST_PROGRAM_INFO);
+        store.programs(Instant::now(), &mut |labels, container| {
+            let id = container.map(|id| id.to_string());
+            let own = id.as_deref().map(|id| ("container_id", id));
+            sink.sample(labels, own.as_slice(), Value::Int(1));
+        });
         sink.family(&c::INGEST_SERIES);
         sink.sample(&LabelBlock::default(), &[], Value::Int(store.series()));
         sink.family(&c::INGEST_BYTES);

@@ -20,6 +20,9 @@ pub(super) const MOST_USERS: usize = 1_000;
 /// The attribute by which a delegate names the user.
 const USER: &str = "user";
 
+/// The attribute by which a program says in which container it runs.
+const CONTAINER: &str = "container.id";
+
 /// Who a request is from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin {
@@ -44,6 +47,16 @@ impl Origin {
     pub fn within(self, container: ContainerId) -> Self {
         let instance = LabelValue::clean(&container.short());
         Origin { instance, container: Some(container), ..self }
+    }
+
+    /// The container whose work a program of a request is: not that of a delegate, which reports the
+    /// work of others, nor one that only passes on what a program elsewhere has sent.
+    pub(super) fn home(&self, attributes: &[Attribute<'_>]) -> Option<ContainerId> {
+        let said = attributes.iter().find(|attribute| attribute.key == CONTAINER);
+        let is_elsewhere = |id: &ContainerId| {
+            said.is_some_and(|said| !said.value.as_text().eq_ignore_ascii_case(&id.to_string()))
+        };
+        self.container.filter(|id| !self.delegate && !is_elsewhere(id))
     }
 }
 
@@ -156,6 +169,18 @@ mod tests {
         let named = shares(&shop(true), &users, points());
         assert_eq!(named, [of("anonymous", 1, 1), of("bob", 2, 1), of("other_", 1, 1)]);
         assert_eq!(shares(&shop(false), &users, points()), [of("unknown", 4, 2)]);
+    }
+
+    #[test]
+    fn a_program_runs_in_its_container_unless_it_reports_for_others_or_says_where_it_is() {
+        let id: ContainerId = "a".repeat(64).parse().unwrap();
+        let says = |id: &str| [Attribute::text("container.id", id.repeat(64))];
+        let program = shop(false).within(id);
+        assert_eq!(program.home(&[]), Some(id));
+        assert_eq!(program.home(&says("A")), Some(id));
+        assert_eq!(program.home(&says("b")), None, "that one only passes it on");
+        assert_eq!(shop(true).within(id).home(&[]), None);
+        assert_eq!(shop(false).home(&says("a")), None, "whoever says so may be anywhere");
     }
 
     #[test]

@@ -94,6 +94,7 @@ pub(super) fn record(
         for (sender, spans) in by_sender {
             let slow = SlowCalls { list: slow, sender: &origin.tenant, program: &sender, now: now.1 };
             let taken = store.record(&sender, origin.container, now.0, |writer| {
+                writer.runs_in(origin.home(attributes));
                 for span in spans.iter().copied() {
                     let first = || seen.is_first(&origin.tenant, &sender, &span.id, now.0);
                     match take(span, first, writer, slow) {

@@ -75,6 +75,7 @@ pub(crate) fn record(
             let (metrics, known) = upgraded(metrics);
             outcome.taken += known;
             let taken = store.record(&sender, origin.container, now, |writer| {
+                writer.runs_in(origin.home(&attributes));
                 let mut taking = Taking { writer, room, outcome: &mut outcome };
                 metrics.iter().for_each(|(metric, by)| taking.take(metric, *by));
             });

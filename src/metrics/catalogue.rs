@@ -474,6 +474,8 @@ metrics! {
             "requests of programs" "Texts of requests in which bytes that are not UTF-8 were replaced.";
         INGEST_REQUESTS "dockmeter_ingest_requests_total" Counter None Plain ["origin"] Dockmeter
             "requests of programs" "Requests of programs by what told whose they are: `socket` (the process that connected), `token`, `address` (of a container), `unattributed` (nothing).";
+        INGEST_PROGRAM_INFO "dockmeter_ingest_program_info" Gauge None Tenant ["service", "service_instance", "container_id"] Dockmeter
+            "who connected" "A program that has sent something, as its series name it, and the container that it runs in; without `container_id` where that is not sure; always 1.";
         INGEST_SERIES "dockmeter_ingest_series" Gauge None Plain [] Dockmeter
             "the store of series" "Series that programs have sent and that are shown.";
         INGEST_BYTES "dockmeter_ingest_series_bytes" Gauge Bytes Plain [] Dockmeter

@@ -23,6 +23,7 @@ const NOTHING: &[(&str, &str)] = &[
     ("_band_", "what is usual is known from a day of samples on"),
     ("7d[2h]", "what is usual is known from a day of samples on"),
     ("offset 7d", "nobody has looked a week ago"),
+    ("program:efficiency:ratio", "how a service did before is known from two weeks on"),
     ("pg_up{server=~\".+\",user=~\".+\",project=~\"panels\",team=~\".+\"} == 0", "every server can be read"),
     ("(up == 0)", "every target is there"),
     ("dockmeter_collector_success{instance=~\".+\"} == 0", "every collector delivers"),

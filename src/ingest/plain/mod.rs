@@ -246,6 +246,7 @@ impl<'a> Batch<'a> {
             let taken = &mut self.taken;
             let slow = SlowCalls { list: to.slow, sender: &self.origin.tenant, program: &sender, now: clock };
             let written = to.store.record(&sender, self.origin.container, now, |writer| {
+                writer.runs_in(self.origin.home(&[]));
                 for (index, measurement) in &measurements {
                     match measurement.record(writer, slow) {
                         Ok(()) => taken.accepted += 1,

@@ -7,6 +7,7 @@
 
 mod budget;
 mod exemplars;
+mod home;
 mod keyed;
 mod names;
 mod senders;
@@ -196,6 +197,20 @@ impl Store {
         for (sender, streams) in senders {
             for (role, load, over) in lock(&streams).traffic(now) {
                 visit(&sender, role, &load, over);
+            }
+        }
+    }
+
+    /// Every program of which there is anything, in their order, with the container that it runs in,
+    /// where that is sure.
+    pub(crate) fn programs(&self, now: Instant, visit: &mut dyn FnMut(&LabelBlock, Option<ContainerId>)) {
+        let mut senders: Vec<_> =
+            lock(&self.senders).iter().map(|(s, streams)| (s.clone(), streams.clone())).collect();
+        senders.sort_by(|(one, _), (other, _)| one.cmp(other));
+        for (_, streams) in senders {
+            let streams = lock(&streams);
+            if let Some(labels) = streams.shown() {
+                visit(labels, streams.home(now));
             }
         }
     }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::budget::Budgets;
 use super::exemplars::Room;
+use super::home::Home;
 use super::names::{NameRefused, Names};
 use super::stream::{ALIASES, Around, Routes, Stream};
 use super::traffic::{Load, Role};
@@ -94,6 +95,8 @@ pub(super) struct Streams {
     routes: Routes,
     /// The container that they came from last, where that is known.
     pub(super) container: Option<ContainerId>,
+    /// The container that it runs in.
+    home: Home,
     /// Who wants to know what comes.
     watch: Watch,
     seen: Instant,
@@ -135,6 +138,7 @@ impl Streams {
             identities: HashMap::new(),
             routes: Routes::new(),
             container: None,
+            home: Home::default(),
             watch,
             seen: now,
             interval: Duration::ZERO,
@@ -178,6 +182,16 @@ impl Streams {
     /// often the sender came.
     pub(super) fn is_gone(&self, now: Instant, idle: Duration) -> bool {
         self.streams.is_empty() && now.saturating_duration_since(self.seen) > idle * REMEMBERED
+    }
+
+    /// The labels of all its series, if there are any.
+    pub(super) fn shown(&self) -> Option<&LabelBlock> {
+        (!self.streams.is_empty()).then_some(&*self.labels)
+    }
+
+    /// The container that it runs in, where that is sure.
+    pub(super) fn home(&self, now: Instant) -> Option<ContainerId> {
+        self.home.container(now)
     }
 
     /// The families under which the sender's series are shown.
@@ -282,6 +296,11 @@ impl<'a> Writer<'a> {
         streams.interval = since.max(streams.interval * 7 / 8);
         streams.seen = now;
         Writer { streams, names, now }
+    }
+
+    /// Notes in which container the sender runs, if that is known.
+    pub(crate) fn runs_in(&mut self, container: Option<ContainerId>) {
+        self.streams.home.see(container, self.now);
     }
 
     /// The stream of a metric. `identity` is what tells it from others as it came; only if it

@@ -218,3 +218,24 @@ fn series_go_with_the_container_that_they_came_from_last() {
     store.forget(&|id| *id == second);
     assert!(is_shown("bob"));
 }
+
+#[test]
+fn a_program_is_shown_with_the_container_that_it_runs_in_as_long_as_it_has_series() {
+    let (store, now) = store();
+    let id: ContainerId = "a".repeat(64).parse().unwrap();
+    let labels = r#"service="api",service_instance="1",user="ann",project="shop",team="unknown""#;
+    let programs = |at| {
+        let mut found = Vec::new();
+        store.programs(at, &mut |shown, container| {
+            assert_eq!(String::from_utf8_lossy(shown.rendered()), labels);
+            found.push(container);
+        });
+        found
+    };
+    count(&store, &sender("ann", "api"), "store_test_home_total", &[], now).unwrap();
+    assert_eq!(programs(now), [None]);
+    store.record(&sender("ann", "api"), Some(id), now, |writer| writer.runs_in(Some(id))).unwrap();
+    assert_eq!(programs(now), [Some(id)]);
+    store.expire(now + LIMITS.idle * 2);
+    assert_eq!(programs(now), []);
+}

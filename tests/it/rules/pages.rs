@@ -20,8 +20,13 @@ use crate::postgres::server::{PASSWORD, Server, engine};
 use crate::prometheus::{ITSELF, Prometheus, free_address};
 
 fn is_later(selector: &str) -> bool {
-    // Baselines want a day of data; alerts go on by themselves only once they fire.
-    selector.starts_with("ALERTS{") || selector.ends_with("7d")
+    // Baselines want a day of data, efficiency a program in a container and then weeks of it
+    // (`efficiency.rs`); alerts go on by themselves only once they fire.
+    const EFFICIENCY: [&str; 5] =
+        ["own_container:", "served_requests:", "cpu_usage:", "requests_per_core", "efficiency:"];
+    let of_program = selector.strip_prefix("program:");
+    let is_efficiency = of_program.is_some_and(|name| EFFICIENCY.iter().any(|part| name.starts_with(part)));
+    selector.starts_with("ALERTS{") || selector.ends_with("7d") || is_efficiency
 }
 
 /// The selectors of an expression, as text without offset and range.
@@ -135,7 +140,7 @@ impl Scene<'_> {
 
     /// What a program tells of a second of its work, and what it gets wrong.
     pub(crate) fn tell(&self) {
-        let request = |status: u16| json!({"method": "GET", "route": "/", "status_code": status, "duration_seconds": 0.25, "request_bytes": 120, "response_bytes": 2048, "service": "till"});
+        let request = |status: u16| json!({"method": "GET", "route": "/", "status_code": status, "duration_seconds": 0.25, "request_bytes": 120, "response_bytes": 2048, "service": "till", "service_instance": "0123456789ab"});
         let call = json!({"query": "SELECT * FROM orders", "system": "postgresql", "duration_seconds": 2, "service": "till"});
         let pool = json!({"pool": "main", "active": 7, "idle": 3, "max": 20, "pending": 1, "deadlocks_total": 0, "service": "till"});
         let tool = |success: &str| json!({"name": "tool_call_duration_seconds", "value": 0.5, "labels": {"tool": "grep", "success": success}, "service": "till"});
