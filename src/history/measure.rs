@@ -6,6 +6,7 @@
 //! rules do (`alerting/programs.yml`).
 
 pub mod advice;
+pub mod efficiency;
 pub mod insight;
 pub mod sizing;
 

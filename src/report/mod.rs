@@ -9,6 +9,7 @@
 //! - [`compare`]: whether a later time is worse than an earlier one;
 //! - [`trends`]: what grows, falls or has changed its level;
 //! - [`anomalies`]: what was not as usual;
+//! - [`efficiency`]: what services do with their cores;
 //! - [`rightsize`]: limits and reservations that fit what containers have used;
 //! - [`advice`]: what else is recommended;
 //! - [`followup`]: what became of what was recommended;
@@ -20,6 +21,7 @@ pub mod anomalies;
 pub mod compare;
 pub mod cost;
 mod each;
+pub mod efficiency;
 pub mod followup;
 pub mod gather;
 pub mod insights;

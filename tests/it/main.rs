@@ -53,6 +53,7 @@ mod dashboards;
 mod discovery;
 mod disk;
 mod docker_objects;
+mod efficiency;
 mod engines;
 mod faults;
 mod grafana;

@@ -38,7 +38,7 @@ fn gateway(engine: &Engine, network: &str) -> String {
 }
 
 /// An address of this machine on a network of the engine, with a port that nobody listens on.
-fn on(engine: &Engine, network: &str) -> SocketAddr {
+pub(crate) fn on(engine: &Engine, network: &str) -> SocketAddr {
     format!("{}:{}", gateway(engine, network), free_address().port()).parse().unwrap()
 }
 

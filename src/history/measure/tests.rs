@@ -44,7 +44,13 @@ fn every_expression_is_promql_whoever_is_meant() {
     let nobody = Narrowing::default().to(Dimension::User, []);
     let service = Whom { service: Some("api".to_owned()), ..Whom::default() };
     let container = Whom { container: Some("web".to_owned()), ..Whom::default() };
-    for measure in MEASURES.iter().chain([&MEMORY_LIMIT, &RESTARTS]).chain(sizing::ALL).chain(insight::ALL) {
+    for measure in MEASURES
+        .iter()
+        .chain([&MEMORY_LIMIT, &RESTARTS])
+        .chain(sizing::ALL)
+        .chain(insight::ALL)
+        .chain(efficiency::ALL)
+    {
         for whom in [&Whom::default(), &of(nobody.clone()), &service, &container] {
             for by in [By::All, By::Each] {
                 let query = measure.promql(whom, by, "60000ms");
