@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use clap::builder::PossibleValuesParser;
-use clap::{Arg, ArgAction, ArgMatches, Command};
+use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -76,10 +76,14 @@ where more is asked of the program.
 The exit status is 2 on a regression, so that a pipeline can stop on it, and 1 where there is no
 report. Where there is not enough data the report says so, and the status is 0.
 
-Without times the last hour is held to the one before.
+Without times the last hour is held to the one before. Versions, deploys and restarts are told by the
+images of containers: what was measured while two versions ran beside each other is left out.
 
 Examples:
   dockmeter report compare --team=core
+  dockmeter report compare --deploy --project=shop
+  dockmeter report compare --by-version --container=shop-api-1 --format=markdown
+  dockmeter report compare --version-before=shop/api:1.2 --version-after=shop/api:1.3 --project=shop
   dockmeter report compare --at=2026-10-01T08:00:00Z --project=shop
   dockmeter report compare --at=2026-10-01T08:00:00Z --window=30m --container=shop-api-1 --format=markdown
   dockmeter report compare --before=2026-09-24/2026-09-25 --after=2026-10-01/2026-10-02 --team=core";
@@ -91,15 +95,23 @@ fn compare_command() -> Command {
         .after_help(COMPARE_HELP)
         .arg(format_option())
         .arg(option("at", "TIME", "An event, such as a deploy: a time such as 2026-10-01T08:00:00Z"))
+        .arg(flag("deploy", "The last deploy: when another version of an image began to run"))
+        .arg(flag("restart", "The last restart: when a container began anew with the version that it had"))
+        .arg(flag("by-version", "The newest version of an image against the one before it, each while it ran alone"))
+        .arg(option("version-before", "IMAGE", "The earlier version: an image with its tag, the tag alone, or its hash"))
+        .arg(option("version-after", "IMAGE", "The later version"))
+        .arg(option("last", "LENGTH", &format!("How far back versions, deploys and restarts are looked for, up to 28d [default: {}]", compare::LAST)))
+        .group(ArgGroup::new("event").args(["at", "deploy", "restart", "before"]))
+        .group(ArgGroup::new("versions").args(["by-version", "version-before", "version-after"]).multiple(true).conflicts_with("event"))
         .arg(
             option(
                 "window",
                 "LENGTH",
-                &format!("How long before and after it is looked at [default: {window}]"),
+                &format!("How long before and after it is looked at; of versions how long at most [default: {window}, {} of versions]", compare::VERSION_WINDOW),
             )
             .conflicts_with_all(["before", "after"]),
         )
-        .arg(option("before", "FROM/TO", "The earlier time").requires("after").conflicts_with("at"))
+        .arg(option("before", "FROM/TO", "The earlier time").requires("after"))
         .arg(option("after", "FROM/TO", "The later time").requires("before"))
         .arg(
             option("earlier-days", "DAYS", "Days before to whose same hours both are held, 0 to 28")
@@ -277,6 +289,10 @@ fn option(name: &'static str, value: &'static str, help: &str) -> Arg {
     Arg::new(name).long(name).value_name(value).help(help.to_owned())
 }
 
+fn flag(name: &'static str, help: &str) -> Arg {
+    Arg::new(name).long(name).help(help.to_owned()).action(ArgAction::SetTrue)
+}
+
 fn words<const N: usize>(words: [&'static str; N]) -> PossibleValuesParser {
     PossibleValuesParser::new(words)
 }
@@ -304,33 +320,55 @@ pub(super) fn sla(config: &Config, arguments: &ArgMatches) -> anyhow::Result<sla
 
 /// Compares two times.
 pub(super) fn compare(config: &Config, arguments: &ArgMatches) -> anyhow::Result<(String, Outcome)> {
-    let options = compare_options(arguments, Timestamp::now())?;
+    let wish = compare_wish(arguments, Timestamp::now())?;
     let query = Upstream::new(Client::new(&config.prometheus)?);
     let mut progress = Progress { began: Instant::now(), shown: false };
-    let found = runtime()?.block_on(compare::report(&query, options, &mut |share| progress.tell(share)));
+    let found = runtime()?.block_on(async {
+        let CompareWish { whom, asked, earlier_days, rule } = wish;
+        let meant = compare::meant(&query, &whom, asked).await?;
+        let options = compare::Options { whom, meant, earlier_days, rule };
+        Ok::<_, anyhow::Error>(compare::report(&query, options, &mut |share| progress.tell(share)).await?)
+    });
     progress.clear();
     let found = found?;
     Ok((found.page(format(arguments)), found.outcome))
 }
 
-fn compare_options(arguments: &ArgMatches, now: Timestamp) -> anyhow::Result<compare::Options> {
+/// What `report compare` is to compare.
+struct CompareWish {
+    whom: Whom,
+    asked: compare::Asked,
+    earlier_days: i64,
+    rule: Rule,
+}
+
+fn compare_wish(arguments: &ArgMatches, now: Timestamp) -> anyhow::Result<CompareWish> {
     let text = |name: &str| arguments.get_one::<String>(name).cloned();
     let said = compare::Said {
         at: text("at"),
         window: text("window"),
         before: text("before"),
         after: text("after"),
+        event: match (arguments.get_flag("deploy"), arguments.get_flag("restart")) {
+            (true, _) => Some(compare::Event::Deploy),
+            (false, true) => Some(compare::Event::Restart),
+            (false, false) => None,
+        },
+        by_version: arguments.get_flag("by-version"),
+        version_before: text("version-before"),
+        version_after: text("version-after"),
+        last: text("last"),
     };
     let least_effect =
         compare::share(&text("least-effect").unwrap_or_default()).map_err(anyhow::Error::msg)?;
-    Ok(compare::Options {
+    Ok(CompareWish {
         whom: Whom {
             tenants: tenants(arguments),
             container: text("container"),
             service: text("service"),
             host: None,
         },
-        times: compare::Times::of(&said, now, &TimeZone::UTC).map_err(anyhow::Error::msg)?,
+        asked: compare::Asked::of(&said, now, &TimeZone::UTC).map_err(anyhow::Error::msg)?,
         earlier_days: arguments.get_one("earlier-days").copied().unwrap_or_default(),
         rule: Rule { least_effect, ..Rule::default() },
     })

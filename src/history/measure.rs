@@ -6,9 +6,11 @@
 //! rules do (`alerting/programs.yml`).
 
 pub mod advice;
+pub mod bound;
 pub mod efficiency;
 pub mod insight;
 pub mod sizing;
+pub mod version;
 
 use std::collections::BTreeMap;
 
@@ -393,7 +395,14 @@ impl Whom {
             .filter_map(|dimension| {
                 let values = self.tenants.values(dimension)?;
                 let any: Vec<String> = values.iter().map(|value| regex::escape(value)).collect();
-                Some(format!("{}=~{}", dimension.as_str(), quoted(&any.join("|"))))
+                let (label, any) = (dimension.as_str(), quoted(&any.join("|")));
+                // Nobody matches what has no such label, as hosts have none.
+                let none = if values.iter().all(|value| !value.is_empty()) && !values.is_empty() {
+                    String::new()
+                } else {
+                    format!(",{label}!=\"\"")
+                };
+                Some(format!("{label}=~{any}{none}"))
             })
             .collect();
         for (label, name) in [("name", &self.container), ("service", &self.service)] {

@@ -34,8 +34,8 @@ pub use field::{About, Counter, DOMAINS, Gauge, Key, Sample, SystemPoint, System
 pub use host::{HOST_FIGURES, HostFigure, HostValues};
 pub use keeper::{Keeper, Options, Standing, Taken};
 pub use measure::{
-    By, Line, MEASURES, MEMORY_LIMIT, Meaning, Measure, RESTARTS, Wanted, Whom, advice, efficiency, insight,
-    sizing,
+    By, Line, MEASURES, MEMORY_LIMIT, Meaning, Measure, RESTARTS, Wanted, Whom, advice, bound, efficiency,
+    insight, sizing, version,
 };
 pub use query::{Answer, Ask, FIGURES, Figure, Machine, Point, Query, Summary};
 pub use recorder::{History, Judge, Recorder};

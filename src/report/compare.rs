@@ -1,8 +1,10 @@
 //! `dockmeter report compare` and `GET /api/analytics/compare`: whether what came after an event, or
 //! in a later time, is worse than what was before.
 
+mod meant;
 mod page;
 mod said;
+mod version;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::{Timestamp, ToSpan};
@@ -12,7 +14,9 @@ use crate::analysis::compare::{Comparison, Pair, Question, Rule, Verdict, compar
 use crate::history::{By, MEASURES, Meaning, Measure, Query, Wanted, Whom};
 use crate::prometheus::QueryError;
 
-pub use said::{Said, Times, WINDOW, share};
+pub use meant::{Happened, Meant, Ran, Unclear, Why, meant};
+pub use said::{Asked, Event, LAST, Said, Stretch, Times, VERSION_WINDOW, WINDOW, share};
+pub use version::Version;
 
 /// Measures that are asked for at once.
 const AT_ONCE: usize = 4;
@@ -37,8 +41,8 @@ const DAY_S: i64 = 86_400;
 pub struct Options {
     /// Of whom.
     pub whom: Whom,
-    /// Which times.
-    pub times: Times,
+    /// Which times, and why these.
+    pub meant: Meant,
     /// Earlier days to which the two times are held, too.
     pub earlier_days: i64,
     /// When a difference counts.
@@ -171,27 +175,36 @@ fn outcome(rows: &[Row]) -> Outcome {
 
 /// A measure in both times, and on earlier days.
 async fn ask(query: &dyn Query, options: &Options, measure: Measure) -> Result<Question, QueryError> {
-    let Options { times, .. } = options;
-    let step_s = step(times);
-    let values = async |period: Period| values(query, &options.whom, measure, period, step_s).await;
-    let pair = Pair { before: values(times.before).await?, after: values(times.after).await? };
+    let Meant { times, why } = &options.meant;
+    let (one, other) = why.sides();
+    let step_s = step(&options.meant);
+    let values = async |period: Period, side: Option<&Ran>, later_ms: i64| {
+        let points = points(query, &options.whom, measure, period, step_s).await?;
+        let counts = |at: &i64| side.is_none_or(|side| side.has(*at, step_s * 1000, later_ms));
+        let counted = points.into_iter().filter(|(at, _)| counts(at)).map(|(_, value)| value).collect();
+        Ok::<Vec<f64>, QueryError>(counted)
+    };
+    let pair =
+        Pair { before: values(times.before, one, 0).await?, after: values(times.after, other, 0).await? };
     let mut earlier_days = Vec::new();
     // Of what is not there now nobody wants to know how it was.
     if !pair.before.is_empty() && !pair.after.is_empty() {
         for (before, after) in earlier(times, options.earlier_days) {
-            earlier_days.push(Pair { before: values(before).await?, after: values(after).await? });
+            let later_ms = times.before.from.as_millisecond() - before.from.as_millisecond();
+            let before = values(before, one, later_ms).await?;
+            earlier_days.push(Pair { before, after: values(after, other, later_ms).await? });
         }
     }
     Ok(Question { pair, earlier_days, least_change: measure.least_change })
 }
 
-async fn values(
+async fn points(
     query: &dyn Query,
     whom: &Whom,
     measure: Measure,
     period: Period,
     step_s: i64,
-) -> Result<Vec<f64>, QueryError> {
+) -> Result<Vec<(i64, f64)>, QueryError> {
     let wanted = Wanted {
         measure,
         whom: whom.clone(),
@@ -201,13 +214,16 @@ async fn values(
         step_ms: step_s * 1000,
     };
     let lines = query.lines(&wanted).await?;
-    Ok(lines.into_iter().flat_map(|line| line.points).map(|(_, value)| value).collect())
+    Ok(lines.into_iter().flat_map(|line| line.points).collect())
 }
 
-/// The step of the samples: the longer time decides.
-fn step(times: &Times) -> i64 {
-    let longest = times.before.seconds().max(times.after.seconds());
-    let wanted = (longest / ENOUGH_SAMPLES).max(1);
+/// The step of the samples: the longer time decides, or the version that ran for less of it.
+fn step(meant: &Meant) -> i64 {
+    let length = match meant.why.sides() {
+        (Some(one), Some(other)) => one.seconds().min(other.seconds()),
+        _ => meant.times.before.seconds().max(meant.times.after.seconds()),
+    };
+    let wanted = (length / ENOUGH_SAMPLES).max(1);
     multiple(wanted, SHORTEST_STEP_S)
 }
 

@@ -10,23 +10,28 @@ use jiff::tz::TimeZone;
 
 use super::Context;
 use super::analysis::{turn, unavailable};
-use super::parameter::one;
+use super::parameter::{flag, one};
 use super::problem::{Kind, Problem};
 use super::view::View;
 use crate::analysis::compare::Rule;
 use crate::history::Whom;
 use crate::report::compare::{
-    Compared, EARLIER_DAYS, MOST_EARLIER_DAYS, Options, Said, Times, report, share,
+    Asked, Compared, EARLIER_DAYS, Event, MOST_EARLIER_DAYS, Options, Said, Unclear, meant, report, share,
 };
 
-/// `GET /api/analytics/compare?at=&window=&before=&after=&container=&service=&earlier_days=&least_effect=`
+/// `GET /api/analytics/compare?at=&deploy=&restart=&window=&before=&after=&by_version=&version_before=&version_after=&last=&container=&service=&earlier_days=&least_effect=`
 pub(super) async fn compare(
     State(context): State<Arc<Context>>,
     view: View,
     Query(query): Query<Vec<(String, String)>>,
 ) -> Result<Json<Compared>, Problem> {
-    let options = options(&view, &query, Timestamp::now())?;
+    let Wish { whom, asked, earlier_days, rule } = wish(&view, &query, Timestamp::now())?;
     let turn = turn(&context).await?;
+    let meant = meant(&*turn.source, &whom, asked).await.map_err(|unclear| match unclear {
+        Unclear::Query(error) => unavailable(error),
+        Unclear::Unknown(detail) => Problem::new(Kind::NotFound, detail),
+    })?;
+    let options = Options { whom, meant, earlier_days, rule };
     let found = report(&*turn.source, options, &mut |_| ()).await.map_err(unavailable)?;
     let whom = &found.options.whom;
     let named = whom.container.as_ref().map(|name| ("container", name));
@@ -39,12 +44,37 @@ pub(super) async fn compare(
     }
 }
 
-fn options(view: &View, query: &[(String, String)], now: Timestamp) -> Result<Options, Problem> {
+/// What a request wants.
+struct Wish {
+    whom: Whom,
+    asked: Asked,
+    earlier_days: i64,
+    rule: Rule,
+}
+
+fn wish(view: &View, query: &[(String, String)], now: Timestamp) -> Result<Wish, Problem> {
     let refused = |detail: String| Problem::new(Kind::BadRequest, detail);
     let text = |name: &str| one(query, name).map(|value| value.map(str::to_owned));
-    let said =
-        Said { at: text("at")?, window: text("window")?, before: text("before")?, after: text("after")? };
-    let times = Times::of(&said, now, &TimeZone::UTC).map_err(refused)?;
+    let [by_version, deploy, restart] =
+        [flag(query, "by_version")?, flag(query, "deploy")?, flag(query, "restart")?];
+    let event = match (deploy, restart) {
+        (true, true) => return Err(refused("`deploy` and `restart` are two events; name one".to_owned())),
+        (true, false) => Some(Event::Deploy),
+        (false, true) => Some(Event::Restart),
+        (false, false) => None,
+    };
+    let said = Said {
+        at: text("at")?,
+        window: text("window")?,
+        before: text("before")?,
+        after: text("after")?,
+        event,
+        by_version,
+        version_before: text("version_before")?,
+        version_after: text("version_after")?,
+        last: text("last")?,
+    };
+    let asked = Asked::of(&said, now, &TimeZone::UTC).map_err(refused)?;
     let earlier_days = match text("earlier_days")? {
         None => EARLIER_DAYS,
         Some(text) => {
@@ -66,7 +96,7 @@ fn options(view: &View, query: &[(String, String)], now: Timestamp) -> Result<Op
         service: text("service")?,
         host: None,
     };
-    Ok(Options { whom, times, earlier_days, rule })
+    Ok(Wish { whom, asked, earlier_days, rule })
 }
 
 #[cfg(test)]

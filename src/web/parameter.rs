@@ -27,3 +27,15 @@ pub(super) fn number(
         Problem::new(Kind::BadRequest, detail)
     })
 }
+
+/// Whether a parameter is `true`; it is not unless somebody says so.
+pub(super) fn flag(query: &[(String, String)], name: &str) -> Result<bool, Problem> {
+    match one(query, name)? {
+        None | Some("false") => Ok(false),
+        Some("true") => Ok(true),
+        Some(other) => {
+            let detail = format!("`{name}` is `{other}`, which is not `true` or `false`");
+            Err(Problem::new(Kind::BadRequest, detail))
+        }
+    }
+}

@@ -6,6 +6,13 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::process::{Command, Output};
 
+use dockmeter::analysis::compare::Rule;
+use dockmeter::config;
+use dockmeter::history::{Upstream, Whom};
+use dockmeter::prometheus::Client;
+use dockmeter::report::Format;
+use dockmeter::report::compare::{Asked, Event, Options, Said, meant, report};
+use dockmeter::tenant::{Dimension, Narrowing};
 use serde_json::Value;
 
 use crate::engine::Engine;
@@ -79,6 +86,30 @@ fn openmetrics() -> String {
                     &container,
                     cpu,
                 );
+                // With the deploy the new version runs beside the old one for a minute.
+                let is_new = project == "shop" && time >= DEPLOY;
+                let begun = if is_new { DEPLOY } else { DEPLOY - 10 * DAY };
+                let versions = if is_new && time < DEPLOY + 60 {
+                    &["1", "2"][..]
+                } else if is_new {
+                    &["2"]
+                } else {
+                    &["1"]
+                };
+                for version in versions {
+                    let image = format!(
+                        "{container},instance=\"h\",id=\"/{project}-{version}\",image=\"{project}/api:{version}\""
+                    );
+                    let begun = if *version == "2" { begun } else { DEPLOY - 10 * DAY };
+                    add(
+                        "container_start_time_seconds gauge",
+                        "container_start_time_seconds",
+                        &image,
+                        begun as f64,
+                    );
+                    let info = format!("{image},image_id=\"sha256:{}\"", version.repeat(64));
+                    add("container_info gauge", "container_info", &info, 1.0);
+                }
                 add(
                     "container_memory_working_set_bytes gauge",
                     "container_memory_working_set_bytes",
@@ -196,4 +227,65 @@ fn over_http_a_tenant_s_token_compares_what_is_his() {
     let theirs = ask("&project=shop", Some("blogger")).json();
     assert_eq!((&theirs["verdict"], &theirs["metrics"]), (&"not_enough_data".into(), &Value::Array(vec![])));
     assert_eq!(ask("&container=shop-api-1", Some("blogger")).status, 404);
+}
+
+#[test]
+fn versions_are_compared_by_when_each_ran_alone_and_a_deploy_is_found() {
+    let Some(prometheus) = Prometheus::holding(&openmetrics()) else { return };
+    let url = prometheus.url();
+    // The mornings are long ago, and versions are looked for from now on back; so the library is asked.
+    let query = Upstream::new(
+        Client::new(&config::Upstream { url: Some(url.clone()), ..Default::default() }).unwrap(),
+    );
+    let now = jiff::Timestamp::from_second(DEPLOY + HOUR).unwrap();
+    let compared = |said: Said, project: &str| {
+        let whom = Whom {
+            tenants: Narrowing::default().to(Dimension::Project, [project.to_owned()]),
+            ..Whom::default()
+        };
+        let asked = Asked::of(&said, now, &jiff::tz::TimeZone::UTC)?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let meant = meant(&query, &whom, asked).await.map_err(|error| error.to_string())?;
+            let options = Options { whom, meant, earlier_days: 0, rule: Rule::default() };
+            Ok::<_, String>(report(&query, options, &mut |_| ()).await.unwrap())
+        })
+    };
+    let json = |said: Said| serde_json::to_value(compared(said, "shop").unwrap()).unwrap();
+
+    let versions = json(Said { by_version: true, last: Some("2d".to_owned()), ..Said::default() });
+    assert_eq!(versions["verdict"], "regression", "{versions}");
+    let sides = &versions["versions"];
+    assert_eq!(
+        (&sides["before"]["image"], &sides["after"]["image"]),
+        (&"shop/api:1".into(), &"shop/api:2".into())
+    );
+    let from: jiff::Timestamp = versions["after"]["from"].as_str().unwrap().parse().unwrap();
+    assert!(from.as_second() >= DEPLOY + 60, "while both ran it is neither's: {versions}");
+
+    let deploy = json(Said { event: Some(Event::Deploy), last: Some("2d".to_owned()), ..Said::default() });
+    assert_eq!(
+        (&deploy["verdict"], &deploy["event"]["at"]),
+        (&"regression".into(), &"2026-01-11T10:00:00Z".into())
+    );
+    let page = compared(Said { event: Some(Event::Deploy), ..Said::default() }, "shop").unwrap();
+    let page = page.page(Format::Markdown);
+    assert!(
+        page.contains("- between them `shop/api:2` (222222222222) was deployed, at 2026-01-11T10:00:00Z"),
+        "{page}"
+    );
+
+    let error = compared(Said { by_version: true, ..Said::default() }, "blog").unwrap_err();
+    assert!(error.contains("only one version of each image ran alone, `blog/api:1`"), "{error}");
+    for (flags, words) in [
+        (&["--by-version"][..], "no container of those that are meant ran"),
+        (&["--by-version", AT], "cannot be used with"),
+        (&["--deploy", "--restart"], "cannot be used with"),
+        (&["--version-before=1", "--service=api"], "in place of the `service`"),
+        (&["--deploy", "--last=29d"], "longer than 28 days"),
+    ] {
+        let output = compare(&url, flags);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.code() == Some(1) && said.contains(words), "{flags:?}: {said}");
+    }
 }

@@ -50,6 +50,8 @@ fn every_expression_is_promql_whoever_is_meant() {
         .chain(sizing::ALL)
         .chain(insight::ALL)
         .chain(efficiency::ALL)
+        .chain(bound::ALL)
+        .chain([&version::STARTED])
     {
         for whom in [&Whom::default(), &of(nobody.clone()), &service, &container] {
             for by in [By::All, By::Each] {
@@ -72,6 +74,13 @@ fn what_is_told_apart_by_more_says_so_and_hosts_are_nobody_s() {
     assert!(queue.starts_with("max by (instance, device) ("), "{queue}");
     let route = insight::ROUTE_REQUESTS.promql(&all, By::Each, "60s");
     assert!(route.contains(r#""method", "$1", "http_request_method""#), "{route}");
+}
+
+#[test]
+fn who_may_see_nobody_is_told_of_no_host_either() {
+    let nobody = of(Narrowing::default().to(Dimension::Project, []));
+    let query = bound::DISK_SIZE.promql(&nobody, By::Each, "60s");
+    assert!(query.contains("{project=~\"\",project!=\"\",fstype!~"), "{query}");
 }
 
 #[test]

@@ -1,10 +1,13 @@
 //! A comparison as text, Markdown, JSON and CSV.
 
+use std::time::Duration;
+
 use serde::{Serialize, Serializer};
 
-use super::{Compared, Judgement, Outcome, Row, Times};
+use super::{Compared, Happened, Judgement, Outcome, Ran, Row, Times, Version, Why};
 use crate::analysis::compare::{Rule, Verdict};
 use crate::analysis::words;
+use crate::config::show_duration;
 use crate::report::Format;
 use crate::report::amount::{amount, change};
 use crate::report::period::Period;
@@ -37,6 +40,11 @@ impl Outcome {
             Outcome::NotEnoughData => "not_enough_data",
         }
     }
+}
+
+/// How long a version ran alone, for people.
+fn lasting(ran: &Ran) -> String {
+    show_duration(Duration::from_secs(ran.seconds().unsigned_abs()))
 }
 
 /// A word of programs for people.
@@ -91,7 +99,7 @@ impl Compared {
 
     /// What a reader has to know.
     fn notes(&self) -> Vec<String> {
-        let Times { before, after } = self.options.times;
+        let Times { before, after } = self.options.meant.times;
         let Rule { least_effect, least_samples, significance } = self.options.rule;
         let mut notes = vec![
             format!("before: {} to {}; after: {} to {}", before.from, before.to, after.from, after.to),
@@ -102,10 +110,31 @@ impl Compared {
                 words::percent(significance),
             ),
         ];
+        notes.extend(self.reason());
         if self.rows.iter().all(|row| row.comparison.usual_ratio.is_none()) {
             notes.push("there is nothing of these hours on earlier days to hold it to".to_owned());
         }
         notes
+    }
+
+    /// Why it is these times, if not for somebody's saying so.
+    fn reason(&self) -> Option<String> {
+        match &self.options.meant.why {
+            Why::Said => None,
+            Why::Happened(Happened::Deploy(at, version)) => {
+                Some(format!("between them {version} was deployed, at {at}"))
+            }
+            Why::Happened(Happened::Restart(at, name)) => {
+                Some(format!("between them `{name}` was restarted, at {at}"))
+            }
+            Why::Versions { before, after } => Some(format!(
+                "before is {}, alone for {}, after is {}, alone for {}; what was measured while both ran is left out",
+                before.version,
+                lasting(before),
+                after.version,
+                lasting(after),
+            )),
+        }
     }
 
     /// Who is meant, for people.
@@ -262,6 +291,50 @@ struct Of<'a> {
     service: Option<&'a str>,
 }
 
+/// What happened between the two times.
+#[derive(Serialize)]
+struct Event<'a> {
+    kind: &'static str,
+    at: String,
+    #[serde(flatten)]
+    version: Option<&'a Version>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    container: Option<&'a str>,
+}
+
+impl<'a> From<&'a Happened> for Event<'a> {
+    fn from(happened: &'a Happened) -> Self {
+        match happened {
+            Happened::Deploy(at, version) => {
+                Event { kind: "deploy", at: at.to_string(), version: Some(version), container: None }
+            }
+            Happened::Restart(at, name) => {
+                Event { kind: "restart", at: at.to_string(), version: None, container: Some(name) }
+            }
+        }
+    }
+}
+
+/// What ran in the two times.
+#[derive(Serialize)]
+struct Versions<'a> {
+    before: Alone<'a>,
+    after: Alone<'a>,
+}
+
+#[derive(Serialize)]
+struct Alone<'a> {
+    #[serde(flatten)]
+    version: &'a Version,
+    alone_seconds: i64,
+}
+
+impl<'a> From<&'a Ran> for Alone<'a> {
+    fn from(ran: &'a Ran) -> Self {
+        Alone { version: &ran.version, alone_seconds: ran.seconds() }
+    }
+}
+
 #[derive(Serialize)]
 struct Counts {
     least_effect_ratio: f64,
@@ -277,6 +350,10 @@ struct Whole<'a> {
     scope: Of<'a>,
     before: Between,
     after: Between,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    event: Option<Event<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    versions: Option<Versions<'a>>,
     rule: Counts,
     metrics: Vec<Figures>,
 }
@@ -296,8 +373,18 @@ impl Serialize for Compared {
                 container: whom.container.as_deref(),
                 service: whom.service.as_deref(),
             },
-            before: self.options.times.before.into(),
-            after: self.options.times.after.into(),
+            before: self.options.meant.times.before.into(),
+            after: self.options.meant.times.after.into(),
+            event: match &self.options.meant.why {
+                Why::Happened(happened) => Some(happened.into()),
+                _ => None,
+            },
+            versions: match &self.options.meant.why {
+                Why::Versions { before, after } => {
+                    Some(Versions { before: before.into(), after: after.into() })
+                }
+                _ => None,
+            },
             rule: Counts {
                 least_effect_ratio: least_effect,
                 least_samples,

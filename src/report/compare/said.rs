@@ -1,4 +1,4 @@
-//! Which two times are meant.
+//! Which two times are meant, or by what they are to be found.
 
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp, ToSpan};
@@ -7,6 +7,17 @@ use crate::report::period::{self, Period};
 
 /// How long both times are if nobody says.
 pub const WINDOW: &str = "1h";
+
+/// How long versions are looked at if nobody says: a whole day and night.
+pub const VERSION_WINDOW: &str = "1d";
+
+/// How far back versions, deploys and restarts are looked for if nobody says.
+pub const LAST: &str = "7d";
+
+/// The longest time for that.
+const LONGEST_LAST_S: i64 = 28 * 86_400;
+
+const TWO_WAYS: &str = "the two times are said in two ways: use one of `at`, `deploy`, `restart`, versions (`by_version`, `version_before`, `version_after`), and `before` with `after`";
 
 const FAR: &str = "that is too far away";
 
@@ -17,6 +28,51 @@ pub struct Times {
     pub before: Period,
     /// The later.
     pub after: Period,
+}
+
+/// A time without a step of others, in milliseconds since 1970.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stretch {
+    /// Its beginning.
+    pub from: i64,
+    /// Its end.
+    pub to: i64,
+}
+
+/// What may have happened to containers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// Another version of their image began to run.
+    Deploy,
+    /// One began anew with the version that it had.
+    Restart,
+}
+
+/// What is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// Two times.
+    Times(Times),
+    /// What was before the last event of those who are meant, and what came after.
+    Event {
+        /// What happened.
+        event: Event,
+        /// How long both are, in seconds.
+        window: i64,
+        /// Where it is looked for.
+        within: Period,
+    },
+    /// When each of two versions ran alone.
+    Versions {
+        /// The earlier one; else that before the later.
+        before: Option<String>,
+        /// The later one; else the newest.
+        after: Option<String>,
+        /// How long both are at most, in seconds.
+        window: i64,
+        /// Where they are looked for.
+        within: Period,
+    },
 }
 
 /// What was said of them; if nothing, the last hour is held to the one before.
@@ -30,6 +86,58 @@ pub struct Said {
     pub before: Option<String>,
     /// The later one.
     pub after: Option<String>,
+    /// The last event of a kind in place of a time.
+    pub event: Option<Event>,
+    /// Whether versions are compared, which they are too if one is named.
+    pub by_version: bool,
+    /// The earlier version: an image, its tag, or its hash.
+    pub version_before: Option<String>,
+    /// The later one.
+    pub version_after: Option<String>,
+    /// How far back versions and events are looked for.
+    pub last: Option<String>,
+}
+
+impl Asked {
+    /// What was said, in words for people.
+    ///
+    /// # Errors
+    /// As [`Times::of`], or it is said in two ways.
+    pub fn of(said: &Said, now: Timestamp, zone: &TimeZone) -> Result<Asked, String> {
+        let Said { at, window, before, after, event, version_before, version_after, .. } = said;
+        let has_version = said.by_version || version_before.is_some() || version_after.is_some();
+        let has_times = before.is_some() || after.is_some();
+        let ways = [at.is_some(), event.is_some(), has_version, has_times];
+        if ways.into_iter().filter(|way| *way).count() > 1 {
+            return Err(TWO_WAYS.to_owned());
+        }
+        let within = || -> Result<Period, String> {
+            let last = Some(said.last.clone().unwrap_or_else(|| LAST.to_owned()));
+            let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
+            let period = Period::of(&period::Said { last, ..period::Said::default() }, now, zone)?;
+            match period.seconds() {
+                seconds if seconds > LONGEST_LAST_S => {
+                    Err("`last` is longer than 28 days; versions are looked for within 28 days at most"
+                        .to_owned())
+                }
+                _ => Ok(period),
+            }
+        };
+        let window = |usual: &str| period::seconds(window.as_deref().unwrap_or(usual));
+        match event {
+            Some(event) => Ok(Asked::Event { event: *event, window: window(WINDOW)?, within: within()? }),
+            None if has_version => Ok(Asked::Versions {
+                before: version_before.clone(),
+                after: version_after.clone(),
+                window: window(VERSION_WINDOW)?,
+                within: within()?,
+            }),
+            None if said.last.is_some() => {
+                Err("`last` says how far back versions, a deploy or a restart are looked for; for two times use `window`".to_owned())
+            }
+            None => Times::of(said, now, zone).map(Asked::Times),
+        }
+    }
 }
 
 impl Times {
@@ -42,7 +150,7 @@ impl Times {
         // Nobody wants to read more than seconds.
         let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
         let times = match said {
-            Said { at, before: None, after: None, window } => {
+            Said { at, before: None, after: None, window, .. } => {
                 let window = period::seconds(window.as_deref().unwrap_or(WINDOW))?.seconds();
                 let at = match at {
                     Some(at) => period::time(at, zone)?,
@@ -50,7 +158,7 @@ impl Times {
                 };
                 around(at, window, now)?
             }
-            Said { at: None, before: Some(before), after: Some(after), window: None } => {
+            Said { at: None, before: Some(before), after: Some(after), window: None, .. } => {
                 Times { before: interval(before, now, zone)?, after: interval(after, now, zone)? }
             }
             _ => {
@@ -68,7 +176,7 @@ impl Times {
 }
 
 /// What lies before and after an event, as far as it is over.
-fn around(at: Timestamp, window: Span, now: Timestamp) -> Result<Times, String> {
+pub(super) fn around(at: Timestamp, window: Span, now: Timestamp) -> Result<Times, String> {
     if at >= now {
         return Err(format!("the event is at {at}, which is not over yet"));
     }

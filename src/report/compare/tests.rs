@@ -18,7 +18,7 @@ fn times(said: Said) -> Result<Times, String> {
 
 fn said(at: &str, window: &str, before: &str, after: &str) -> Said {
     let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-    Said { at: some(at), window: some(window), before: some(before), after: some(after) }
+    Said { at: some(at), window: some(window), before: some(before), after: some(after), ..Said::default() }
 }
 
 #[test]
@@ -91,7 +91,7 @@ fn question(name: &str, before: f64, after: f64) -> (Measure, Question) {
 fn compared(asked: Vec<(Measure, Question)>) -> Compared {
     let options = Options {
         whom: Whom { container: Some("shop-api-1".to_owned()), ..Whom::default() },
-        times: times(said("2026-11-21T10:00:00Z", "", "", "")).unwrap(),
+        meant: Meant { times: times(said("2026-11-21T10:00:00Z", "", "", "")).unwrap(), why: Why::Said },
         earlier_days: 7,
         rule: Rule::default(),
     };
