@@ -1,5 +1,6 @@
 //! `GET /api/analytics/trends`: what grows, falls or has changed its level, container by container
-//! and service by service, and when it reaches its limit.
+//! and service by service, and when it reaches its limit; and when disks are full and error budgets
+//! are gone, of which only a Prometheus knows.
 
 mod page;
 
@@ -14,6 +15,7 @@ use crate::analysis::change::{self, Change};
 use crate::analysis::course::{Course, course};
 use crate::analysis::series::Series;
 use crate::analysis::trend::{Direction, Reach, Rule, Trend, leak};
+use crate::history::bound::{BUDGET_SPENT, DISK_SIZE, DISK_USED};
 use crate::history::{Line, MEASURES, MEMORY_LIMIT, Measure, Query, RESTARTS, Whom};
 use crate::prometheus::QueryError;
 
@@ -25,6 +27,9 @@ const AT_ONCE: usize = 4;
 const STEPS: [(i64, i64); 3] = [(60, 6 * HOUR_S), (300, 2 * 24 * HOUR_S), (3600, i64::MAX)];
 
 const HOUR_S: i64 = 3600;
+
+/// A file system that is nearly full grows by little of its level until it is.
+const LEAST_CHANGE_OF_BOUNDS: f64 = 0.01;
 
 const MEMORY: &str = "memory_working_set_bytes";
 
@@ -52,7 +57,7 @@ pub struct Row {
     pub trend: Trend,
     /// Of memory: whether what is given back at times grows, too, since the last restart.
     pub leaks: bool,
-    /// Its limit, and when it is reached.
+    /// What there may be of it (memory, a disk, a budget), and when that is reached.
     pub limit: Option<(f64, Reach)>,
     /// When its level changed.
     pub changes: Vec<(i64, Change)>,
@@ -81,15 +86,17 @@ pub async fn report(query: &dyn Query, options: Options) -> Result<Trends, Query
     let step_s = step(&options.period);
     let (whom, period) = (&options.whom, options.period);
     let limits = by_labels(each(query, whom, period, MEMORY_LIMIT, step_s).await?);
+    let sizes = by_labels(each(query, whom, period, DISK_SIZE, step_s).await?);
     let restarts = by_labels(each(query, whom, period, RESTARTS, step_s).await?);
-    let asked: Vec<(Measure, Vec<Line>)> = stream::iter(MEASURES)
-        .map(|measure| async move {
-            Ok::<_, QueryError>((measure, each(query, whom, period, measure, step_s).await?))
-        })
-        .buffered(AT_ONCE)
-        .try_collect()
-        .await?;
-    let known = Known { options: options.clone(), step_s, limits, restarts };
+    let asked: Vec<(Measure, Vec<Line>)> =
+        stream::iter(MEASURES.into_iter().chain([DISK_USED, BUDGET_SPENT]))
+            .map(|measure| async move {
+                Ok::<_, QueryError>((measure, each(query, whom, period, measure, step_s).await?))
+            })
+            .buffered(AT_ONCE)
+            .try_collect()
+            .await?;
+    let known = Known { options: options.clone(), step_s, limits, sizes, restarts };
     // It takes some seconds for a thousand containers, in which others are answered.
     let (looked_at, rows) = aside(move || known.rows(&asked)).await;
     Ok(Trends { source: query.name(), step_s, looked_at, rows, options })
@@ -100,6 +107,8 @@ struct Known {
     options: Options,
     step_s: i64,
     limits: BTreeMap<BTreeMap<String, String>, Series>,
+    /// Of file systems.
+    sizes: BTreeMap<BTreeMap<String, String>, Series>,
     restarts: BTreeMap<BTreeMap<String, String>, Series>,
 }
 
@@ -121,11 +130,12 @@ impl Known {
             return None;
         }
         let changes = change::Rule { least_change: self.least(), ..change::Rule::default() };
-        let Course { trend: found, changes } = course(&series, *rule, changes);
+        let limit = self.limit(measure, line);
+        let is_bound = [DISK_USED.name, BUDGET_SPENT.name].contains(&measure.name);
+        let rule = if is_bound { Rule { least_change: LEAST_CHANGE_OF_BOUNDS, ..*rule } } else { *rule };
+        let Course { trend: found, changes } = course(&series, rule, changes);
         let is_memory = measure.name == MEMORY;
-        let leaks = is_memory && leak(&series, &self.restarts_of(line), self.step_s * 1000, *rule).is_some();
-        let limit = self.limits.get(&line.labels).filter(|_| is_memory);
-        let limit = limit.and_then(|limits| Some(limits.points().last()?.1));
+        let leaks = is_memory && leak(&series, &self.restarts_of(line), self.step_s * 1000, rule).is_some();
         let limit = limit.and_then(|limit| Some((limit, found.reaches(limit)?)));
         let noticed = |change: &Change| (change.after - change.before).abs() >= measure.least_change;
         let changes: Vec<(i64, Change)> = changes.into_iter().filter(|(_, change)| noticed(change)).collect();
@@ -140,6 +150,20 @@ impl Known {
             Trend { direction: Direction::Steady, ..found }
         };
         Some(Row { measure, labels: line.labels.clone(), trend, leaks: leaks && moves, limit, changes })
+    }
+
+    /// How much there may be of what a series measures, as far as that is known.
+    fn limit(&self, measure: Measure, line: &Line) -> Option<f64> {
+        let of = |known: &BTreeMap<BTreeMap<String, String>, Series>| {
+            Some(known.get(&line.labels)?.points().last()?.1)
+        };
+        match measure.name {
+            MEMORY => of(&self.limits),
+            name if name == DISK_USED.name => of(&self.sizes),
+            // All of a budget.
+            name if name == BUDGET_SPENT.name => Some(1.0),
+            _ => None,
+        }
     }
 
     /// Changes of a level count from the same share on as comparisons do.

@@ -17,6 +17,12 @@ pub(super) struct Whose<'a> {
     container: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     service: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    slo: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    host: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mountpoint: Option<&'a str>,
 }
 
 impl<'a> From<&'a BTreeMap<String, String>> for Whose<'a> {
@@ -28,6 +34,9 @@ impl<'a> From<&'a BTreeMap<String, String>> for Whose<'a> {
             team: label("team"),
             container: label("name"),
             service: label("service"),
+            slo: label("slo"),
+            host: label("instance"),
+            mountpoint: label("mountpoint"),
         }
     }
 }

@@ -8,16 +8,17 @@ use jiff::Timestamp;
 
 use super::Context;
 use super::analysis::{asked, turn, unavailable};
-use super::parameter::one;
+use super::parameter::{flag, one};
 use super::problem::{Kind, Problem};
 use super::view::View;
 use crate::analysis::trend::Rule;
+use crate::report::compare::share;
 use crate::report::trends::{Options, Trends, report};
 
 /// How far back it is looked if nobody says.
 const LAST: &str = "7d";
 
-/// `GET /api/analytics/trends?from=&to=&last=&container=&service=&steady=`
+/// `GET /api/analytics/trends?from=&to=&last=&container=&service=&steady=&medium=&high=`
 pub(super) async fn trends(
     State(context): State<Arc<Context>>,
     view: View,
@@ -31,10 +32,15 @@ pub(super) async fn trends(
 fn options(view: &View, query: &[(String, String)], now: Timestamp) -> Result<Options, Problem> {
     let refused = |detail: String| Problem::new(Kind::BadRequest, detail);
     let (whom, period) = asked(view, query, now, LAST)?;
-    let with_steady = match one(query, "steady")? {
-        None | Some("false") => false,
-        Some("true") => true,
-        Some(other) => return Err(refused(format!("`steady` is `{other}`, which is not `true` or `false`"))),
+    let of = |name: &str, usual: f64| match one(query, name)? {
+        None => Ok(usual),
+        Some(text) => share(text).map_err(|error| refused(format!("`{name}`: {error}"))),
     };
-    Ok(Options { whom, period, rule: Rule::default(), with_steady })
+    let usual = Rule::default();
+    let rule = Rule { medium: of("medium", usual.medium)?, high: of("high", usual.high)?, ..usual };
+    if rule.high < rule.medium {
+        let Rule { medium, high, .. } = rule;
+        return Err(refused(format!("`high` is {high}, which is less than `medium`, {medium}")));
+    }
+    Ok(Options { whom, period, rule, with_steady: flag(query, "steady")? })
 }

@@ -50,6 +50,19 @@ fn openmetrics() -> String {
     family("container_spec_memory_limit_bytes", &|name, _| {
         Some(if name == "shop-leaks-1" { 300.0 * MEGABYTE } else { 0.0 })
     });
+    // A disk that takes a GB a day, and half of a budget that goes within the week.
+    let mut of = |name: &str, labels: &str, value: &dyn Fn(f64) -> f64| {
+        let _ = writeln!(text, "# TYPE {name} gauge");
+        for time in (END - 7 * DAY..=END).step_by(SCRAPES as usize) {
+            let days = (time - END) as f64 / DAY as f64 + 7.0;
+            let _ = writeln!(text, "{name}{{{labels}}} {} {time}", value(days));
+        }
+    };
+    let disk = "instance=\"a:10417\",device=\"/dev/vda1\",fstype=\"ext4\",mountpoint=\"/data\"";
+    of("node_filesystem_size_bytes", disk, &|_| 100e9);
+    of("node_filesystem_avail_bytes", disk, &|days| 12e9 - 1e9 * days);
+    let promise = "user=\"ann\",project=\"blog\",team=\"core\",service=\"api\",slo=\"availability\"";
+    of("slo:period_error_budget_remaining:ratio", promise, &|days| 1.0 - 0.5 * days / 7.0);
     text + "# EOF\n"
 }
 
@@ -76,7 +89,7 @@ fn a_leak_is_told_with_the_day_on_which_it_reaches_its_limit() {
     };
 
     let everybody = ask("", None);
-    assert_eq!(names(&everybody), ["shop-leaks-1", "blog-moved-1"], "{everybody}");
+    assert_eq!(names(&everybody), ["shop-leaks-1", "", "", "blog-moved-1"], "{everybody}");
     let leak = &everybody["trends"][0];
     assert_eq!(
         (&leak["direction"], &leak["leak"], &leak["changes"]),
@@ -85,12 +98,21 @@ fn a_leak_is_told_with_the_day_on_which_it_reaches_its_limit() {
     // At 240 MB of 300, and 20 MB more each day.
     let days = leak["limit"]["days"].as_f64().unwrap();
     assert!((2.5..3.5).contains(&days), "{leak}");
-    let moved = &everybody["trends"][1];
+    let days = |one: &Value| one["limit"]["days"].as_f64().unwrap().round();
+    let disk = &everybody["trends"][1];
+    assert_eq!((&disk["host"], &disk["mountpoint"]), (&json!("a:10417"), &json!("/data")), "{disk}");
+    assert_eq!((days(disk), &disk["limit"]["value"]), (5.0, &json!(100e9)), "{disk}");
+    let budget = &everybody["trends"][2];
+    assert_eq!((&budget["service"], &budget["slo"]), (&json!("api"), &json!("availability")), "{budget}");
+    assert_eq!((days(budget), &budget["severity"]), (7.0, &json!("medium")), "{budget}");
+    assert_eq!(ask("&medium=0.9&high=90%25", None)["trends"][2]["severity"], "low");
+    let moved = &everybody["trends"][3];
     assert_eq!(moved["direction"], "steady", "{moved}");
     let at = moved["changes"][0]["at"].as_str().unwrap();
     assert!(at.starts_with("2026-01-05T0"), "{moved}");
 
     assert_eq!(names(&ask("&steady=true&project=shop", None)).len(), 2);
-    assert_eq!(names(&ask("", Some("blogger"))), ["blog-moved-1"], "a tenant is told of his own");
+    let own = ask("", Some("blogger"));
+    assert_eq!(names(&own), ["", "blog-moved-1"], "a tenant is told of his own, and of no disk: {own}");
     assert_eq!(names(&ask("&project=shop", Some("blogger"))), [""; 0]);
 }

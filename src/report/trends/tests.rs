@@ -55,6 +55,10 @@ impl Query for Week {
                 .chain([line("gone", 3.0, &|days| 1e6 * days)])
                 .collect(),
             "memory_limit_bytes" => vec![line("leaks", 9.0, &|_| 200e6)],
+            // Of 100 GB half a GB a day is too little of the level to be told of anything but a disk.
+            "host_disk_used_bytes" => vec![line("/data", 9.0, &|days| 94e9 + 0.5e9 * days)],
+            "host_disk_size_bytes" => vec![line("/data", 9.0, &|_| 100e9)],
+            "error_budget_spent_ratio" => vec![line("budget", 9.0, &|days| 0.05 * days)],
             _ => Vec::new(),
         };
         Box::pin(async move { Ok(lines) })
@@ -79,7 +83,7 @@ fn of<'a>(answer: &'a Value, name: &str) -> Option<&'a Value> {
 #[tokio::test]
 async fn what_grows_is_told_with_the_day_on_which_its_limit_is_reached() {
     let answer = week(false).await;
-    assert_eq!((&answer["step_seconds"], &answer["series"]), (&json!(3600), &json!(4)));
+    assert_eq!((&answer["step_seconds"], &answer["series"]), (&json!(3600), &json!(6)));
     let leak = of(&answer, "leaks").unwrap();
     assert_eq!((&leak["direction"], &leak["leak"]), (&json!("growing"), &json!(true)));
     // At 170 MB of 200 MB after a week, and 10 MB more each day.
@@ -107,4 +111,16 @@ async fn what_swings_with_the_day_is_steady_and_what_has_ended_has_no_future() {
     let all = week(true).await;
     assert_eq!(of(&all, "waves").unwrap()["direction"], "steady");
     assert!(of(&all, "gone").is_none());
+}
+
+#[tokio::test]
+async fn disks_and_error_budgets_are_told_with_the_day_on_which_nothing_is_left() {
+    let answer = week(false).await;
+    let days = |name: &str| of(&answer, name).unwrap()["limit"]["days"].as_f64().unwrap();
+    // At 97.5 of 100 GB, and at 0.35 of all of the budget.
+    assert!((days("/data") - 5.0).abs() < 0.1, "{answer}");
+    assert!((days("budget") - 13.0).abs() < 0.1, "{answer}");
+    let limit = &of(&answer, "/data").unwrap()["limit"];
+    assert_eq!((&limit["value"], &limit["reached"]), (&json!(100e9), &json!(false)));
+    assert!(limit["days_soonest"].as_f64() <= limit["days"].as_f64(), "{limit}");
 }
