@@ -243,7 +243,11 @@ pub fn find(facts: &Facts) -> Vec<Bottleneck> {
     let mut candidates = bounds::candidates(facts);
     candidates.extend(life::candidates(facts));
     candidates.extend(statement::candidates(facts));
-    candidates.extend(neighbour::candidates(facts));
+    let noisy = neighbour::candidates(facts);
+    // Who takes what others wait for waits for itself, too.
+    let is_noisy = |scope: &Scope| noisy.iter().any(|noisy| noisy.scope == *scope);
+    candidates.retain(|candidate| candidate.kind != Kind::CoreWait || !is_noisy(&candidate.scope));
+    candidates.extend(noisy);
     let mut weighed: Vec<Weighed> =
         joined(candidates).into_iter().filter_map(|group| weigh(facts, &group)).collect();
     explain(&mut weighed);

@@ -15,8 +15,10 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::aside;
 use super::each::each;
+use super::efficiency::efficiency;
 use super::period::Period;
 use crate::analysis::bottleneck::{Bottleneck, find};
+use crate::analysis::efficiency::Efficiency;
 use crate::analysis::finding::Scope;
 use crate::history::{Line, Query, Whom, insight};
 use crate::prometheus::QueryError;
@@ -117,6 +119,8 @@ pub struct Insights {
     pub findings: Vec<Finding>,
     /// How many more there are, all of them less.
     pub left_out: usize,
+    /// How much services did with their cores, the least efficient first.
+    pub efficiency: Vec<Efficiency>,
 }
 
 /// Asks for all that bottlenecks are told from, and tells those of whom is meant.
@@ -128,7 +132,9 @@ pub async fn report(
     options: Options,
     progress: &mut (dyn FnMut(f64) + Send),
 ) -> Result<Insights, QueryError> {
-    Ok(look(query, options.whom.host.clone(), options.period, progress).await?.of(options))
+    let (whom, period) = (options.whom.clone(), options.period);
+    let told = look(query, whom.host.clone(), period, progress).await?.of(options);
+    Ok(Insights { efficiency: efficiency(query, &whom, period.to).await?, ..told })
 }
 
 /// Everything that was found in a time, whoever is told of it.
@@ -199,7 +205,8 @@ impl Look {
         let left_out = told.len().saturating_sub(options.limit);
         let findings = told.into_iter().take(options.limit).cloned().collect();
         let summary = Summary::of(&self.gathered, &options, self.step_s);
-        Insights { source: self.source, step_s: self.step_s, summary, findings, left_out, options }
+        let (source, step_s, efficiency) = (self.source, self.step_s, Vec::new());
+        Insights { source, step_s, summary, findings, left_out, efficiency, options }
     }
 
     /// The teams of which something is known.

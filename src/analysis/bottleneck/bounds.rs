@@ -240,30 +240,26 @@ fn route(scope: &Scope, facts: &Route) -> Vec<Candidate> {
 }
 
 fn pool(facts: &Pool) -> Vec<Candidate> {
+    // Under classic names the pools of a program are one.
+    let name = Some(&facts.name).filter(|name| !name.is_empty());
     let about = About {
         kind: Kind::PoolLimit,
         tier: Tier::Saturation,
         scope: &facts.scope,
-        subject: Some(facts.name.clone()),
-        labels: vec![("db_client_connection_pool_name", &facts.name)],
+        subject: name.cloned(),
+        labels: name.iter().map(|name| ("db_client_connection_pool_name", name.as_str())).collect(),
         concerns: Concerns::Tenant,
     };
     let who = called(&facts.scope);
+    let pool =
+        name.map_or_else(|| format!("the pool of {who}"), |name| format!("the pool `{name}` of {who}"));
     let step = "give connections back sooner, or raise the pool's size; `/api/analytics/recommendations` says to what";
-    let waited = |found: &Excess| {
-        format!("{} callers have waited for the pool `{}` of {who}", short(found.value), facts.name)
-    };
-    let used =
-        |found: &Excess| format!("the pool `{}` of {who} was {} used", facts.name, percent(found.value));
-    let waiting =
-        about.beyond(&facts.waiting, WAITING, ("sum(db_connections_pending{@})", short), waited, step);
-    let used = about.beyond(
-        &facts.used_ratio,
-        POOL,
-        ("max(db_connections_active{@} / db_connections_max{@})", percent),
-        used,
-        step,
-    );
+    let waited = |found: &Excess| format!("{} callers have waited for {pool}", short(found.value));
+    let used = |found: &Excess| format!("{pool} was {} used", percent(found.value));
+    let pending = ("sum(db_connections_pending{@})", short as fn(f64) -> String);
+    let waiting = about.beyond(&facts.waiting, WAITING, pending, waited, step);
+    let share = ("max(db_connections_active{@} / db_connections_max{@})", percent as fn(f64) -> String);
+    let used = about.beyond(&facts.used_ratio, POOL, share, used, step);
     [waiting, used].into_iter().flatten().collect()
 }
 

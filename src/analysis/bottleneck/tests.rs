@@ -258,6 +258,9 @@ fn who_waits_for_a_core_is_told_so_behind_the_neighbour_that_takes_it() {
     assert_eq!(kinds(&facts), [Kind::CoreWait]);
     facts.containers[1].cpu_cores = since(31, 0.1, 3.5);
     assert_eq!(kinds(&facts), [Kind::NoisyNeighbour, Kind::CoreWait]);
+    // The noisy one waits for itself.
+    facts.containers[1].cpu_waiting_ratio = since(33, 0.02, 0.6);
+    assert_eq!(kinds(&facts), [Kind::NoisyNeighbour, Kind::CoreWait]);
 }
 
 #[test]

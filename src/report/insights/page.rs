@@ -5,6 +5,7 @@ use serde::{Serialize, Serializer};
 use super::summary::{Requests, Service, Summary};
 use super::{Finding, Insights};
 use crate::analysis::bottleneck::{Bottleneck, Kind, Relation};
+use crate::analysis::efficiency::{Efficiency, Standing};
 use crate::analysis::finding::{Scope, Severity};
 use crate::analysis::recommendation::Verify;
 use crate::analysis::words::{counted, percent, seconds, size};
@@ -154,6 +155,8 @@ impl Insights {
         if self.left_out > 0 {
             notes.push(format!("{} that matter less are left out", counted(self.left_out, "finding")));
         }
+        let low = self.efficiency.iter().filter(|one| matches!(one.standing, Standing::Low(_)));
+        notes.extend(low.map(|one| plain(&one.sentence)));
         if self.source == "embedded" {
             notes.push("without a Prometheus (`prometheus.url`) nothing is known of requests, pools, statements and the host".to_owned());
         }
@@ -270,6 +273,44 @@ struct Cause<'a> {
     what: &'a str,
 }
 
+/// What a service did with its cores.
+#[derive(Serialize)]
+struct Efficient<'a> {
+    #[serde(flatten)]
+    scope: &'a Scope,
+    standing: &'static str,
+    sentence: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ratio: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    requests_per_core_second: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    best_requests_per_core_second: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    best_week_to: Option<String>,
+}
+
+impl<'a> Efficient<'a> {
+    fn of(one: &'a Efficiency) -> Self {
+        let (standing, found) = match &one.standing {
+            Standing::Idle => ("idle", None),
+            Standing::NotEnoughData { .. } => ("not_enough_data", None),
+            Standing::Low(found) => ("low", Some(found)),
+            Standing::Fair(found) => ("fair", Some(found)),
+            Standing::Good(found) => ("good", Some(found)),
+        };
+        Efficient {
+            scope: &one.scope,
+            standing,
+            sentence: &one.sentence,
+            ratio: found.map(|found| found.ratio),
+            requests_per_core_second: found.map(|found| found.requests_per_core_second),
+            best_requests_per_core_second: found.map(|found| found.best_requests_per_core_second),
+            best_week_to: found.and_then(|found| time(found.best.to)),
+        }
+    }
+}
+
 #[derive(Serialize)]
 struct Whole<'a> {
     source: &'static str,
@@ -279,6 +320,7 @@ struct Whole<'a> {
     summary: &'a Summary,
     findings: Vec<Entry<'a>>,
     left_out: usize,
+    efficiency: Vec<Efficient<'a>>,
 }
 
 fn entry(finding: &Finding) -> Entry<'_> {
@@ -318,6 +360,7 @@ impl Serialize for Insights {
             summary: &self.summary,
             findings: self.findings.iter().map(entry).collect(),
             left_out: self.left_out,
+            efficiency: self.efficiency.iter().map(Efficient::of).collect(),
         };
         whole.serialize(serializer)
     }
