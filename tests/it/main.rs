@@ -85,6 +85,7 @@ mod rules;
 mod run_command;
 mod running;
 mod sampling;
+mod scenes;
 mod short_lived;
 mod sla;
 mod socket;

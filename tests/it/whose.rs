@@ -44,14 +44,14 @@ pub(crate) fn on(engine: &Engine, network: &str) -> SocketAddr {
 
 /// A network of a test's own, removed when dropped. Subnets lie where neither the engine nor its
 /// bridge takes them by itself.
-struct Network<'e> {
+pub(crate) struct Network<'e> {
     engine: &'e Engine,
     name: &'static str,
-    prefix: String,
+    pub(crate) prefix: String,
 }
 
 impl<'e> Network<'e> {
-    fn new(engine: &'e Engine, name: &'static str) -> Self {
+    pub(crate) fn new(engine: &'e Engine, name: &'static str) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         // Other trees on this machine run the same stories.
         let prefix = eventually("a subnet is free", || {
@@ -65,7 +65,7 @@ impl<'e> Network<'e> {
         Network { engine, name, prefix }
     }
 
-    fn option(&self) -> String {
+    pub(crate) fn option(&self) -> String {
         format!("--network={}", self.name)
     }
 }
