@@ -16,7 +16,7 @@ Each dashboard answers one question. The first row says whether all is well, row
 - **Variables** at the top choose hosts, teams, projects, users and more; several of each, or all. A dashboard's links keep them, and the time.
 - **Clicks** lead on: from a team or user to a project, from a project to its services, from a name of a container, host, service or server wherever it stands to its own dashboard. The list `Dashboards` at the top leads to the others with the same choice.
 - **Dashed grey lines** are the same a while ago; `Compare with` says how long. **Dashed red** is a limit, **dotted purple** what is to come if it goes on so, a **blue band** what is usual for this very container.
-- **Marks** on graphs are starts of containers (blue: somebody's doing, such as a deployment; orange: the restart policy's) and OOM kills (red). Pointing at a graph shows the same moment on all others.
+- **Marks** on graphs are starts of containers (blue: somebody's doing, such as a deployment; orange: the restart policy's) and OOM kills (red); a project's [findings](analysis.md#without-being-asked) stand there for as long as they last (purple). Pointing at a graph shows the same moment on all others.
 - Where there is nothing, the panel says why, as `no program tells`.
 - Numbers of tenants are those of [tenancy](tenancy.md); alerts link to the panels that show what they are about ([alerts](alerts.md)).
 

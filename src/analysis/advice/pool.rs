@@ -45,6 +45,14 @@ pub struct Facts {
     pub step_ms: i64,
 }
 
+impl Facts {
+    /// Its name in a sentence; under classic names the pools of a program are one, and have none.
+    fn called(&self) -> String {
+        let name = if self.pool.is_empty() { String::new() } else { format!(" `{}`", self.pool) };
+        format!("the pool{name} of {}", called(&self.scope))
+    }
+}
+
 /// A size for a pool that is used up or waited for.
 pub fn recommend(facts: &Facts) -> Option<Answer> {
     let (active, waiting) = (facts.active.medians(STEP_MS), facts.waiting.medians(STEP_MS));
@@ -106,7 +114,7 @@ fn made(facts: &Facts, used: f64, waiters: f64) -> Recommendation {
         kind: Kind::PoolSize,
         severity: if waiters > 0.0 { Severity::High } else { Severity::Medium },
         scope: facts.scope.clone(),
-        sentence: format!("the pool `{}` of {} {state}: {what}", facts.pool, called(&facts.scope)),
+        sentence: format!("{} {state}: {what}", facts.called()),
         evidence: vec![
             evidence("db_connections_active / db_connections_max", used, Some(FULL), window, points.len()),
             evidence("db_connections_pending", waiters, Some(0.0), window, facts.waiting.points().len()),
@@ -136,7 +144,7 @@ fn made(facts: &Facts, used: f64, waiters: f64) -> Recommendation {
 }
 
 fn action(facts: &Facts, has_room: bool, to: f64) -> Action {
-    let grow = format!("set the most connections of the pool `{}` to {to:.0}", facts.pool);
+    let grow = format!("set the most connections of {} to {to:.0}", facts.called());
     let shorten =
         "give connections back before calling anything else, and look for transactions that stay open";
     let steps = match has_room {
