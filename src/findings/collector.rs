@@ -1,7 +1,6 @@
 //! `dockmeter_findings`: how many things of a kind hold a tenant's requests up now.
 
 use super::Board;
-use crate::analysis::finding::Severity;
 use crate::collect::{CollectError, Collector};
 use crate::metrics::{LabelBlock, Sink, Value, catalogue as c};
 use crate::snapshot::Snapshot;
@@ -25,18 +24,9 @@ impl Collector for FindingsCollector {
     fn collect(&self, snapshot: &Snapshot, sink: &mut dyn Sink) -> Result<(), CollectError> {
         sink.family(&c::FINDINGS);
         for (found, count) in self.0.counts(snapshot.taken_at) {
-            let own = [("kind", found.kind), ("severity", word(found.severity))];
+            let own = [("kind", found.kind), ("severity", found.severity.as_str())];
             sink.sample(&LabelBlock::of_tenant(&found.tenant, own), &[], Value::Int(count));
         }
         Ok(())
-    }
-}
-
-fn word(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Low => "low",
-        Severity::Medium => "medium",
-        Severity::High => "high",
-        Severity::Critical => "critical",
     }
 }

@@ -13,6 +13,18 @@ pub struct Column {
     pub numeric: bool,
 }
 
+impl Column {
+    /// Of words, called the same by people and programs.
+    pub fn text(name: &str) -> Column {
+        Column { head: name.to_owned(), name: name.to_owned(), numeric: false }
+    }
+
+    /// Of numbers.
+    pub fn number(name: &str) -> Column {
+        Column { numeric: true, ..Column::text(name) }
+    }
+}
+
 /// A table; every row has a cell for each column.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Table {

@@ -82,15 +82,13 @@ impl Compared {
 
     /// What people want to see: what is worse first.
     fn table(&self) -> Table {
-        let text = |head: &str| Column { head: head.to_owned(), name: head.to_owned(), numeric: false };
-        let number = |head: &str| Column { numeric: true, ..text(head) };
         let columns = vec![
-            text(""),
-            number("before"),
-            number("after"),
-            number("change"),
-            number("95 % interval"),
-            text("verdict"),
+            Column::text(""),
+            Column::number("before"),
+            Column::number("after"),
+            Column::number("change"),
+            Column::number("95 % interval"),
+            Column::text("verdict"),
         ];
         let mut rows: Vec<&Row> = self.rows.iter().collect();
         rows.sort_by_key(|row| row.judgement != Judgement::Worse);
@@ -154,22 +152,20 @@ impl Compared {
 
     /// What programs want: every number as it is.
     fn figures(&self) -> Table {
-        let text = |name: &str| Column { head: name.to_owned(), name: name.to_owned(), numeric: false };
-        let number = |name: &str| Column { numeric: true, ..text(name) };
         let columns = vec![
-            text("metric"),
-            number("before_median"),
-            number("after_median"),
-            number("change_ratio"),
-            number("shift"),
-            number("shift_low"),
-            number("shift_high"),
-            number("usual_change_ratio"),
-            number("superiority_ratio"),
-            number("p"),
-            number("before_samples"),
-            number("after_samples"),
-            text("verdict"),
+            Column::text("metric"),
+            Column::number("before_median"),
+            Column::number("after_median"),
+            Column::number("change_ratio"),
+            Column::number("shift"),
+            Column::number("shift_low"),
+            Column::number("shift_high"),
+            Column::number("usual_change_ratio"),
+            Column::number("superiority_ratio"),
+            Column::number("p"),
+            Column::number("before_samples"),
+            Column::number("after_samples"),
+            Column::text("verdict"),
         ];
         let shown = |value: Option<f64>| value.map(|value| value.to_string()).unwrap_or_default();
         let row = |row: &Row| {

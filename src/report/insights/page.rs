@@ -11,10 +11,7 @@ use crate::analysis::recommendation::Verify;
 use crate::analysis::words::{counted, percent, seconds, size};
 use crate::report::Format;
 use crate::report::table::{Column, Table};
-use crate::report::told::{Told, plain, time};
-
-/// How far text under a head is set in.
-const INDENT: &str = "   ";
+use crate::report::told::{INDENT, Told, plain, time, whose};
 
 /// What ended so long before the end of the time is over.
 const OVER_MS: i64 = 600_000;
@@ -96,7 +93,7 @@ impl Insights {
         let mut whose: Vec<String> =
             whose(&found.scope).into_iter().filter(|part| !part.is_empty()).collect();
         whose.extend(finding.host.as_ref().map(|host| format!("host {host}")));
-        let mut lines = vec![format!("severity: {}", word(found.severity))];
+        let mut lines = vec![format!("severity: {}", found.severity.as_str())];
         if !whose.is_empty() {
             lines.push(format!("whose: {}", whose.join(" / ")));
         }
@@ -114,14 +111,14 @@ impl Insights {
 
     fn services(&self) -> Table {
         let columns = vec![
-            text("user"),
-            text("project"),
-            text("team"),
-            text("service"),
-            number("requests"),
-            number("a second"),
-            number("average"),
-            number("failed"),
+            Column::text("user"),
+            Column::text("project"),
+            Column::text("team"),
+            Column::text("service"),
+            Column::number("requests"),
+            Column::number("a second"),
+            Column::number("average"),
+            Column::number("failed"),
         ];
         let row = |Service { scope, requests }: &Service| {
             let [user, project, team, name] = whose(scope);
@@ -166,23 +163,23 @@ impl Insights {
     /// What programs want: every number as it is.
     fn figures(&self) -> Table {
         let columns = vec![
-            text("kind"),
-            text("severity"),
-            text("host"),
-            text("user"),
-            text("project"),
-            text("team"),
-            text("service"),
-            text("container"),
-            text("subject"),
-            text("since"),
-            text("until"),
-            number("score"),
-            number("value"),
-            number("threshold"),
-            number("samples"),
-            text("sentence"),
-            text("next_step"),
+            Column::text("kind"),
+            Column::text("severity"),
+            Column::text("host"),
+            Column::text("user"),
+            Column::text("project"),
+            Column::text("team"),
+            Column::text("service"),
+            Column::text("container"),
+            Column::text("subject"),
+            Column::text("since"),
+            Column::text("until"),
+            Column::number("score"),
+            Column::number("value"),
+            Column::number("threshold"),
+            Column::number("samples"),
+            Column::text("sentence"),
+            Column::text("next_step"),
         ];
         let row = |finding: &Finding| {
             let found = &finding.found;
@@ -192,7 +189,7 @@ impl Insights {
             let part = |part: &Option<String>| part.clone().unwrap_or_default();
             vec![
                 found.kind.name().to_owned(),
-                word(found.severity).to_owned(),
+                found.severity.as_str().to_owned(),
                 part(&finding.host),
                 part(&scope.user),
                 part(&scope.project),
@@ -217,30 +214,6 @@ impl Insights {
 /// A sentence with its full stop.
 fn ended(sentence: &str) -> String {
     format!("{}.", sentence.trim_end_matches(['.', ',', ';']))
-}
-
-fn text(name: &str) -> Column {
-    Column { head: name.to_owned(), name: name.to_owned(), numeric: false }
-}
-
-fn number(name: &str) -> Column {
-    Column { numeric: true, ..text(name) }
-}
-
-fn word(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Low => "low",
-        Severity::Medium => "medium",
-        Severity::High => "high",
-        Severity::Critical => "critical",
-    }
-}
-
-/// User, project, team, and the container or the service.
-fn whose(scope: &Scope) -> [String; 4] {
-    let last = scope.container.as_ref().or(scope.service.as_ref());
-    [scope.user.as_ref(), scope.project.as_ref(), scope.team.as_ref(), last]
-        .map(|part| part.cloned().unwrap_or_default())
 }
 
 /// A finding as programs read it.

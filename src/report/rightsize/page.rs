@@ -1,17 +1,14 @@
 //! Right sizes as text, Markdown and CSV.
 
 use super::Rightsized;
-use crate::analysis::finding::{Scope, Severity};
+use crate::analysis::finding::Scope;
 use crate::analysis::recommendation::{Change, Confidence, Kind, NotEnoughData, Recommendation};
 use crate::analysis::rightsize::host::Overcommit;
 use crate::analysis::words::{cores, counted, percent, size};
 use crate::report::Format;
 use crate::report::followup::Followed;
 use crate::report::table::{Column, Table};
-use crate::report::told::{plain, time};
-
-/// How far text under a head is set in.
-const INDENT: &str = "   ";
+use crate::report::told::{INDENT, plain, time, whose};
 
 impl Rightsized {
     /// The report in a format.
@@ -101,21 +98,21 @@ impl Rightsized {
     /// Everything at a glance.
     fn table(&self) -> Table {
         let columns = vec![
-            text("severity"),
-            text("user"),
-            text("project"),
-            text("team"),
-            text("of"),
-            text("setting"),
-            number("now"),
-            number("recommended"),
-            text("effect"),
+            Column::text("severity"),
+            Column::text("user"),
+            Column::text("project"),
+            Column::text("team"),
+            Column::text("of"),
+            Column::text("setting"),
+            Column::number("now"),
+            Column::number("recommended"),
+            Column::text("effect"),
         ];
         let row = |found: &Recommendation| {
             let [user, project, team, of] = whose(&found.scope);
             let (now, then) = found.change.map(shown).unwrap_or_default();
             vec![
-                word(found.severity).to_owned(),
+                found.severity.as_str().to_owned(),
                 user,
                 project,
                 team,
@@ -131,7 +128,8 @@ impl Rightsized {
 
     /// What is missing where nothing can be told.
     fn untold(&self) -> Table {
-        let columns = ["user", "project", "team", "of", "setting", "missing"].map(text).into_iter().collect();
+        let columns =
+            ["user", "project", "team", "of", "setting", "missing"].map(Column::text).into_iter().collect();
         let row = |none: &NotEnoughData| {
             let [user, project, team, of] = whose(&none.scope);
             vec![user, project, team, of, spaced(none.kind), none.missing.join("; ")]
@@ -149,7 +147,7 @@ impl Rightsized {
             vec![at, user, project, team, of, spaced(entry.kind), plain(&found.sentence)]
         };
         let rows = self.followed_up.iter().map(row).collect();
-        Table { columns: columns.map(text).into_iter().collect(), rows, total: None }
+        Table { columns: columns.map(Column::text).into_iter().collect(), rows, total: None }
     }
 
     /// What a reader has to know.
@@ -178,29 +176,29 @@ impl Rightsized {
     /// What programs want: every number as it is.
     fn figures(&self) -> Table {
         let columns = vec![
-            text("answer"),
-            text("kind"),
-            text("severity"),
-            text("user"),
-            text("project"),
-            text("team"),
-            text("service"),
-            text("container"),
-            number("from_cores"),
-            number("to_cores"),
-            number("from_bytes"),
-            number("to_bytes"),
-            number("from_connections"),
-            number("to_connections"),
-            number("confidence_ratio"),
-            text("sentence"),
-            text("effect"),
-            text("lines"),
-            text("command"),
+            Column::text("answer"),
+            Column::text("kind"),
+            Column::text("severity"),
+            Column::text("user"),
+            Column::text("project"),
+            Column::text("team"),
+            Column::text("service"),
+            Column::text("container"),
+            Column::number("from_cores"),
+            Column::number("to_cores"),
+            Column::number("from_bytes"),
+            Column::number("to_bytes"),
+            Column::number("from_connections"),
+            Column::number("to_connections"),
+            Column::number("confidence_ratio"),
+            Column::text("sentence"),
+            Column::text("effect"),
+            Column::text("lines"),
+            Column::text("command"),
         ];
         let figures = |found: &Recommendation| {
             let mut row = vec!["recommendation".to_owned(), found.kind.name().to_owned()];
-            row.push(word(found.severity).to_owned());
+            row.push(found.severity.as_str().to_owned());
             row.extend(whose_apart(&found.scope));
             row.extend(numbers(found.change));
             row.extend([
@@ -222,14 +220,6 @@ impl Rightsized {
         let found = self.recommendations.iter().map(figures);
         Table { columns, rows: found.chain(self.not_enough_data.iter().map(none)).collect(), total: None }
     }
-}
-
-fn text(name: &str) -> Column {
-    Column { head: name.to_owned(), name: name.to_owned(), numeric: false }
-}
-
-fn number(name: &str) -> Column {
-    Column { numeric: true, ..text(name) }
 }
 
 /// What both pages for people say of a recommendation.
@@ -258,22 +248,6 @@ fn told(found: &Recommendation) -> Vec<String> {
 
 fn spaced(kind: Kind) -> String {
     kind.name().replace('_', " ")
-}
-
-fn word(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Low => "low",
-        Severity::Medium => "medium",
-        Severity::High => "high",
-        Severity::Critical => "critical",
-    }
-}
-
-/// Tenant, and the container or service.
-fn whose(scope: &Scope) -> [String; 4] {
-    let of = scope.container.as_ref().or(scope.service.as_ref());
-    [scope.user.as_ref(), scope.project.as_ref(), scope.team.as_ref(), of]
-        .map(|part| part.cloned().unwrap_or_default())
 }
 
 /// The same with container and service apart, for programs.
