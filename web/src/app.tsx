@@ -14,12 +14,14 @@ import { choose, shown, theme, type Theme } from "./state/theme";
 import { Alerts } from "./views/alerts";
 import { ContainerView } from "./views/container";
 import { Containers } from "./views/containers";
+import { Findings } from "./views/findings";
 import { HostView } from "./views/host";
 import { Logs } from "./views/logs";
 import { Overview } from "./views/overview";
 
 const PLACES = [
   { path: "", name: "Overview", key: "o" },
+  { path: "findings", name: "Findings", key: "f" },
   { path: "containers", name: "Containers", key: "c" },
   { path: "host", name: "Host", key: "h" },
   { path: "alerts", name: "Alerts", key: "a" },
@@ -87,6 +89,8 @@ function View() {
       return <Overview />;
     case "containers":
       return name ? <ContainerView key={name} name={name} /> : <Containers />;
+    case "findings":
+      return <Findings />;
     case "host":
       return <HostView />;
     case "alerts":
@@ -140,7 +144,7 @@ function ThemeButton() {
 }
 
 const KEYS: readonly (readonly [string, string])[] = [
-  ["g then o, c, h, a, l", "overview, containers, host, alerts, logs"],
+  ["g then o, f, c, h, a, l", "overview, findings, containers, host, alerts, logs"],
   ["/", "search containers"],
   ["[ and ]", "a shorter or longer time"],
   ["t", "theme"],

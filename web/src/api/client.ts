@@ -6,6 +6,9 @@ import { login } from "./session";
 /** A request gets its answer within this time, or fails. */
 const PATIENCE_MS = 15_000;
 
+/** An analysis reads days of many series, and waits for its turn before. */
+export const ANALYSIS_MS = 60_000;
+
 export class Problem extends Error {
   constructor(
     /** The status of the answer; 0 where there was none. */
@@ -32,8 +35,8 @@ export function headers(): Record<string, string> {
   return login.value ? { Authorization: login.value } : {};
 }
 
-export async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
-  return (await ask("GET", path, undefined, signal)).json() as Promise<T>;
+export async function get<T>(path: string, signal?: AbortSignal, patienceMs?: number): Promise<T> {
+  return (await ask("GET", path, undefined, signal, patienceMs)).json() as Promise<T>;
 }
 
 export async function send<T>(method: "POST" | "PUT" | "DELETE", path: string, body?: unknown): Promise<T | null> {
@@ -50,8 +53,8 @@ export async function download(path: string, name: string): Promise<void> {
   URL.revokeObjectURL(address);
 }
 
-async function ask(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<Response> {
-  const limits = [AbortSignal.timeout(PATIENCE_MS), ...(signal ? [signal] : [])];
+async function ask(method: string, path: string, body?: unknown, signal?: AbortSignal, patienceMs = PATIENCE_MS): Promise<Response> {
+  const limits = [AbortSignal.timeout(patienceMs), ...(signal ? [signal] : [])];
   const request: RequestInit = {
     method,
     headers: body === undefined ? headers() : { ...headers(), "Content-Type": "application/json" },

@@ -229,3 +229,87 @@ export interface LogLine {
   timestamp: string | null;
   line: string;
 }
+
+export type Severity = Anomaly["severity"];
+
+/** Whose something is, as far as it is somebody's; nothing of the host. */
+export interface Scope extends Partial<Whose> {
+  service?: string;
+  container?: string;
+}
+
+/** What shows later whether it helped. */
+export interface Verify {
+  promql: string;
+  expect: string;
+}
+
+export interface Requests {
+  count: number;
+  per_second: number;
+  average_response_seconds: number | null;
+  error_ratio: number | null;
+}
+
+export interface Finding {
+  kind: string;
+  severity: Severity;
+  host?: string;
+  scope: Scope;
+  subject?: string;
+  sentence: string;
+  next_step: string;
+  gain?: string;
+  since: string | null;
+  until: string | null;
+  possible_causes: { at: string | null; what: string }[];
+  verify: Verify;
+}
+
+/** How much a service did with its cores. */
+export interface Efficient extends Scope {
+  standing: "idle" | "not_enough_data" | "low" | "fair" | "good";
+  sentence: string;
+}
+
+export interface Insights {
+  source: "prometheus" | "embedded";
+  from: string;
+  to: string;
+  summary: { requests: Requests | null; containers: number; services: (Scope & Requests)[] };
+  findings: Finding[];
+  left_out: number;
+  efficiency: Efficient[];
+}
+
+export interface Recommendation {
+  id: string;
+  severity: Severity;
+  scope: Scope;
+  sentence: string;
+  action: { steps: string[]; place?: string; lines?: string[]; command?: string };
+  effect: { sentence: string };
+  effort: "low" | "medium" | "high";
+  risk: string;
+  verify: Verify;
+}
+
+/** What became of a recommendation. */
+export interface FollowedUp {
+  id: string;
+  scope: Scope;
+  recommended: string;
+  recommended_at: string;
+  outcome: string;
+  sentence: string;
+  applied_at: string | null;
+}
+
+export interface Rightsized {
+  from: string;
+  to: string;
+  containers: number;
+  recommendations: Recommendation[];
+  not_enough_data: { id: string; sentence: string }[];
+  followed_up: FollowedUp[];
+}

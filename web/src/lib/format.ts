@@ -55,6 +55,12 @@ export function count(value: number | null | undefined): string {
   return value == null ? DASH : value >= 10_000 ? `${figure(value / 1000)} k` : trimmed(value.toFixed(value % 1 === 0 ? 0 : 1));
 }
 
+/** How long something takes to answer: `85 ms`, `1.4 s`. */
+export function latency(seconds: number | null | undefined): string {
+  if (seconds == null) return DASH;
+  return seconds < 1 ? `${figure(seconds * 1000)} ms` : `${figure(seconds)} s`;
+}
+
 /** `1 container`, `2 containers`. */
 export function counted(value: number, what: string): string {
   return `${value} ${what}${value === 1 ? "" : "s"}`;

@@ -2,12 +2,12 @@
 
 import type { ComponentChildren } from "preact";
 import type { Problem } from "../api/client";
-import type { Anomaly, Whose } from "../api/types";
-import { to } from "../state/route";
+import type { Anomaly, Scope, Whose } from "../api/types";
+import { here, param, to } from "../state/route";
 import { duration, wholeMoment } from "../lib/format";
 import { besideName } from "../lib/unusual";
 import { now } from "../state/clock";
-import { link, refresh, who } from "../state/live";
+import { find, link, refresh, who } from "../state/live";
 import { LoginForm } from "./login";
 import { unusualTone, type Tone } from "./words";
 
@@ -22,15 +22,33 @@ export function Badge({ tone, children }: { readonly tone: Tone; readonly childr
 
 const KINDS = ["user", "project", "team"] as const;
 
-/** Whose something is; each part leads to what else is theirs. */
-export function WhoseLinks({ whose }: { readonly whose: Whose }) {
+/** Whose something is, as far as it is somebody's; each part leads to what else is theirs. */
+export function WhoseLinks({ whose }: { readonly whose: Partial<Whose> }) {
   return (
     <span class="whose">
-      {KINDS.map((kind) => (
-        <a key={kind} href={to(["containers"], { [kind]: whose[kind] })} title={`all containers of the ${kind} ${whose[kind]}`}>
+      {KINDS.filter((kind) => whose[kind]).map((kind) => (
+        <a key={kind} href={to(["containers"], { [kind]: whose[kind] ?? null })} title={`all containers of the ${kind} ${whose[kind]}`}>
           <span class="kind">{kind}</span> {whose[kind]}
         </a>
       ))}
+    </span>
+  );
+}
+
+/** What something is about; a container that is here leads to its view. */
+export function Name({ scope, host }: { readonly scope: Scope; readonly host?: string | undefined }) {
+  const { container, service } = scope;
+  const isSomebodys = KINDS.some((kind) => scope[kind]);
+  return (
+    <span>
+      {container && find(container) ? (
+        <a class="strong" href={to(["containers", container])}>
+          {container}
+        </a>
+      ) : (
+        <span class="strong">{container ?? (service ? `service ${service}` : isSomebodys ? "" : "the host")}</span>
+      )}
+      {host && <span class="muted"> on {host}</span>}
     </span>
   );
 }
@@ -107,6 +125,16 @@ export function Choice<T extends string>({
       ))}
     </div>
   );
+}
+
+/** What is shown of a list before somebody asks for all of it. */
+export function shown<T>(all: readonly T[], first: number): readonly T[] {
+  return param("all") ? all : all.slice(0, first);
+}
+
+export function More({ all, first }: { readonly all: number; readonly first: number }) {
+  if (param("all") || all <= first) return null;
+  return <a href={here({ all: "1" })}>and {all - first} more</a>;
 }
 
 export function Empty({ title, children }: { readonly title: string; readonly children?: ComponentChildren }) {

@@ -1,6 +1,6 @@
 // States of containers as words and tones, the same in every view.
 
-import type { Anomaly, Happening, Reason, Row } from "../api/types";
+import type { Anomaly, Happening, Reason, Row, Severity } from "../api/types";
 import { counted } from "../lib/format";
 import { besideName } from "../lib/unusual";
 
@@ -30,6 +30,29 @@ export function severity(word: string | null): Tone {
 /** The tone of something unusual, by how much it matters. */
 export function unusualTone(severity: Anomaly["severity"] | undefined): Tone {
   return severity === "high" || severity === "critical" ? "bad" : "warn";
+}
+
+/** The tone of a finding or recommendation, by how much it matters. */
+export function weight(severity: Severity): Tone {
+  return severity === "high" || severity === "critical" ? "bad" : severity === "medium" ? "warn" : "idle";
+}
+
+const OUTCOMES: Record<string, { readonly word: string; readonly tone: Tone }> = {
+  not_applied: { word: "not done", tone: "idle" },
+  taken_back: { word: "taken back", tone: "idle" },
+  too_early: { word: "too early", tone: "idle" },
+  effect_came: { word: "helped", tone: "good" },
+  less_than_promised: { word: "helped a little", tone: "warn" },
+  no_effect: { word: "no effect", tone: "warn" },
+  worse: { word: "worse", tone: "bad" },
+  applied: { word: "done", tone: "good" },
+  still_so: { word: "still so", tone: "warn" },
+  not_known: { word: "not known", tone: "idle" },
+};
+
+/** What became of a recommendation. */
+export function outcome(name: string): { readonly word: string; readonly tone: Tone } {
+  return OUTCOMES[name] ?? { word: name.replaceAll("_", " "), tone: "idle" };
 }
 
 /** What became of a container. */

@@ -14,8 +14,12 @@ export interface Answer<T> {
 
 export interface Poll<T> {
   readonly answer: ReadonlySignal<Answer<T>>;
+  /** Whether an answer is waited for. */
+  readonly asking: ReadonlySignal<boolean>;
   /** Asks now, instead of waiting for its turn. */
   now(): void;
+  /** Asks when its turn comes: at once, unless it has asked lately. */
+  resume(): void;
   stop(): void;
   /** Stops, and knows nothing any more. */
   forget(): void;
@@ -23,12 +27,20 @@ export interface Poll<T> {
 
 const NOTHING = { value: null, problem: null, at: 0 };
 
-/** Asks for `path` every `every` milliseconds from the first `now()` on. Never twice at once. */
-export function poll<T>(path: () => string, every: number): Poll<T> {
+/** A page that nobody sees asks nothing, and is looked at again after this time at the latest. */
+const UNSEEN_MS = 5000;
+
+/**
+ * Asks for `path` every `every` milliseconds from the first `now()` or `resume()` on. Never twice
+ * at once.
+ */
+export function poll<T>(path: () => string, every: number, patienceMs?: number): Poll<T> {
   const answer = signal<Answer<T>>(NOTHING);
+  const isAsking = signal(false);
   let timer: ReturnType<typeof setTimeout> | undefined;
   let asking: AbortController | null = null;
   let again = false;
+  let askedAt = -Infinity;
 
   async function ask(): Promise<void> {
     clearTimeout(timer);
@@ -38,36 +50,47 @@ export function poll<T>(path: () => string, every: number): Poll<T> {
     }
     const mine = new AbortController();
     asking = mine;
+    isAsking.value = true;
     again = false;
+    askedAt = Date.now();
     try {
-      const value = await get<T>(path(), mine.signal);
+      const value = await get<T>(path(), mine.signal, patienceMs);
       if (!mine.signal.aborted) answer.value = { value, problem: null, at: Date.now() };
     } catch (error) {
       if (!mine.signal.aborted) answer.value = { ...answer.value, problem: asProblem(error) };
     }
     if (mine.signal.aborted) return;
     asking = null;
+    isAsking.value = false;
     if (again) void ask();
     else timer = setTimeout(turn, every);
   }
 
   function turn(): void {
     if (seen.value) void ask();
-    else timer = setTimeout(turn, every);
+    else timer = setTimeout(turn, Math.min(every, UNSEEN_MS));
   }
 
   function stop(): void {
     clearTimeout(timer);
+    if (asking) askedAt = -Infinity;
     asking?.abort();
     asking = null;
+    isAsking.value = false;
   }
 
   return {
     answer,
+    asking: isAsking,
     now: () => void ask(),
+    resume: () => {
+      clearTimeout(timer);
+      timer = setTimeout(turn, Math.max(0, askedAt + every - Date.now()));
+    },
     stop,
     forget: () => {
       stop();
+      askedAt = -Infinity;
       answer.value = NOTHING;
     },
   };

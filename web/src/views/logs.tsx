@@ -7,8 +7,9 @@ import { login } from "../api/session";
 import type { LogLine } from "../api/types";
 import { timeOfDay, wholeMoment } from "../lib/format";
 import { Empty, Failure } from "../parts/bits";
+import { WhoseFilters, chosenWhose } from "../parts/whose";
 import { entries } from "../state/live";
-import { go, here, param, to } from "../state/route";
+import { to } from "../state/route";
 
 /** Lines that are kept; older ones go. */
 const MOST_LINES = 2000;
@@ -19,53 +20,21 @@ const MANY = 40;
 /** New lines are drawn together, once in this time. */
 const DRAW_MS = 100;
 
-const FILTERS = ["user", "project", "team"] as const;
-
 export function Logs() {
-  const chosen = Object.fromEntries(FILTERS.map((kind) => [kind, param(kind) ?? ""]));
-  const container = param("container") ?? "";
-  const isNarrow = container !== "" || Object.values(chosen).some((value) => value !== "");
-  const rows = [...entries.value.values()].map((entry) => entry.row.peek());
-  const options = (kind: (typeof FILTERS)[number]) => [...new Set(rows.map((row) => row[kind]))].sort();
+  const { container, user, project, team } = chosenWhose();
+  const isNarrow = [container, user, project, team].some((value) => value !== "");
+  const count = entries.value.size;
   return (
     <>
       <h1>Logs</h1>
-      <div class="filters">
-        {FILTERS.map((kind) => (
-          <label key={kind}>
-            <span class="unseen">{kind}</span>
-            <select value={chosen[kind] ?? ""} onChange={(event) => go(here({ [kind]: event.currentTarget.value || null }), true)}>
-              <option value="">every {kind}</option>
-              {options(kind).map((name) => (
-                <option key={name} value={name}>
-                  {name}
-                </option>
-              ))}
-            </select>
-          </label>
-        ))}
-        <label>
-          <span class="unseen">container</span>
-          <select value={container} onChange={(event) => go(here({ container: event.currentTarget.value || null }), true)}>
-            <option value="">every container</option>
-            {rows
-              .map((row) => row.name)
-              .sort()
-              .map((name) => (
-                <option key={name} value={name}>
-                  {name}
-                </option>
-              ))}
-          </select>
-        </label>
-      </div>
-      {isNarrow || rows.length <= MANY ? (
+      <WhoseFilters />
+      {isNarrow || count <= MANY ? (
         <section class="card">
-          <LogPane containers={container} user={chosen["user"] ?? ""} project={chosen["project"] ?? ""} team={chosen["team"] ?? ""} tail={20} tall />
+          <LogPane containers={container} user={user} project={project} team={team} tail={20} tall />
         </section>
       ) : (
         <Empty title="Whose logs?">
-          <p>There are {rows.length} containers. Choose a user, project, team or container above.</p>
+          <p>There are {count} containers. Choose a user, project, team or container above.</p>
         </Empty>
       )}
     </>

@@ -1,14 +1,17 @@
 // The first page: what is in trouble, what all of it uses, whose that is, and what happened.
 
 import { computed } from "@preact/signals";
-import { useMemo } from "preact/hooks";
+import { useEffect, useMemo } from "preact/hooks";
+import { login } from "../api/session";
 import type { Health, Reason } from "../api/types";
+import { told } from "../lib/findings";
 import { bytes, cores, percent, rate } from "../lib/format";
 import { BY, sums, total, type By, type Sum } from "../lib/group";
 import { worst } from "../lib/unusual";
 import { Badge, Bar, Choice, Failure, GrafanaLink, Loading, Since, Unusuals, WhoseLinks, withCode } from "../parts/bits";
-import { gravest, happened, unusualTone, withoutName } from "../parts/words";
+import { gravest, happened, unusualTone, weight, withoutName } from "../parts/words";
 import { Events } from "../charts/strip";
+import { worstFindings } from "../state/findings";
 import { go, here, param, to } from "../state/route";
 import { anomalies, entries, happenings, healthAnswer, host, rows, summaryAnswer, troubles } from "../state/live";
 
@@ -31,6 +34,7 @@ function All() {
     <>
       <Trouble />
       <UnusualNow />
+      <HoldsUp />
       <Totals />
       <div class="two">
         <Groups />
@@ -173,6 +177,33 @@ function UnusualNow() {
         ))}
       </ul>
       {!param("all") && found.length > FIRST && <a href={here({ all: "1" })}>and {found.length - FIRST} more</a>}
+    </section>
+  );
+}
+
+/** The worst that holds requests up. Whoever may not know it, or has nobody to ask, sees nothing of it. */
+function HoldsUp() {
+  useEffect(() => {
+    worstFindings.resume();
+    return worstFindings.stop;
+  }, [login.value]);
+  const { value } = worstFindings.answer.value;
+  if (!value || value.findings.length === 0) return null;
+  const all = value.findings.length + value.left_out;
+  return (
+    <section class="card trouble" aria-label="what holds requests up">
+      <h2>
+        Holds requests up <span class="number">{all}</span>
+      </h2>
+      <ul>
+        {value.findings.map((finding) => (
+          <li key={finding.sentence}>
+            <Badge tone={weight(finding.severity)}>{finding.severity}</Badge>
+            <p>{withCode(told(finding).head)}</p>
+          </li>
+        ))}
+      </ul>
+      <a href={to(["findings"])}>why, and what to do next</a>
     </section>
   );
 }
