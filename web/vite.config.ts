@@ -14,5 +14,5 @@ export default defineConfig({
       "/metrics": exporter,
     },
   },
-  test: { include: ["tests/unit/**/*.test.ts"] },
+  test: { include: ["tests/unit/**/*.test.{ts,tsx}"] },
 });

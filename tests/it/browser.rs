@@ -210,6 +210,15 @@ fn what_is_unusual_is_marked_where_it_is() {
     stage.tell("unusual.mjs", &engine, &exporter, &[]);
 }
 
+#[test]
+fn what_holds_requests_up_is_told_with_the_next_step_and_what_verifies_it() {
+    let Some(stage) = Stage::new("found-") else { return };
+    let Some(engine) = Engine::shared() else { return };
+    let _steady = stage.run(&engine, "steady", ["ann", "shop", "core"], IDLE);
+    let exporter = Exporter::with(&engine, &[&stage.configuration("")]);
+    stage.tell("findings.mjs", &engine, &exporter, &[]);
+}
+
 /// Writes what a container might have done in eight days, as the sampler would have.
 fn write_a_week(folder: &Path, id: &str) {
     const STEP_MS: i64 = 5000;

@@ -36,14 +36,16 @@ function Recommended({ advised }: { readonly advised: Rightsized }) {
         </h2>
         <p class="muted">{looked}</p>
       </header>
-      <ul class="troubles">
-        {shown(recommendations, FIRST).map((one) => (
-          <li key={one.id}>
-            <Badge tone={weight(one.severity)}>{one.severity}</Badge>
-            <One recommendation={one} />
-          </li>
-        ))}
-      </ul>
+      {recommendations.length > 0 && (
+        <ul class="troubles">
+          {shown(recommendations, FIRST).map((one) => (
+            <li key={one.id}>
+              <Badge tone={weight(one.severity)}>{one.severity}</Badge>
+              <One recommendation={one} />
+            </li>
+          ))}
+        </ul>
+      )}
       <More all={recommendations.length} first={FIRST} />
       {unknown.length > 0 && (
         <details class="muted">
@@ -75,20 +77,11 @@ function One({ recommendation }: { readonly recommendation: Recommendation }) {
       </dl>
       <details>
         <summary>What to change</summary>
-        {action.steps.length > 1 && (
-          <ol class="actions">
-            {action.steps.map((step) => (
-              <li key={step}>{withCode(step)}</li>
-            ))}
-          </ol>
-        )}
         <dl class="said">
-          {action.steps.length === 1 && (
-            <>
-              <dt>step</dt>
-              <dd>{withCode(action.steps[0] ?? "")}</dd>
-            </>
-          )}
+          <dt>{action.steps.length === 1 ? "step" : "steps"}</dt>
+          {action.steps.map((step) => (
+            <dd key={step}>{withCode(step)}</dd>
+          ))}
           {lines.length > 0 && (
             <>
               <dt>lines</dt>

@@ -6,7 +6,7 @@ import { ANALYSIS_MS } from "../api/client";
 import { login } from "../api/session";
 import type { Efficient, Finding, Insights, Rightsized } from "../api/types";
 import { SPANS, analysis, times, told, type FoundSpan } from "../lib/findings";
-import { count, counted, latency, moment, parsed, ratio, timeOfDay, wholeMoment } from "../lib/format";
+import { count, counted, figure, latency, moment, parsed, ratio, timeOfDay, wholeMoment } from "../lib/format";
 import { Badge, Choice, Failure, Loading, More, Name, WhoseLinks, shown, withCode } from "../parts/bits";
 import { Snippet } from "../parts/snippet";
 import { WhoseFilters, chosenWhose } from "../parts/whose";
@@ -66,8 +66,7 @@ export function Findings() {
       ) : (
         <Loading what="what holds requests up" />
       )}
-      {/* Without a login one form is enough. */}
-      {!problem?.wantsLogin && <Advised asked={advised} isShown={value != null || problem != null} />}
+      <Advised asked={advised} besides={value != null} />
     </>
   );
 }
@@ -78,11 +77,12 @@ function useAnalysis<T>(path: string): Poll<T> {
   return asked;
 }
 
-function Advised({ asked, isShown }: { readonly asked: Poll<Rightsized>; readonly isShown: boolean }) {
+/** What is recommended; where nothing is beside it, what is missing has been said already. */
+function Advised({ asked, besides }: { readonly asked: Poll<Rightsized>; readonly besides: boolean }) {
   const { value, problem } = asked.answer.value;
   if (value) return <Advice advised={value} />;
-  if (problem) return <Failure problem={problem} what="what is recommended" />;
-  return isShown ? <Loading what="what is recommended" /> : null;
+  if (!besides) return null;
+  return problem ? <Failure problem={problem} what="what is recommended" /> : <Loading what="what is recommended" />;
 }
 
 /** How requests went, what held them up, and what does less with its cores than it could. */
@@ -105,7 +105,7 @@ function Requests({ insights }: { readonly insights: Insights }) {
       {requests ? (
         <p>
           <b>{count(Math.round(requests.count))}</b> requests, <b>{latency(requests.average_response_seconds)}</b> on average, <b>{ratio(requests.error_ratio)}</b> failed,{" "}
-          <b>{count(requests.per_second)}</b> a second
+          <b>{figure(requests.per_second)}</b> a second
         </p>
       ) : (
         <p class="muted">
@@ -137,7 +137,7 @@ function Requests({ insights }: { readonly insights: Insights }) {
                     <WhoseLinks whose={one} />
                   </td>
                   <td class="num">{count(Math.round(one.count))}</td>
-                  <td class="num middle">{count(one.per_second)}</td>
+                  <td class="num middle">{figure(one.per_second)}</td>
                   <td class="num">{latency(one.average_response_seconds)}</td>
                   <td class="num">{ratio(one.error_ratio)}</td>
                 </tr>
@@ -179,7 +179,7 @@ function List({ insights }: { readonly insights: Insights }) {
         ))}
       </ol>
       <More all={findings.length} first={FIRST} />
-      {left_out > 0 && <p class="muted">{counted(left_out, "finding")} that matter less are left out; a project or team above tells its own.</p>}
+      {left_out > 0 && <p class="muted">{counted(left_out, "lesser finding")} left out; choose a project or team above to see its own.</p>}
     </section>
   );
 }

@@ -12,6 +12,7 @@ const VIEWS = [
   { name: "overview", place: "", shows: (page) => page.getByRole("region", { name: "in trouble" }).getByText(named("shop-sick")).first() },
   { name: "overview-by-user", place: "?by=user", shows: (page) => page.getByRole("link", { name: "carl", exact: true }).first() },
   { name: "overview-by-team", place: "?by=team", shows: (page) => page.getByRole("link", { name: "media", exact: true }).first() },
+  { name: "findings", place: "findings", shows: (page) => page.getByRole("region", { name: "recommendations", exact: true }) },
   { name: "containers", place: "containers", shows: (page) => row(page, API) },
   { name: "container", place: `containers/${API}`, shows: (page) => page.getByRole("log").getByText("served").first() },
   { name: "compared", place: `containers/${API}?range=1h&compare=day`, shows: (page) => page.getByText("Dotted lines are yesterday's") },
@@ -120,6 +121,7 @@ async function links(browser) {
 async function keys(browser) {
   const page = await enter(browser);
   for (const [letter, heading] of [
+    ["f", "Findings"],
     ["c", "Containers"],
     ["a", "Alerts"],
     ["l", "Logs"],
