@@ -25,7 +25,7 @@ async function quiet(browser) {
   await visit(page, "findings");
   await page.getByRole("heading", { name: "Nothing holds requests up" }).waitFor();
   await page.getByText("what is found is found from containers alone").waitFor();
-  await page.getByRole("region", { name: "recommendations" }).waitFor();
+  await page.getByRole("region", { name: "recommendations", exact: true }).waitFor();
   await page.getByText(/^looked at \d/).waitFor();
   assert.deepEqual(await audit(page), []);
   await page.screenshot({ path: join(pictures, "findings-quiet.png"), fullPage: true });
