@@ -49,7 +49,7 @@ function Recommended({ advised }: { readonly advised: Rightsized }) {
       <More all={recommendations.length} first={FIRST} />
       {unknown.length > 0 && (
         <details class="muted">
-          <summary>Too little is known yet for {counted(unknown.length, "more")}</summary>
+          <summary>Too little is known yet of {counted(unknown.length, "thing")}</summary>
           <ul class="actions">
             {unknown.map((one) => (
               <li key={one.id}>{withCode(one.sentence)}</li>

@@ -84,7 +84,7 @@ test("what was recommended before is followed up", () => {
   const page = text(<Advice advised={advised} />);
   expect(page).toContain("applied, and it helped: 40 % before and 1 % after");
   expect(page).toMatch(/not done shop-worker/);
-  expect(page).toContain("Too little is known yet for 1 more");
+  expect(page).toContain("Too little is known yet of 1 thing");
   expect(text(<Advice advised={{ ...advised, recommendations: [], followed_up: [] }} />)).toContain("Nothing is recommended");
 });
 
