@@ -68,7 +68,8 @@ pub(crate) fn key(name: &str, labels: &BTreeMap<String, String>) -> String {
     format!("{name}{{{}}}", labels.join(","))
 }
 
-/// The rows of an instant query, without the labels of `but`.
+/// The rows of an instant query, without the labels of `but`, and without what dockmeter says itself
+/// of who sends.
 pub(crate) fn of_rows(rows: &[Value], but: &[&str]) -> SeriesSet {
     let number = |value: &Value| value.as_str().expect("a value").parse::<f64>().expect("a number");
     let one = |row: &Value| {
@@ -100,7 +101,9 @@ pub(crate) fn of_rows(rows: &[Value], but: &[&str]) -> SeriesSet {
         };
         (key(metric["__name__"].as_str().expect("a name"), &labels), held)
     };
-    rows.iter().map(one).collect()
+    let is_sent =
+        |row: &&Value| row["metric"]["__name__"].as_str().is_none_or(|name| !name.starts_with("dockmeter_"));
+    rows.iter().filter(is_sent).map(one).collect()
 }
 
 /// The same without the buckets of native histograms.
