@@ -31,6 +31,9 @@ const SIGNIFICANT: f64 = 0.01;
 const SOON_DAYS: f64 = 1.0;
 const VERY_SOON_DAYS: f64 = 1.0 / 24.0;
 
+/// What has begun to grow just now is looked at for so long.
+const RECENT_MS: i64 = 10 * MINUTE_MS;
+
 /// So many starts, none longer after the one before it, are a loop.
 const LOOP_STARTS: usize = 3;
 const APART_MS: i64 = 15 * MINUTE_MS;
@@ -70,19 +73,28 @@ fn is_start(kind: EventKind) -> bool {
     matches!(kind, EventKind::Start | EventKind::Deploy | EventKind::Restart)
 }
 
-/// Memory that no cache holds and that grows without an end, towards a limit within days.
+/// Memory that no cache holds and that grows without an end, towards a limit within days. What has
+/// begun to grow just now is lost in hours that were level; it is told where it ends within the hour.
 fn leaking(facts: &Facts, container: &Container) -> Option<Candidate> {
-    let starts: Vec<i64> = events(facts, container, is_start).map(|event| event.at + WARMING_MS).collect();
-    let rule = Rule { significance: SIGNIFICANT, ..Rule::default() };
+    let started = events(facts, container, is_start).map(|event| event.at + WARMING_MS).max();
+    let lowest = container.rss_bytes.between(started.unwrap_or(i64::MIN), i64::MAX).minima(MINUTE_MS);
+    let (last, _) = *lowest.points().last()?;
+    growing(facts, container, &lowest).or_else(|| {
+        let recent = growing(facts, container, &lowest.between(last - RECENT_MS, last));
+        recent.filter(|found| found.excess.severity >= Severity::High)
+    })
+}
+
+/// The same of the lowest values of some minutes.
+fn growing(facts: &Facts, container: &Container, lowest: &Series) -> Option<Candidate> {
     let memory = &container.rss_bytes;
-    let whole = leak(memory, &starts, MINUTE_MS, rule)?;
-    let since = starts.into_iter().max().unwrap_or(i64::MIN);
-    let lowest = memory.between(since, i64::MAX).minima(MINUTE_MS);
+    let rule = Rule { significance: SIGNIFICANT, ..Rule::default() };
+    let whole = leak(lowest, &[], MINUTE_MS, rule)?;
     let ((first, from), (last, to)) = (*lowest.points().first()?, *lowest.points().last()?);
     let limit = container.memory_limit_bytes;
     let least = (LEAST_GROWTH * limit.unwrap_or(from)).max(LEAST_BYTES);
     let hours = (last - first) as f64 / HOUR_MS;
-    if to - from < least || !goes_on(&lowest) || facts.now - last > NEAR_MS {
+    if to - from < least || !goes_on(lowest) || facts.now - last > NEAR_MS {
         return None;
     }
     let reach = limit.and_then(|limit| whole.reaches(limit));

@@ -226,6 +226,16 @@ fn a_leak_is_told_with_when_it_reaches_its_limit_and_a_warm_up_is_none() {
 }
 
 #[test]
+fn a_leak_that_began_just_now_after_hours_without_one_is_told_within_ten_minutes() {
+    let mut facts = quiet();
+    let begun = HOURS * 60 - 9;
+    let value = |minute: i64| 50e6 + 15e6 * (minute - begun).max(0) as f64;
+    facts.containers[0].rss_bytes =
+        Series::new((1..=HOURS * 60).map(|minute| (minute * MINUTE, value(minute))));
+    assert_eq!((first(&facts).kind, first(&facts).severity), (Kind::MemoryLeak, Severity::High));
+}
+
+#[test]
 fn kills_and_starts_again_and_again_are_told() {
     let mut facts = quiet();
     let event = |kind, minutes: i64| Event {

@@ -111,7 +111,8 @@ impl Summary {
             .collect();
         let sum = |measures: &[&Measure]| {
             let of = |labels: &&Labels| measures.iter().map(|measure| mean(measure, labels)).sum::<f64>();
-            containers.iter().map(of).sum::<f64>()
+            // A sum of nothing is less than nothing by its sign.
+            containers.iter().map(of).sum::<f64>() + 0.0
         };
         Summary {
             requests: all.map(|rates| rates.over(seconds)),
