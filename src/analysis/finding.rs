@@ -1,5 +1,7 @@
 //! What every method answers with: a sentence, whom it is about, and what it rests on.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 /// How much it matters.
@@ -46,6 +48,25 @@ pub struct Scope {
     /// The container's name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub container: Option<String>,
+}
+
+impl Scope {
+    /// Whom a series is about, by its labels; one that is empty says nothing.
+    pub fn of(labels: &BTreeMap<String, String>) -> Scope {
+        let label = |name: &str| labels.get(name).filter(|value| !value.is_empty()).cloned();
+        Scope {
+            user: label("user"),
+            project: label("project"),
+            team: label("team"),
+            service: label("service"),
+            container: label("name"),
+        }
+    }
+
+    /// User, project and team.
+    pub fn tenant(&self) -> [Option<&str>; 3] {
+        [&self.user, &self.project, &self.team].map(Option::as_deref)
+    }
 }
 
 /// What a number was told from.

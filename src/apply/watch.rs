@@ -12,7 +12,7 @@ use crate::docker::{Found, UpdateError, Updater, Usage};
 use crate::history::{By, Measure, Query, Wanted, Whom, sizing};
 use crate::inventory::ContainerId;
 use crate::prometheus::QueryError;
-use crate::tenant::{Dimension, Narrowing};
+use crate::tenant::Narrowing;
 
 /// Looks within one watch, and no more than one in [`LOOKS_APART`].
 const LOOKS: u32 = 10;
@@ -103,15 +103,7 @@ pub(super) async fn before(
     let step = (length / PARTS).max(Duration::from_secs(1));
     let to = Timestamp::now();
     let from = SignedDuration::try_from(length).ok().and_then(|length| to.checked_sub(length).ok());
-    let tenant = &found.tenant;
-    let tenants = [
-        (Dimension::User, &tenant.user),
-        (Dimension::Project, &tenant.project),
-        (Dimension::Team, &tenant.team),
-    ];
-    let tenants = tenants.into_iter().fold(Narrowing::default(), |tenants, (dimension, value)| {
-        tenants.to(dimension, [value.as_str().to_owned()])
-    });
+    let tenants = Narrowing::of_tenant(&found.tenant);
     let whom = Whom { tenants, container: Some(found.name.as_str().to_owned()), ..Whom::default() };
     let grown = async |measure: Measure| -> Result<Option<u64>, QueryError> {
         let wanted = Wanted {

@@ -62,7 +62,7 @@ pub async fn efficiency(
     let mut found: Vec<Efficiency> = services
         .iter()
         .filter(|(_, weeks)| weeks.last().is_some_and(|last| last.coverage_ratio > 0.0))
-        .map(|(labels, weeks)| judged(&scope(labels), weeks))
+        .map(|(labels, weeks)| judged(&Scope::of(labels), weeks))
         .collect();
     found.sort_by(|one, other| rank(&one.standing).total_cmp(&rank(&other.standing)));
     Ok(found)
@@ -74,17 +74,6 @@ fn empty(from: i64) -> Weeks {
         let window = Window { from, to: from + WEEK_MS };
         Week { window, served_requests: 0.0, core_seconds: 0.0, coverage_ratio: 0.0 }
     })
-}
-
-fn scope(labels: &BTreeMap<String, String>) -> Scope {
-    let label = |name: &str| labels.get(name).cloned();
-    Scope {
-        user: label("user"),
-        project: label("project"),
-        team: label("team"),
-        service: label("service"),
-        container: None,
-    }
 }
 
 /// What is known to be low comes before what is not known.

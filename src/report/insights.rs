@@ -90,8 +90,7 @@ impl Options {
 
     /// Whether a scope is of a tenant who is meant.
     fn admits(&self, scope: &Scope) -> bool {
-        let named = [&scope.user, &scope.project, &scope.team].map(Option::as_deref);
-        self.whom.tenants.admits_named(named)
+        self.whom.tenants.admits_named(scope.tenant())
     }
 }
 

@@ -79,7 +79,7 @@ pub struct Options {
 impl Options {
     /// What is set aside for a container now, where that is known.
     pub(super) fn reserved(&self, scope: &Scope, change: Change) -> Option<f64> {
-        let known = self.known.iter().find(|(labels, _)| gather::scope(labels) == *scope)?.1;
+        let known = self.known.iter().find(|(labels, _)| Scope::of(labels) == *scope)?.1;
         match change {
             Change::CpuReservation { .. } => known.cpu_reserved_cores,
             Change::MemoryReservation { .. } => known.memory_reserved_bytes,

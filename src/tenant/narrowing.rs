@@ -39,12 +39,7 @@ impl Binding {
 
     /// What is seen through it.
     pub fn narrowing(&self) -> Narrowing {
-        Dimension::ALL.into_iter().fold(Narrowing::default(), |narrowing, dimension| {
-            match self.of(dimension) {
-                Some(value) => narrowing.to(dimension, [value.as_str().to_owned()]),
-                None => narrowing,
-            }
-        })
+        Narrowing::of(Dimension::ALL.map(|dimension| self.of(dimension).map(LabelValue::as_str)))
     }
 }
 
@@ -53,6 +48,16 @@ impl Binding {
 pub struct Narrowing([Option<BTreeSet<String>>; 3]);
 
 impl Narrowing {
+    /// Lets through only what has these values of user, project and team; what is not named is any.
+    pub fn of(values: [Option<&str>; 3]) -> Self {
+        Narrowing(values.map(|value| value.map(|value| BTreeSet::from([value.to_owned()]))))
+    }
+
+    /// Lets through one tenant.
+    pub fn of_tenant(Tenant { user, project, team }: &Tenant) -> Self {
+        Narrowing::of([user, project, team].map(|value| Some(value.as_str())))
+    }
+
     /// Lets through only what has one of these values, and was let through before: a second
     /// call for the same dimension leaves what both name, perhaps nothing.
     #[must_use]

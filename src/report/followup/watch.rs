@@ -13,7 +13,7 @@ use crate::history::{Measure, Query, Whom, insight, sizing};
 use crate::prometheus::QueryError;
 use crate::report::each::each;
 use crate::report::period::Period;
-use crate::tenant::{Dimension, Narrowing};
+use crate::tenant::Narrowing;
 
 /// Of a share, what nobody notices.
 pub(super) const LEAST_CHANGE: f64 = 0.01;
@@ -82,14 +82,6 @@ async fn points(
 /// The container or service of a recommendation, and no other.
 fn whose(entry: &Entry) -> Whom {
     let scope = &entry.scope;
-    let parts = [
-        (Dimension::User, &scope.user),
-        (Dimension::Project, &scope.project),
-        (Dimension::Team, &scope.team),
-    ];
-    let tenants = parts.into_iter().fold(Narrowing::default(), |tenants, (dimension, value)| match value {
-        Some(value) => tenants.to(dimension, [value.clone()]),
-        None => tenants,
-    });
+    let tenants = Narrowing::of(scope.tenant());
     Whom { tenants, container: scope.container.clone(), service: scope.service.clone(), host: None }
 }

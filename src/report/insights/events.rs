@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::gather::{Gathered, Labels, scope};
+use super::gather::{Gathered, Labels};
 use crate::analysis::bottleneck::facts::{Change, Event, EventKind, Facts};
 use crate::analysis::change::{Rule, changes_of};
 use crate::analysis::finding::Scope;
@@ -40,7 +40,7 @@ pub(super) fn events(gathered: &Gathered, from: i64) -> Vec<(Labels, Event)> {
 /// What is counted, as often as it happened.
 fn counted(gathered: &Gathered, measure: &Measure, kind: EventKind) -> Vec<(Labels, Event)> {
     let of = |(labels, points): (&Labels, &Vec<(i64, f64)>)| {
-        let (labels, scope) = (labels.clone(), scope(labels));
+        let (labels, scope) = (labels.clone(), Scope::of(labels));
         let points = points.clone();
         points.into_iter().flat_map(move |(at, count)| {
             let event = Event { at, scope: scope.clone(), kind };
@@ -72,7 +72,7 @@ fn starts(gathered: &Gathered, from: i64) -> Vec<(Labels, Event)> {
             };
             let at = (started * 1000.0) as i64;
             if at > from {
-                told.push((labels.clone(), Event { at, scope: scope(&labels), kind }));
+                told.push((labels.clone(), Event { at, scope: Scope::of(&labels), kind }));
             }
         }
         told

@@ -103,7 +103,7 @@ impl Gathered {
         let io_waiting =
             if io_waiting.points().is_empty() { series(&insight::IO_STALLED) } else { io_waiting };
         Container {
-            scope: scope(labels),
+            scope: Scope::of(labels),
             cpu_cores: series(&insight::CPU),
             io_bytes_per_second: self.sum(&insight::READ, &insight::WRITTEN, labels),
             throttled_ratio: series(&insight::THROTTLED),
@@ -122,7 +122,7 @@ impl Gathered {
         let is_of = |route: &&Labels| labels.iter().all(|(name, value)| route.get(name) == Some(value));
         let routes = self.labels(&[&insight::ROUTE_REQUESTS]).into_iter().filter(is_of);
         Service {
-            scope: scope(labels),
+            scope: Scope::of(labels),
             latency_seconds: self.series(&insight::LATENCY, labels),
             requests_per_second: self.series(&insight::REQUESTS, labels),
             routes: routes.map(|labels| self.route(labels)).collect(),
@@ -141,7 +141,7 @@ impl Gathered {
 
     fn pool(&self, labels: &Labels) -> Pool {
         Pool {
-            scope: scope(labels),
+            scope: Scope::of(labels),
             name: value(labels, "db_client_connection_pool_name").unwrap_or_default(),
             used_ratio: self.series(&insight::POOL_USED, labels),
             waiting: self.series(&insight::POOL_WAITING, labels),
@@ -150,7 +150,7 @@ impl Gathered {
 
     fn database(&self, labels: &Labels) -> Database {
         Database {
-            scope: scope(labels),
+            scope: Scope::of(labels),
             server: value(labels, "server").unwrap_or_default(),
             datname: value(labels, "datname").unwrap_or_default(),
             lock_waiters: self.series(&insight::LOCK_WAITERS, labels),
@@ -165,7 +165,7 @@ impl Gathered {
         let total = |measure| self.points(measure, labels).iter().map(|point| point.1).sum::<f64>();
         let calls = total(&insight::CALLS);
         Statement {
-            scope: scope(labels),
+            scope: Scope::of(labels),
             text: texts.get(&named).cloned().unwrap_or_else(|| format!("statement {id}")),
             id,
             calls_per_second: self.series(&insight::CALLS, labels),
@@ -232,15 +232,4 @@ impl Hosts {
 /// The value of a label, if it has one.
 pub(super) fn value(labels: &Labels, name: &str) -> Option<String> {
     labels.get(name).filter(|value| !value.is_empty()).cloned()
-}
-
-/// Whose labels are, and of what.
-pub(super) fn scope(labels: &Labels) -> Scope {
-    Scope {
-        user: value(labels, "user"),
-        project: value(labels, "project"),
-        team: value(labels, "team"),
-        service: value(labels, "service"),
-        container: value(labels, "name"),
-    }
 }

@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use super::Options;
-use super::gather::{Gathered, Labels, scope};
+use super::gather::{Gathered, Labels};
 use crate::analysis::finding::Scope;
 use crate::history::{Measure, insight};
 
@@ -98,7 +98,7 @@ impl Summary {
                     failures: mean(&insight::FAILURES, labels),
                     busy: mean(&insight::BUSY, labels),
                 };
-                (scope(labels), rates)
+                (Scope::of(labels), rates)
             })
             .filter(|(scope, rates)| options.means_service(scope) && rates.requests > 0.0)
             .collect();
@@ -107,7 +107,7 @@ impl Summary {
         let containers: Vec<&Labels> = gathered
             .all(&insight::CPU)
             .map(|(labels, _)| labels)
-            .filter(|labels| options.means_container(&scope(labels)))
+            .filter(|labels| options.means_container(&Scope::of(labels)))
             .collect();
         let sum = |measures: &[&Measure]| {
             let of = |labels: &&Labels| measures.iter().map(|measure| mean(measure, labels)).sum::<f64>();

@@ -88,7 +88,7 @@ impl Gathered {
             std::iter::repeat_n(kill, count.round().min(MOST_KILLS) as usize)
         };
         self.facts.push(Facts {
-            scope: scope(labels),
+            scope: Scope::of(labels),
             compose_service: known.compose_service,
             step_ms: self.step_ms,
             cpu_cores: Series::new(after(cpu, lower)),
@@ -153,14 +153,4 @@ fn share(part: f64, whole: f64) -> Option<f64> {
 /// The value of a label, if it has one.
 fn value(labels: &Labels, name: &str) -> Option<String> {
     labels.get(name).filter(|value| !value.is_empty()).cloned()
-}
-
-pub(super) fn scope(labels: &Labels) -> Scope {
-    Scope {
-        user: value(labels, "user"),
-        project: value(labels, "project"),
-        team: value(labels, "team"),
-        service: None,
-        container: value(labels, "name"),
-    }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::analysis::finding::{Scope, Window};
+use crate::analysis::finding::Window;
 use crate::analysis::series::Series;
 use crate::history::Line;
 
@@ -67,18 +67,6 @@ impl Lines {
     /// The time between two points, in milliseconds.
     pub(super) fn step_ms(&self) -> i64 {
         self.step_s * 1000
-    }
-}
-
-/// Whose a line is.
-pub(super) fn scope(labels: &Labels) -> Scope {
-    let label = |name: &str| labels.get(name).filter(|value| !value.is_empty()).cloned();
-    Scope {
-        user: label("user"),
-        project: label("project"),
-        team: label("team"),
-        service: label("service"),
-        container: label("name"),
     }
 }
 

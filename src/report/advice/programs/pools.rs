@@ -1,8 +1,9 @@
 //! Pools of connections that are too small.
 
-use super::lines::{Labels, scope};
+use super::lines::Labels;
 use super::{Looked, Told};
 use crate::analysis::advice::pool;
+use crate::analysis::finding::Scope;
 use crate::analysis::recommendation::Kind;
 use crate::analysis::statistics::order::quantile;
 use crate::history::{advice, insight};
@@ -19,7 +20,7 @@ pub(super) fn look(told: &Told) -> Looked {
     for labels in active.labels() {
         let most = told.of(&advice::POOL_MOST).points(labels);
         let Some(most) = most.and_then(|points| points.values().next_back()).copied() else { continue };
-        let (scope, pool) = (scope(labels), labels.get(POOL).cloned().unwrap_or_default());
+        let (scope, pool) = (Scope::of(labels), labels.get(POOL).cloned().unwrap_or_default());
         if let Some(used) = used(told, labels) {
             looked.note(Kind::PoolSize, &scope, Some(&pool), used);
         }

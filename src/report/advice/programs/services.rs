@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::lines::{Labels, only, scope};
+use super::lines::{Labels, only};
 use super::{Looked, Told, pools};
 use crate::analysis::advice::traffic::{self, FAILING, LEAST_REQUESTS, Route, SLOW_SECONDS};
 use crate::analysis::finding::Scope;
@@ -45,7 +45,7 @@ pub(super) fn look(told: &Told, options: &Options, containers: &[ContainerFacts]
     let requests = told.of(&insight::REQUESTS);
     for labels in requests.labels() {
         let Some(traffic) = Traffic::of(told, labels) else { continue };
-        let scope = scope(labels);
+        let scope = Scope::of(labels);
         if traffic.requests >= LEAST_REQUESTS {
             looked.note(Kind::ResponseTime, &scope, None, traffic.seconds / traffic.requests);
             looked.note(Kind::ErrorRate, &scope, None, traffic.failed / traffic.requests);
@@ -144,7 +144,7 @@ fn deployed_at(told: &Told, containers: &[&ContainerFacts], from: i64) -> Option
     let started = told.of(&insight::STARTED);
     let mut by_container: BTreeMap<Labels, (BTreeSet<&str>, f64)> = BTreeMap::new();
     for labels in started.labels() {
-        let scope = scope(labels);
+        let scope = Scope::of(labels);
         if !containers.iter().any(|one| one.scope == scope) {
             continue;
         }

@@ -1,8 +1,9 @@
 //! Statements that an index would help.
 
-use super::lines::{Labels, only, scope};
+use super::lines::{Labels, only};
 use super::{Looked, Told};
 use crate::analysis::advice::statement;
+use crate::analysis::finding::Scope;
 use crate::analysis::recommendation::Kind;
 use crate::history::insight;
 use crate::sql::{Dialect, sanitise};
@@ -24,7 +25,7 @@ pub(super) fn look(told: &Told) -> Looked {
         };
         let label = |name: &str| labels.get(name).cloned().unwrap_or_default();
         let facts = statement::Facts {
-            scope: scope(labels),
+            scope: Scope::of(labels),
             query_id: label("queryid"),
             place: Some([label("server"), label("datname")]),
             tables: sanitise(text, Dialect::PostgreSql).tables,
