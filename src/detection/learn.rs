@@ -8,7 +8,7 @@ use super::watch::{Learned, Service};
 use super::{COUNT, LEARNED_MS, STEP_MS, measures};
 use crate::history::{By, Line, Measure, Query, Wanted, Whom};
 use crate::prometheus::QueryError;
-use crate::tenant::{Dimension, Narrowing};
+use crate::tenant::Narrowing;
 
 /// Between two services: nothing of it is in a hurry, and a thousand services are learned in four
 /// minutes.
@@ -25,49 +25,47 @@ const TRY_AGAIN: Duration = Duration::from_secs(30);
 /// A name that no container has: the engine forbids it.
 const NOBODY: &str = "?";
 
-/// Whom one learns from; of several who answer the one who knows most is believed.
-#[derive(Clone, Debug, Default)]
-pub struct Sources(pub Vec<Arc<dyn Query>>);
+/// Whom one learns from, as the configuration has it now; of several who answer the one who knows
+/// most is believed.
+pub type Sources = Arc<dyn Fn() -> Vec<Arc<dyn Query>> + Send + Sync>;
 
 /// How long to rest after a question that took so long.
 pub(super) fn rest(taken: Duration) -> Duration {
     REST.max(taken * REST_TIMES)
 }
 
-impl Sources {
-    /// What is known of a service up to a time; where nobody answers it is nothing.
-    pub(super) async fn ask(&self, service: &Service, now: i64) -> (Learned, Duration) {
-        let began = Instant::now();
-        let mut learned: Learned = Default::default();
-        for (learned, measure) in learned.iter_mut().zip(measures()) {
-            for source in &self.0 {
-                let Some(measure) = measure else { continue };
-                let found = points(&**source, measure, service, now).await;
-                let found = found.inspect_err(|error| {
-                    tracing::debug!(%error, source = source.name(), "could not learn what is usual");
-                });
-                let found = found.unwrap_or_default();
-                if found.len() > learned.len() {
-                    *learned = found;
-                }
+/// What is known of a service up to a time; where nobody answers it is nothing.
+pub(super) async fn ask(sources: &[Arc<dyn Query>], service: &Service, now: i64) -> (Learned, Duration) {
+    let began = Instant::now();
+    let mut learned: Learned = Default::default();
+    for (learned, measure) in learned.iter_mut().zip(measures()) {
+        for source in sources {
+            let Some(measure) = measure else { continue };
+            let found = points(&**source, measure, service, now).await;
+            let found = found.inspect_err(|error| {
+                tracing::debug!(%error, source = source.name(), "could not learn what is usual");
+            });
+            let found = found.unwrap_or_default();
+            if found.len() > learned.len() {
+                *learned = found;
             }
         }
-        (learned, began.elapsed())
     }
+    (learned, began.elapsed())
+}
 
-    /// Waits until all of them answer, but not for ever.
-    pub(super) async fn ready(&self, now: impl Fn() -> i64) {
-        for source in &self.0 {
-            for attempt in 1..=TRIES {
-                let Some(measure) = measures()[0] else { return };
-                let whom = Whom { container: Some(NOBODY.to_owned()), ..Whom::default() };
-                let wanted = wanted(measure, whom, now(), STEP_MS);
-                let Err(error) = source.lines(&wanted).await else { break };
-                if attempt == TRIES {
-                    tracing::warn!(%error, source = source.name(), "what is usual is learned without it; it does not answer");
-                } else {
-                    tokio::time::sleep(TRY_AGAIN).await;
-                }
+/// Waits until all of them answer, but not for ever.
+pub(super) async fn ready(sources: &[Arc<dyn Query>], now: impl Fn() -> i64) {
+    for source in sources {
+        for attempt in 1..=TRIES {
+            let Some(measure) = measures()[0] else { return };
+            let whom = Whom { container: Some(NOBODY.to_owned()), ..Whom::default() };
+            let wanted = wanted(measure, whom, now(), STEP_MS);
+            let Err(error) = source.lines(&wanted).await else { break };
+            if attempt == TRIES {
+                tracing::warn!(%error, source = source.name(), "what is usual is learned without it; it does not answer");
+            } else {
+                tokio::time::sleep(TRY_AGAIN).await;
             }
         }
     }
@@ -86,14 +84,7 @@ async fn points(
     now: i64,
 ) -> Result<Vec<(i64, f64)>, QueryError> {
     let Service { tenant, name } = service;
-    let values = [
-        (Dimension::User, &tenant.user),
-        (Dimension::Project, &tenant.project),
-        (Dimension::Team, &tenant.team),
-    ];
-    let tenants = values.into_iter().fold(Narrowing::default(), |tenants, (dimension, value)| {
-        tenants.to(dimension, [value.as_str().to_owned()])
-    });
+    let tenants = Narrowing::of_tenant(tenant);
     let whom = Whom { tenants, container: Some(name.as_str().to_owned()), ..Whom::default() };
     let back = source
         .kept_since(STEP_MS)

@@ -7,7 +7,7 @@ use std::thread;
 
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
-use super::learn::{Sources, rest};
+use super::learn::{Sources, ask, ready, rest};
 use super::watch::{Learned, Service, Watch};
 use crate::live::Hub;
 use crate::snapshot::{Audience, Snapshot};
@@ -81,9 +81,9 @@ async fn learn(
     send: tokio::sync::mpsc::WeakSender<Message>,
 ) {
     let now = || jiff::Timestamp::now().as_millisecond();
-    sources.ready(now).await;
+    ready(&sources(), now).await;
     while let Some(service) = wanted.recv().await {
-        let (learned, taken) = sources.ask(&service, now()).await;
+        let (learned, taken) = ask(&sources(), &service, now()).await;
         let Some(send) = send.upgrade() else { return };
         if send.send(Message::Learned(service, Box::new(learned))).await.is_err() {
             return;

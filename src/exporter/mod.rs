@@ -1,5 +1,6 @@
 //! Where the program is put together: the list of collectors, start, reload and stop.
 
+mod analyses;
 mod engine;
 mod evaluator;
 mod healthcheck;

@@ -12,7 +12,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{Anomalies, Config, Ingest, Origin, Postgres, Probe, settings};
+use crate::config::{Config, Ingest, Origin, Postgres, Probe, settings};
 use crate::container::cgroup::Groups;
 use crate::container::device::Devices;
 use crate::container::observed::ExposedLabels;
@@ -20,14 +20,13 @@ use crate::container::parse::DeviceNumber;
 use crate::container::sampler;
 use crate::container::thread::SamplerThread;
 use crate::dashboards::Shelf;
-use crate::detection::{self, Sources};
 use crate::disk::thread::DiskThread;
 use crate::disk::{self, Board};
 use crate::docker::{self, EngineStatistics, Watcher};
-use crate::findings::{self, Source, Watch, WeeklyReporter};
+use crate::findings;
 use crate::grafana::{self, Door, Workshop};
 use crate::health::{Monitor, Wanted};
-use crate::history::{History, Query, Recorder, Upstream};
+use crate::history::{Query, Recorder, Upstream};
 use crate::host;
 use crate::ingest::intake::Pace;
 use crate::ingest::{Correspondents, Receiver};
@@ -50,7 +49,7 @@ use crate::web::{Context, Surroundings, look_for_recommendations, router};
 
 use super::processes::Processes;
 use super::systemd::{Notifier, Sockets};
-use super::{Evaluator, Reloads, Shown, SlaReporter, history};
+use super::{Evaluator, Reloads, Shown, SlaReporter, analyses, history};
 
 /// Threads that serve the network; reading has a thread of its own.
 const WORKER_THREADS: usize = 2;
@@ -200,7 +199,6 @@ impl Exporter {
         );
         collectors.retain(|collector| config.collects(collector.name()));
         let around = surroundings(&config)?;
-        detect(&config.anomalies, kept.clone(), around.history.clone(), &hub, &sampler)?;
         tokio::spawn(cancel.clone().run_until_cancelled_owned(monitor.clone().watch(sampler.clone())));
         let here = config.docker.host.is_local();
         let correspondents = Arc::new(Correspondents::new(inventory.clone(), config.paths.clone(), here));
@@ -222,13 +220,14 @@ impl Exporter {
         let context = context.with_correspondents(correspondents);
         let rulebook = Arc::new(Rulebook::new(config.clone()));
         let context = context.with_rulebook(rulebook.clone());
-        let context = context.with_monitor(monitor.clone()).with_history(kept).with_hub(hub);
+        let context = context.with_monitor(monitor.clone()).with_history(kept).with_hub(hub.clone());
         context.set_surroundings(around);
         let context = context.with_ledger(history::ledger(&config.history));
         let context = Arc::new(context.with_entrance(entrance.clone()).with_reloads(wishes));
         let looking = look_for_recommendations(context.clone());
         tokio::spawn(cancel.clone().run_until_cancelled_owned(looking));
-        look_for_findings(&config, &context, &inventory, findings, &cancel);
+        analyses::detect(&config.anomalies, &context, &hub, &sampler)?;
+        analyses::look(&config, &context, &inventory, findings, &cancel);
         for address in listeners.addresses() {
             tracing::info!(%address, tls = entrance.speaks_tls(), docker = %config.docker.host, version = env!("CARGO_PKG_VERSION"), "listening");
         }
@@ -421,29 +420,6 @@ fn receiver(config: &Config) -> Arc<Receiver> {
     Arc::new(if config.ingest.exemplars { receiver.with_exemplars() } else { receiver })
 }
 
-/// Has it looked for what holds requests up, and teams told of it once a week.
-fn look_for_findings(
-    config: &Config,
-    context: &Arc<Context>,
-    inventory: &Arc<Inventory>,
-    board: findings::Board,
-    cancel: &CancellationToken,
-) {
-    let asked = context.clone();
-    let source: Source = Arc::new(move || asked.asked());
-    if let Some(interval) = config.findings {
-        let watch = Watch::new(board, source.clone(), inventory.clone(), interval);
-        tokio::spawn(cancel.clone().run_until_cancelled_owned(watch.run()));
-    }
-    let Config { weekly_report, alertmanager, alerting, .. } = config;
-    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    let team = &alerting.platform_team;
-    let reporter = WeeklyReporter::new(weekly_report, alertmanager, team, source, inventory.clone(), host);
-    if let Some(reporter) = reporter {
-        tokio::spawn(cancel.clone().run_until_cancelled_owned(reporter.run()));
-    }
-}
-
 /// How many times as long as a look at all containers nobody looks again: a twentieth of a core is
 /// enough.
 const REST: u32 = 19;
@@ -480,24 +456,6 @@ fn hub(
     sampler.followed_by(hub.clone());
     tokio::spawn(cancel.clone().run_until_cancelled_owned(hub.clone().run()));
     hub
-}
-
-/// Tells a hub what is unusual, by what the history that is kept here or elsewhere lets expect.
-fn detect(
-    config: &Anomalies,
-    kept: Option<History>,
-    elsewhere: Option<Arc<dyn Query>>,
-    hub: &Arc<Hub>,
-    sampler: &SamplerThread,
-) -> anyhow::Result<()> {
-    if !config.enabled {
-        return Ok(());
-    }
-    let kept = kept.map(|kept| Arc::new(kept) as Arc<dyn Query>);
-    let sources = Sources(kept.into_iter().chain(elsewhere).collect());
-    let watch = detection::start(config.memory_bytes, sources, hub.clone());
-    sampler.followed_by(watch.context("could not start to watch for anomalies")?);
-    Ok(())
 }
 
 /// Who evaluates tenants' alerts, watched for as long as nobody cancels.

@@ -317,6 +317,12 @@ impl Context {
         self.surroundings().history.clone().or_else(embedded)
     }
 
+    /// Who knows what was: what is kept here, and a Prometheus where one is configured.
+    pub fn sources(&self) -> Vec<Arc<dyn Query>> {
+        let embedded = self.history.clone().map(|history| Arc::new(history) as Arc<dyn Query>);
+        embedded.into_iter().chain(self.surroundings().history.clone()).collect()
+    }
+
     fn surroundings(&self) -> Arc<Surroundings> {
         self.surroundings.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
