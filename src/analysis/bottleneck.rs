@@ -29,7 +29,7 @@ mod tests;
 use serde::Serialize;
 
 use self::excess::Excess;
-use self::facts::{Event, EventKind, Facts, is_of};
+use self::facts::{Change, Changed, Event, EventKind, Facts, is_of};
 use self::relation::{STEP_MS, around, related};
 use super::finding::{Evidence, Scope, Severity, Window};
 use super::recommendation::Verify;
@@ -435,7 +435,8 @@ fn causes(facts: &Facts, candidate: &Candidate, since: i64) -> Vec<Cause> {
     };
     let events = facts.events.iter().filter(|event| !is_itself(event));
     let events = events.map(|event| (event.at, &event.scope, event.in_words()));
-    let changes = facts.changes.iter().map(|change| (change.at, &change.scope, change.in_words()));
+    let changes = facts.changes.iter().filter(|change| may_cause(change, candidate));
+    let changes = changes.map(|change| (change.at, &change.scope, change.in_words()));
     let mut causes: Vec<Cause> = events
         .chain(changes)
         .filter(|(at, other, _)| is_near(*at) && is_same(other))
@@ -446,9 +447,31 @@ fn causes(facts: &Facts, candidate: &Candidate, since: i64) -> Vec<Cause> {
     causes
 }
 
+/// Whether a change of level may be behind something: more than before, and neither what the finding
+/// itself is made of nor what comes of it.
+fn may_cause(change: &Change, candidate: &Candidate) -> bool {
+    let is_itself = match &change.what {
+        Changed::Requests => false,
+        Changed::Cores => {
+            matches!(
+                candidate.kind,
+                Kind::Throttling | Kind::NoisyNeighbour | Kind::CoreWait | Kind::CrashLoop
+            )
+        }
+        Changed::Memory => {
+            matches!(candidate.kind, Kind::MemoryPressure | Kind::MemoryLeak | Kind::CrashLoop)
+        }
+        // A statement that waits for a lock takes longer.
+        Changed::Statement { id, .. } => {
+            candidate.kind == Kind::LockWait || candidate.subject.as_ref() == Some(id)
+        }
+    };
+    !is_itself && change.ratio.is_none_or(|ratio| ratio > 1.0)
+}
+
 fn causes_in_words(causes: &[Cause], since: i64) -> Option<String> {
     let named: Vec<String> =
-        causes.iter().map(|cause| format!("{} {}", cause.what, offset(cause.at_ms, since))).collect();
+        causes.iter().map(|cause| format!("{} ({})", cause.what, offset(cause.at_ms, since))).collect();
     (!named.is_empty()).then(|| format!("possible causes, and no more than possible: {}", named.join(", ")))
 }
 

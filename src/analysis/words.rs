@@ -30,7 +30,8 @@ pub fn percent(share: f64) -> String {
     if percent != 0.0 && percent.abs() < 9.95 {
         format!("{} %", short(percent))
     } else {
-        format!("{percent:.0} %")
+        // Nothing has no sign.
+        format!("{:.0} %", percent + 0.0)
     }
 }
 
@@ -55,7 +56,11 @@ pub fn counted(count: usize, what: &str) -> String {
 /// With a digit after the point, unless that is zero.
 pub fn short(value: f64) -> String {
     let text = format!("{value:.1}");
-    text.strip_suffix(".0").map_or(text.clone(), str::to_owned)
+    match text.strip_suffix(".0") {
+        Some("-0") => "0".to_owned(),
+        Some(whole) => whole.to_owned(),
+        None => text,
+    }
 }
 
 /// Cores as `cpus:` and `--cpus` take them: `0.25`.
@@ -119,6 +124,7 @@ mod tests {
         assert_eq!(percent(0.314), "31 %");
         assert_eq!(percent(0.012), "1.2 %");
         assert_eq!(percent(0.0), "0 %");
+        assert_eq!([percent(-0.0), percent(-0.0004)], ["0 %", "0 %"]);
         assert_eq!(seconds(0.0045), "4.5 ms");
         assert_eq!(seconds(2.5), "2.5 s");
         assert_eq!(seconds(86_400.0 * 7.0), "7 days");

@@ -63,6 +63,7 @@ mod history;
 mod host;
 mod house;
 mod ingest;
+mod insights;
 mod instructions;
 mod isolation;
 mod lifecycle;

@@ -4,6 +4,7 @@
 use super::super::finding::Scope;
 use super::super::series::Series;
 use super::super::words::called;
+use super::statement::shortened;
 
 /// Everything about one host.
 #[derive(Clone, Debug, Default)]
@@ -192,10 +193,29 @@ pub struct Change {
     pub at: i64,
     /// Whose series.
     pub scope: Scope,
-    /// Which, as people call it: `requests`, `memory`.
-    pub what: String,
-    /// The level after it by that before.
+    /// Of what.
+    pub what: Changed,
+    /// The level after it by that before; `None` where there was nothing before.
     pub ratio: Option<f64>,
+}
+
+/// Levels whose changes may be behind something. Response times are not among them: they are what
+/// is held up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Changed {
+    /// Requests of a service.
+    Requests,
+    /// Cores that a container uses.
+    Cores,
+    /// Memory that a container holds.
+    Memory,
+    /// The time that a call of a statement takes.
+    Statement {
+        /// [`Statement::id`].
+        id: String,
+        /// [`Statement::text`].
+        text: String,
+    },
 }
 
 impl Event {
@@ -213,9 +233,16 @@ impl Event {
 impl Change {
     pub(super) fn in_words(&self) -> String {
         let who = called(&self.scope);
-        match self.ratio {
-            Some(ratio) => format!("{} of {who} becoming {ratio:.1} times what it was", self.what),
-            None => format!("a change of {} of {who}", self.what),
+        let what = match &self.what {
+            Changed::Requests => format!("requests of {who}"),
+            Changed::Cores => format!("use of cores of {who}"),
+            Changed::Memory => format!("memory of {who}"),
+            Changed::Statement { text, .. } => format!("calls of `{}`", shortened(text)),
+        };
+        match (self.ratio, &self.what) {
+            (Some(ratio), Changed::Statement { .. }) => format!("{what} taking {ratio:.1} times as long"),
+            (Some(ratio), _) => format!("{what} becoming {ratio:.1} times as much"),
+            (None, _) => format!("the first {what}"),
         }
     }
 }

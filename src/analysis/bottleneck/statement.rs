@@ -148,7 +148,8 @@ fn by_request(statement: &Statement, service: &Service) -> Series {
     Series::new(calls.points().iter().filter_map(ratio))
 }
 
-fn shortened(text: &str) -> String {
+/// A statement as a sentence has room for it.
+pub(super) fn shortened(text: &str) -> String {
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     match text.char_indices().nth(LONGEST_TEXT) {
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),

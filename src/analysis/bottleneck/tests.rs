@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::super::simulation::Random;
 use super::facts::{
-    Change, Container, Database, Disk, Event, EventKind, Facts, Pool, Route, Service, Statement,
+    Change, Changed, Container, Database, Disk, Event, EventKind, Facts, Pool, Route, Service, Statement,
 };
 use super::*;
 
@@ -304,26 +304,59 @@ fn after_a_bad_deploy_the_route_comes_with_the_deploy_as_a_possible_cause() {
     };
     facts.events =
         vec![event("shop", "shop-api-1", at), event("blog", "blog-web-1", at), event("shop", "shop-db-1", 0)];
-    facts.changes = vec![Change {
-        at,
-        scope: scope("shop", Some("api"), None),
-        what: "requests".into(),
-        ratio: Some(0.4),
-    }];
+    let change = |what, ratio| Change { at, scope: scope("shop", None, Some("shop-api-1")), what, ratio };
+    facts.changes = vec![
+        Change { scope: scope("shop", Some("api"), None), ..change(Changed::Requests, Some(3.0)) },
+        // Less of something is what comes of it.
+        change(Changed::Memory, Some(0.4)),
+    ];
     let found = first(&facts);
     assert_eq!(found.kind, Kind::ErrorCluster);
     let named: Vec<&str> = found.possible_causes.iter().map(|cause| cause.what.as_str()).collect();
-    assert_eq!(
-        named,
-        ["a deploy of `shop-api-1`", "requests of service `api` becoming 0.4 times what it was"]
-    );
+    assert_eq!(named, ["a deploy of `shop-api-1`", "requests of service `api` becoming 3.0 times as much"]);
     assert!(
         found.sentence.contains(
-            "; possible causes, and no more than possible: a deploy of `shop-api-1` 2 min before it began"
+            "; possible causes, and no more than possible: a deploy of `shop-api-1` (2 min before it began), "
         ),
         "{}",
         found.sentence
     );
+}
+
+#[test]
+fn what_a_finding_is_made_of_is_no_cause_of_it() {
+    let mut facts = quiet();
+    facts.containers[0].throttled_ratio = since(12, 0.01, 0.62);
+    slow(&mut facts);
+    let statement = facts.statements[0].clone();
+    let what = Changed::Statement { id: statement.id, text: statement.text };
+    let change = |scope: &Scope, what| Change {
+        at: NOW - WRONG * MINUTE,
+        scope: scope.clone(),
+        what,
+        ratio: Some(4.0),
+    };
+    facts.changes = vec![
+        change(&facts.containers[0].scope, Changed::Cores),
+        change(&facts.statements[0].scope, what.clone()),
+    ];
+    let causes = |found: &Bottleneck| -> Vec<String> {
+        found.possible_causes.iter().map(|cause| cause.what.clone()).collect()
+    };
+    let calls = "calls of `SELECT * FROM orders WHERE user_id = $1` taking 4.0 times as long";
+    let found = find(&facts);
+    assert_eq!((found[0].kind, causes(&found[0])), (Kind::Throttling, vec![calls.to_owned()]));
+    let cores = "use of cores of `shop-api-1` becoming 4.0 times as much";
+    assert_eq!(
+        (found[1].kind, causes(&found[1])),
+        (Kind::SlowEndpoint, vec![cores.to_owned(), calls.to_owned()])
+    );
+
+    let mut facts = quiet();
+    facts.statements[0].mean_seconds = since(95, 0.002, 6.0);
+    facts.changes = vec![change(&facts.statements[0].scope, what)];
+    let found = first(&facts);
+    assert_eq!((found.kind, causes(&found)), (Kind::SlowStatement, Vec::new()));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::gather::{Gathered, Labels};
-use crate::analysis::bottleneck::facts::{Change, Event, EventKind, Facts};
+use crate::analysis::bottleneck::facts::{Change, Changed, Event, EventKind, Facts};
 use crate::analysis::change::{Rule, changes_of};
 use crate::analysis::finding::Scope;
 use crate::analysis::series::Series;
@@ -80,31 +80,34 @@ fn starts(gathered: &Gathered, from: i64) -> Vec<(Labels, Event)> {
     by_container.into_iter().flat_map(of).collect()
 }
 
-/// Where what a host's containers and services do has changed for good.
+/// Where what a host's containers, services and statements do has changed for good.
 pub(super) fn changes(facts: &Facts) -> Vec<Change> {
-    let services = facts.services.iter().flat_map(|service| {
-        [
-            (&service.scope, "requests", &service.requests_per_second),
-            (&service.scope, "response times", &service.latency_seconds),
-        ]
-    });
+    let services = facts
+        .services
+        .iter()
+        .map(|service| (&service.scope, Changed::Requests, &service.requests_per_second));
     let containers = facts.containers.iter().flat_map(|container| {
         [
-            (&container.scope, "use of cores", &container.cpu_cores),
-            (&container.scope, "memory", &container.rss_bytes),
+            (&container.scope, Changed::Cores, &container.cpu_cores),
+            (&container.scope, Changed::Memory, &container.rss_bytes),
         ]
     });
-    services.chain(containers).flat_map(|(scope, what, series)| changes_in(scope, what, series)).collect()
+    let statements = facts.statements.iter().map(|statement| {
+        let (id, text) = (statement.id.clone(), statement.text.clone());
+        (&statement.scope, Changed::Statement { id, text }, &statement.mean_seconds)
+    });
+    let all = services.chain(containers).chain(statements);
+    all.flat_map(|(scope, what, series)| changes_in(scope, &what, series)).collect()
 }
 
-fn changes_in(scope: &Scope, what: &str, series: &Series) -> Vec<Change> {
+fn changes_in(scope: &Scope, what: &Changed, series: &Series) -> Vec<Change> {
     let rule = Rule { least_change: LEAST_CHANGE, ..Rule::default() };
     let found = changes_of(&series.medians(STEP_MS), rule);
     let told = found.into_iter().map(|(at, change)| Change {
         // The new level begins somewhere in the step that ends then.
         at: at - STEP_MS / 2,
         scope: scope.clone(),
-        what: what.to_owned(),
+        what: what.clone(),
         ratio: (change.before > 0.0).then(|| change.after / change.before),
     });
     told.collect()
