@@ -55,6 +55,20 @@ async fn a_vector_is_read_and_a_busy_server_asked_again() {
 }
 
 #[tokio::test]
+async fn values_that_are_no_numbers_are_left_out() {
+    let (config, _) = server(&[(
+        200,
+        r#"{"status":"success","data":{"resultType":"matrix","result":[
+            {"metric":{"user":"ann"},"values":[[1,"NaN"],[2,"2e3"],[3,"+Inf"],[4,"four"],[5,"-0.5"]]},
+            {"metric":{"user":"bob"},"values":[[1,"NaN"]]}]}}"#,
+    )])
+    .await;
+    let series = ask(&config).await.unwrap();
+    assert_eq!(series.len(), 1);
+    assert_eq!(series[0].samples, [(2.0, 2000.0), (5.0, -0.5)]);
+}
+
+#[tokio::test]
 async fn every_refusal_says_what_to_do() {
     for (status, body, words) in [
         (401, "", "--prometheus.bearer-token-file"),
