@@ -22,6 +22,9 @@ const PSEUDO: [&str; 2] = ["system", "idle"];
 /// Some work of about 0.2 s; what it took is printed.
 const SPRINT: &str = "i=0; while [ $i -lt 150000 ]; do i=$((i+1)); done; times";
 
+/// Scrapes may share a read that is as old.
+const SHARED_READ: Duration = Duration::from_millis(250);
+
 /// A page and when its numbers were read: between these moments.
 struct Reading {
     page: Page,
@@ -32,8 +35,7 @@ struct Reading {
 fn read(exporter: &Exporter) -> Reading {
     let asked = Instant::now();
     let page = exporter.page();
-    // Scrapes may share a read that is a quarter of a second old.
-    Reading { page, earliest: asked - Duration::from_millis(250), latest: Instant::now() }
+    Reading { page, earliest: asked - SHARED_READ, latest: Instant::now() }
 }
 
 /// Waits until everything has its share of the page.
@@ -142,10 +144,13 @@ fn what_is_billed_is_the_host_with_reservations_and_short_lived_containers_and_u
 
     // With the greedy one gone there is room again, and the next pages still balance.
     drop(greedy);
-    let again = exporter.until("the greedy one has gone", |page| {
+    exporter.until("the greedy one has gone", |page| {
         let gone = page.samples().all(|sample| sample.label("name") != Some("bill-greedy"));
-        gone.then(|| read(&exporter))
+        gone.then_some(())
     });
+    // Its last amount is billed with the reading after the one in which it is gone.
+    pause(SHARED_READ);
+    let again = read(&exporter);
     pause(Duration::from_secs(15));
     let last = read(&exporter);
     assert_balance(CPU, cores, &again, &last);

@@ -103,6 +103,9 @@ impl Stage {
             }
         }
         let output = command.output().expect("`node` can be started");
+        if !output.status.success() {
+            engine.remove_named(self.prefix);
+        }
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{story}: {said}{}", String::from_utf8_lossy(&output.stdout));
     }

@@ -167,6 +167,15 @@ impl Engine {
         self.command(&self.docker).args(arguments).output().expect("`docker` can be started")
     }
 
+    /// Removes the containers whose names begin so, which a story that failed has left behind to
+    /// the harm of others.
+    pub(crate) fn remove_named(&self, prefix: &str) {
+        let ids = self.docker(&["ps", "-aq", &format!("--filter=name=^{prefix}")]);
+        for id in ids.lines() {
+            self.try_docker(&["rm", "-f", id]);
+        }
+    }
+
     /// Starts a container from [`IMAGE`]; it is removed when the value is dropped.
     pub(crate) fn run(&self, name: &str, options: &[&str], command: &[&str]) -> Container<'_> {
         self.run_image(IMAGE, name, options, command)

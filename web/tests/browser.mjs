@@ -10,8 +10,8 @@ import { chromium } from "playwright-core";
 
 const require = createRequire(import.meta.url);
 
-/** Beyond this a wait has failed. Machines of tests are slow and busy. */
-export const PATIENCE_MS = 30_000;
+/** Beyond this a wait has failed, as in `tests/it/poll.rs`. Machines of tests are slow and busy. */
+export const PATIENCE_MS = 120_000;
 
 export const PROGRAM = env.CHROMIUM ?? "/usr/bin/chromium";
 

@@ -18,6 +18,7 @@ use crate::http;
 use crate::poll::eventually;
 use crate::postgres::server::{PASSWORD, Server, engine};
 use crate::prometheus::{ITSELF, Prometheus, free_address};
+use crate::truth::disk::device_of;
 
 fn is_later(selector: &str) -> bool {
     // Baselines want a day of data, efficiency a program in a container and then weeks of it
@@ -82,9 +83,11 @@ impl Scene<'_> {
         let check = ["--health-cmd=true", "--health-interval=1s"];
         let labels = [&of, "--label=dockmeter.slo.uptime=99.5"];
         let published = [&*format!("--publish={}:80", free_address())];
+        // Without a limit on the device cgroup v1 counts nothing of it.
+        let device = [&*format!("--device-write-bps={}:1tb", device_of(&engine))];
         let shop = engine.run(
             &name("shop"),
-            &[&limits[..], &check, &labels, &published, &["--volume=/shelf"]].concat(),
+            &[&limits[..], &check, &labels, &published, &device, &["--volume=/shelf"]].concat(),
             BUSY,
         );
         // What goes past the page cache is counted for it, whatever the kernel has cached.
