@@ -7,8 +7,8 @@ use std::sync::OnceLock;
 
 use crate::engine::done;
 
-/// The files of a release. The program is of cargo's profile `release`, which builds faster than
-/// what is given to others and differs in nothing but speed.
+/// The files of a release. The program is of cargo's profile `release` and is not optimised, so that
+/// it is built faster than what is given to others; it differs in nothing but speed.
 pub(crate) struct Release(PathBuf);
 
 /// The script.
@@ -34,7 +34,9 @@ impl Release {
             }
             let out = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/test-release");
             // What is looked at is the same with the page, which would want npm and a network.
-            done(script().args(["--without-page", "--profile", "release", "--out"]).arg(&out));
+            let mut script = script();
+            script.env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0");
+            done(script.args(["--without-page", "--profile", "release", "--out"]).arg(&out));
             Release(out)
         })
     }

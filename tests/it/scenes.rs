@@ -3,7 +3,8 @@
 //! and a bad deploy. Before that, while all is well, nothing is found.
 //!
 //! What has been beyond a bound for five minutes is found, so these stories take a quarter of an
-//! hour, and the machine has to be theirs: `./test scenes` runs them alone.
+//! hour, and the machine has to be theirs: `./test scenes` runs them alone, `./test --long` with all
+//! others.
 
 use std::fs;
 use std::sync::Arc;
