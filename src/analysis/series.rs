@@ -1,11 +1,13 @@
 //! Values by time, cleaned once for all methods.
 
+use std::sync::Arc;
+
 use super::statistics::order::median_of;
 
-/// Values by time; all finite, and no time twice.
+/// Values by time; all finite, and no time twice. A clone shares them.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Series {
-    points: Vec<(i64, f64)>,
+    points: Arc<[(i64, f64)]>,
 }
 
 impl Series {
@@ -17,7 +19,7 @@ impl Series {
         points.reverse();
         points.dedup_by_key(|(at, _)| *at);
         points.reverse();
-        Series { points }
+        Series { points: points.into() }
     }
 
     /// Times and values, by time.
@@ -34,7 +36,7 @@ impl Series {
     pub fn between(&self, after: i64, until: i64) -> Series {
         let first = self.points.partition_point(|(at, _)| *at <= after);
         let last = self.points.partition_point(|(at, _)| *at <= until).max(first);
-        Series { points: self.points[first..last].to_vec() }
+        Series { points: self.points[first..last].into() }
     }
 
     /// The median of each step in which there is a value, at the step's end. Steps begin at whole

@@ -9,7 +9,7 @@ mod gather;
 mod page;
 mod summary;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
@@ -20,7 +20,7 @@ use super::period::Period;
 use crate::analysis::bottleneck::{Bottleneck, find};
 use crate::analysis::efficiency::Efficiency;
 use crate::analysis::finding::Scope;
-use crate::history::{Line, Query, Whom, insight};
+use crate::history::{Query, Whom, insight};
 use crate::prometheus::QueryError;
 use gather::Gathered;
 use summary::Summary;
@@ -162,18 +162,17 @@ pub async fn look(
     let asked_for = &everybody;
     let mut asked = stream::iter(insight::ALL.map(|measure| *measure))
         .map(|measure| async move {
-            Ok::<_, QueryError>((measure.name, each(query, asked_for, looked_at, measure, step_s).await?))
+            Ok::<_, QueryError>((measure, each(query, asked_for, looked_at, measure, step_s).await?))
         })
         .buffered(AT_ONCE);
-    let mut answers: BTreeMap<&'static str, Vec<Line>> = BTreeMap::new();
-    while let Some((name, lines)) = asked.try_next().await? {
-        answers.insert(name, lines);
-        progress(answers.len() as f64 / insight::ALL.len() as f64);
+    let mut gathered = Gathered::default();
+    while let Some((measure, lines)) = asked.try_next().await? {
+        gathered.take(&measure, lines);
+        progress(gathered.answers() as f64 / insight::ALL.len() as f64);
     }
     drop(asked);
     let source = query.name();
     let judge = move || {
-        let gathered = Gathered::new(answers);
         let findings = found(&gathered, looked_at);
         Look { source, step_s, gathered, findings }
     };

@@ -39,9 +39,9 @@ pub(super) fn events(gathered: &Gathered, from: i64) -> Vec<(Labels, Event)> {
 
 /// What is counted, as often as it happened.
 fn counted(gathered: &Gathered, measure: &Measure, kind: EventKind) -> Vec<(Labels, Event)> {
-    let of = |(labels, points): (&Labels, &Vec<(i64, f64)>)| {
+    let of = |(labels, points): (&Labels, &[(i64, f64)])| {
         let (labels, scope) = (labels.clone(), Scope::of(labels));
-        let points = points.clone();
+        let points = points.to_vec();
         points.into_iter().flat_map(move |(at, count)| {
             let event = Event { at, scope: scope.clone(), kind };
             std::iter::repeat_n((labels.clone(), event), count.round().clamp(0.0, MOST) as usize)

@@ -5,7 +5,7 @@ use futures_util::future::BoxFuture;
 use super::gather::Labels;
 use super::*;
 use crate::analysis::bottleneck::Kind;
-use crate::history::{Ask, Bin, Measure, Wanted};
+use crate::history::{Ask, Bin, Line, Measure, Wanted};
 use crate::report::Format;
 use crate::tenant::{Dimension, Narrowing};
 
