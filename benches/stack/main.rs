@@ -1,5 +1,5 @@
 //! What the stack does with real parts: how long rules take, how fast dashboards' queries are
-//! over 90 days, how many bytes a day needs, and how fast an alert travels.
+//! over 90 days, how many bytes a day needs, how fast an alert travels, and what findings take.
 //!
 //! `cargo bench --bench stack -- PART [--flag N]`, as root but for `queries`:
 //!
@@ -12,6 +12,8 @@
 //! - `bytes [--containers 50] [--minutes 30] [--prometheus 3]`: a real engine, and what is in a
 //!   snapshot.
 //! - `travel [--times 10] [--prometheus 3]`: kills for want of memory, from the kernel to a webhook.
+//! - `findings [--containers 50,1000] [--looks 5] [--prometheus 3]`: looks for what holds requests
+//!   up, over two hours that promtool makes.
 //!
 //! Programs are those of `scripts/components.sh`, unpacked under `target/`. One run of a part at
 //! a time; nothing is left behind, on Ctrl-C neither.
@@ -25,6 +27,7 @@ mod bed;
 mod bytes;
 #[path = "../scrape/engine.rs"]
 mod engine;
+mod findings;
 mod groups;
 mod history;
 #[path = "../measured/mod.rs"]
@@ -49,11 +52,12 @@ use options::Options;
 /// A part: its flags with their defaults, and what prints its tables.
 type Part = (&'static str, &'static [(&'static str, &'static str)], fn(&Options) -> io::Result<()>);
 
-const PARTS: [Part; 4] = [
+const PARTS: [Part; 5] = [
     ("rules", rules::FLAGS, rules::run),
     ("queries", queries::FLAGS, queries::run),
     ("bytes", bytes::FLAGS, bytes::run),
     ("travel", travel::FLAGS, travel::run),
+    ("findings", findings::FLAGS, findings::run),
 ];
 
 fn main() -> io::Result<()> {

@@ -98,7 +98,7 @@ fn ranges(rules: &Path) -> io::Result<BTreeMap<String, i64>> {
 }
 
 /// Name and labels of a series, these without their braces.
-fn split(series: &str) -> (&str, &str) {
+pub(crate) fn split(series: &str) -> (&str, &str) {
     series.split_once('{').map_or((series, ""), |(name, rest)| (name, rest.trim_end_matches('}')))
 }
 

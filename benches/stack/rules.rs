@@ -71,7 +71,7 @@ impl Measured {
         let mut bed = Bed::without_networks(PARENT, containers)?;
         tenants::settle(&mut bed);
         let folder = tempfile::tempdir()?;
-        let watched = Watched::start(&bed, folder.path())?;
+        let watched = Watched::start(&bed, folder.path(), &[])?;
         let page = complete_page(&watched, containers)?;
         let stack = Stack::make(&watched, &folder)?;
         let rules = stack.folder.join("rules");
@@ -85,7 +85,7 @@ impl Measured {
 }
 
 /// The page once every container and every program is on it.
-fn complete_page(watched: &Watched, containers: usize) -> io::Result<String> {
+pub(crate) fn complete_page(watched: &Watched, containers: usize) -> io::Result<String> {
     let mut connection = watched.dockmeter.connect()?;
     let deadline = Instant::now() + PATIENCE;
     loop {

@@ -62,13 +62,13 @@ pub(crate) struct Watched {
 }
 
 impl Watched {
-    /// Starts it over a bed whose containers are settled.
-    pub(crate) fn start(bed: &Bed, folder: &Path) -> io::Result<Self> {
+    /// Starts it over a bed whose containers are settled, with further flags.
+    pub(crate) fn start(bed: &Bed, folder: &Path, flags: &[String]) -> io::Result<Self> {
         let programs = bed.inventory.containers.len().min(PROGRAMS);
         let configuration = folder.join("dockmeter.yml");
         fs::write(&configuration, settings(programs))?;
         let engine = Engine::start(&bed.inventory)?;
-        let flags = [format!("--config.file={}", configuration.display())];
+        let flags = [&[format!("--config.file={}", configuration.display())], flags].concat();
         let dockmeter = Program::dockmeter(&engine.host(), folder, &flags)?;
         Ok(Watched { dockmeter, configuration, programs, _engine: engine })
     }
