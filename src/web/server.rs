@@ -61,6 +61,10 @@ const STOP_DEADLINE: Duration = Duration::from_secs(5);
 /// Pause after an accept that failed, usually for want of descriptors, so as not to spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// Descriptors that the program needs without any connection: of its threads, the engine and the
+/// host, and of files that are opened for a moment.
+const OWN_DESCRIPTORS: usize = 64;
+
 /// The bounds of connections; the defaults are this module's constants.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
@@ -85,13 +89,13 @@ pub struct Options {
 }
 
 impl Options {
-    /// The defaults, but each at most a quarter of the descriptors that this process may open, and
-    /// few more in the lobby: what containers use is read even while somebody holds every connection
-    /// that there is.
+    /// The defaults, but each at most a quarter of the descriptors that this process may open beyond
+    /// its own, and few more in the lobby: what containers use is read even while somebody holds
+    /// every connection that there is.
     pub fn of_this_process() -> Self {
         use rustix::process::{Resource, getrlimit};
         let limit = getrlimit(Resource::Nofile).current.and_then(|limit| usize::try_from(limit).ok());
-        let quarter = limit.map_or(usize::MAX, |limit| (limit / 4).max(1));
+        let quarter = limit.map_or(usize::MAX, |limit| (limit.saturating_sub(OWN_DESCRIPTORS) / 4).max(1));
         let defaults = Options::default();
         Options {
             max_connections: defaults.max_connections.min(quarter),

@@ -11,8 +11,8 @@ use crate::engine::{BUSY, Engine, IDLE};
 use crate::exporter::{BINARY, Exporter};
 use crate::exposition::{Dialect, Page};
 
-/// As many as the exporter may open: some for itself and the host, a quarter for connections, and
-/// none to hold on to files of cgroups.
+/// As many as the exporter may open: most for itself and the host, a quarter of what is left for
+/// connections, and none to hold on to files of cgroups.
 const LIMIT: usize = 96;
 
 /// More containers than would fit: each has about sixteen files.
@@ -44,8 +44,8 @@ fn with_hardly_any_descriptors_every_container_is_read_and_the_page_survives_a_c
     assert_eq!(page.value("process_max_fds", &[]), Some(LIMIT as f64));
     assert_eq!(page.value("dockmeter_read_errors_total", &[("reason", "open")]).unwrap_or(0.0), 0.0);
 
-    // One connection of a scraper, and a crowd that leaves no room for another: a quarter of it
-    // is accepted, few are told to go, and the rest waits in the kernel.
+    // One connection of a scraper, and a crowd that leaves no room for another: some are accepted,
+    // few are told to go, and the rest waits in the kernel.
     let mut scraper = TcpStream::connect(exporter.address).unwrap();
     scraper.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
     let crowd: Vec<_> = (0..LIMIT).map_while(|_| TcpStream::connect(exporter.address).ok()).collect();
