@@ -17,8 +17,7 @@ pub(super) type Labels = BTreeMap<String, String>;
 /// Who is scraped.
 const HOST: &str = "instance";
 
-/// Measures of which what is always zero says no more than what is not there: of a thousand
-/// containers half of all that is answered.
+/// Measures of which what is always zero says no more than what is not there.
 const SILENT: [&Measure; 12] = [
     &insight::THROTTLED,
     &insight::READ,
